@@ -1,0 +1,66 @@
+# Every target does its own set-up. Needs only Python 3.11+ and make; uses uv where there is one.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+PYTHON  ?= $(shell command -v python3.11 || command -v python3)
+AIRFLOW ?= 3.3.2
+VENV    := .venv
+DBT_VENV := .venv-dbt
+CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
+READY     := $(VENV)/.ready-$(AIRFLOW)
+DBT_READY := $(DBT_VENV)/.ready
+
+UV := $(shell command -v uv)
+ifdef UV
+  install = $(UV) pip install --quiet --python $(1)/bin/python
+else
+  install = $(1)/bin/python -m pip install --quiet --disable-pip-version-check
+endif
+
+# Airflow keeps its home, database and logs inside the project; dbt is found by path.
+export AIRFLOW_HOME := $(CURDIR)/.airflow
+export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: help setup demo test lint format bench clean
+
+help: ## what can be made
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+
+setup: $(READY) $(DBT_READY) ## both virtual environments
+
+$(READY): pyproject.toml $(CONSTRAINTS)
+	@echo "[setup] $(VENV): Airflow $(AIRFLOW) and this provider (about a minute) ..."
+	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(call install,$(VENV)) --constraint $(CONSTRAINTS) --editable '.[dev]'
+	@rm -f $(VENV)/.ready-*; touch $@
+
+$(DBT_READY): constraints/dbt.txt
+	@echo "[setup] $(DBT_VENV): dbt-core with the DuckDB and Postgres adapters ..."
+	@test -x $(DBT_VENV)/bin/python || $(PYTHON) -m venv $(DBT_VENV)
+	@$(call install,$(DBT_VENV)) --requirement constraints/dbt.txt
+	@touch $@
+
+demo: setup ## a job that fails and heals itself, on real dbt and real Airflow
+	@$(VENV)/bin/airflow-dbt-rerun demo
+
+test: setup ## all tests
+	@$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(READY) ## ruff and mypy strict
+	@echo "[lint] ruff check, ruff format, mypy"
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/mypy
+
+format: $(READY) ## let ruff fix what it can
+	@$(VENV)/bin/ruff check --fix .
+	@$(VENV)/bin/ruff format .
+
+bench: setup ## the figures the documentation quotes
+	@$(VENV)/bin/python -m benchmarks
+
+clean: ## remove everything that make created
+	rm -rf $(VENV) $(DBT_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,319 @@
+"""What dbt tells us, as values: jobs, runs, steps and node results.
+
+Built from API answers (``from_api``) and artifacts (``from_artifact``). Unknown extra fields are ignored and
+unknown statuses survive as they came: they are never taken for success, and never for failure.
+
+Field names and numbers: dbt Administrative API v2 (``RunResponse``, ``RunStepResponse``) and dbt's
+``run_results.json`` v4 to v6.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from typing import Any
+
+JsonObject = Mapping[str, Any]
+
+_COMMAND_IN_STEP_NAME = re.compile(r"`([^`]+)`")
+
+
+class RunStatus(IntEnum):
+    """The six statuses a run can have (API field ``status``)."""
+
+    QUEUED = 1
+    STARTING = 2
+    RUNNING = 3
+    SUCCESS = 10
+    ERROR = 20
+    CANCELLED = 30
+
+
+TERMINAL_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELLED})
+
+NODE_OK = frozenset({"success", "pass", "warn", "no-op", "reused"})
+"""Node statuses that mean: this node's work is done. An allow-list."""
+
+NODE_FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
+"""Node statuses that mean: this node itself failed."""
+
+NODE_SKIPPED = frozenset({"skipped"})
+"""Node statuses that mean: this node never ran."""
+
+
+class RetryNotSupported(StrEnum):
+    """Why the platform will not resume a run (API field ``retry_not_supported_reason``)."""
+
+    UNSUPPORTED_CMD = "RETRY_UNSUPPORTED_CMD"
+    UNSUPPORTED_VERSION = "RETRY_UNSUPPORTED_VERSION"
+    NOT_LATEST_RUN = "RETRY_NOT_LATEST_RUN"
+    NOT_FAILED_RUN = "RETRY_NOT_FAILED_RUN"
+    NO_RUN_RESULTS = "RETRY_NO_RUN_RESULTS"
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """One step of a run: a built-in one (clone, profile, deps) or one dbt command."""
+
+    id: int
+    index: int
+    name: str
+    status: int
+    logs: str = ""
+
+    @property
+    def command(self) -> str | None:
+        """The dbt command between the back-quotes of the step's name, or None for a built-in step."""
+        found = _COMMAND_IN_STEP_NAME.search(self.name)
+        return found.group(1) if found else None
+
+    @property
+    def is_error(self) -> bool:
+        """Whether dbt reports this step as failed."""
+        return self.status == RunStatus.ERROR
+
+    @classmethod
+    def from_api(cls, data: JsonObject) -> RunStep:
+        """Build a step from an element of ``run_steps`` or from ``steps/{id}/``."""
+        return cls(
+            id=int(data["id"]),
+            index=int(data["index"]),
+            name=str(data.get("name") or ""),
+            status=int(data["status"]),
+            logs=str(data.get("logs") or ""),
+        )
+
+
+OVERRIDE_FIELDS = (
+    "git_sha",
+    "git_branch",
+    "schema_override",
+    "dbt_version_override",
+    "threads_override",
+    "target_name_override",
+    "generate_docs_override",
+    "timeout_seconds_override",
+    "steps_override",
+)
+"""What a trigger request can change for one run, besides its cause (spec: ``TriggerRunRequest``)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """Who or what started a run, and with which overrides."""
+
+    cause: str = ""
+    cause_category: str | None = None
+    overrides: Mapping[str, Any] | None = None
+
+    @classmethod
+    def from_api(cls, data: JsonObject) -> Trigger:
+        """Build from the ``trigger`` object of a run."""
+        overrides = {name: data[name] for name in OVERRIDE_FIELDS if data.get(name) not in (None, [], "")}
+        return cls(str(data.get("cause") or ""), data.get("cause_category"), overrides)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One execution of a job, as the platform reports it."""
+
+    id: int
+    job_id: int
+    status: int
+    status_message: str | None = None
+    account_id: int | None = None
+    project_id: int | None = None
+    environment_id: int | None = None
+    href: str | None = None
+    git_sha: str | None = None
+    git_branch: str | None = None
+    dbt_version: str | None = None
+    created_at: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    can_retry: bool | None = None
+    retry_not_supported_reason: str | None = None
+    retrying_run_id: int | None = None
+    trigger: Trigger | None = None
+    steps: tuple[RunStep, ...] = ()
+    cancelled_by: str | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run is over. A status this package does not know is not over."""
+        return self.status in TERMINAL_STATUSES
+
+    @property
+    def is_success(self) -> bool:
+        """Whether dbt says the run succeeded: status 10 and nothing else."""
+        return self.status == RunStatus.SUCCESS
+
+    @property
+    def is_error(self) -> bool:
+        """Whether dbt says the run failed: status 20 and nothing else."""
+        return self.status == RunStatus.ERROR
+
+    @property
+    def is_cancelled(self) -> bool:
+        """Whether the run was stopped, by a person, a timeout or the platform: status 30."""
+        return self.status == RunStatus.CANCELLED
+
+    @property
+    def status_name(self) -> str:
+        """dbt's own word for the status, for example ``Error``."""
+        try:
+            return RunStatus(self.status).name.capitalize()
+        except ValueError:
+            return f"status {self.status} (unknown to this version)"
+
+    @property
+    def failed_steps(self) -> tuple[RunStep, ...]:
+        """The steps with status 20, in order. The first need not be the cause: freshness may fail a step only."""
+        return tuple(step for step in self.steps if step.is_error)
+
+    @classmethod
+    def from_api(cls, data: JsonObject) -> Run:
+        """Build a run from the ``data`` of a run answer or an element of a list of runs.
+
+        :raises KeyError: if ``id`` or ``status`` is missing.
+        :raises ValueError: if ``id`` or ``status`` is no number.
+        """
+        job_id = data.get("job_definition_id") or data.get("job_id")
+        return cls(
+            id=int(data["id"]),
+            job_id=int(job_id or 0),
+            status=int(data["status"]),
+            status_message=data.get("status_message"),
+            account_id=data.get("account_id"),
+            project_id=data.get("project_id"),
+            environment_id=data.get("environment_id"),
+            href=data.get("href"),
+            git_sha=data.get("git_sha"),
+            git_branch=data.get("git_branch"),
+            dbt_version=data.get("dbt_version"),
+            created_at=data.get("created_at"),
+            started_at=data.get("started_at"),
+            finished_at=data.get("finished_at"),
+            can_retry=data.get("can_retry"),
+            retry_not_supported_reason=data.get("retry_not_supported_reason"),
+            retrying_run_id=data.get("retrying_run_id"),
+            trigger=Trigger.from_api(data["trigger"]) if data.get("trigger") else None,
+            steps=tuple(RunStep.from_api(step) for step in data.get("run_steps") or ()),
+            cancelled_by=_cancelling_actor(data),
+        )
+
+
+def _cancelling_actor(data: JsonObject) -> str | None:
+    """Name who cancelled the run: ``audit.cancellation.actor``, absent when a timeout or the platform did."""
+    cancellation = (data.get("audit") or {}).get("cancellation") or {}
+    actor = cancellation.get("actor") or {}
+    return actor.get("name") or actor.get("type") or (str(actor["id"]) if actor.get("id") else None)
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What became of one node (model, test, seed, snapshot, hook, source) in one step."""
+
+    unique_id: str
+    status: str
+    message: str | None = None
+    step_index: int | None = None
+    execution_time: float = 0.0
+    failures: int | None = None
+
+    @property
+    def resource_type(self) -> str:
+        """``model``, ``test``, ``unit_test``, ``seed``, ``snapshot``, ``operation`` (a hook), ``source``, ..."""
+        return self.unique_id.split(".", 1)[0]
+
+    @property
+    def name(self) -> str:
+        """The node's short name: what dbt prints. Generic tests lose the hash at their end."""
+        parts = self.unique_id.split(".")
+        return parts[2] if len(parts) > 2 else self.unique_id  # noqa: PLR2004 - type.package.name[.hash]
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether this node's work is done."""
+        return self.status in NODE_OK
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether this node itself failed."""
+        return self.status in NODE_FAILED
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether this node never ran."""
+        return self.status in NODE_SKIPPED
+
+    @classmethod
+    def from_artifact(cls, result: JsonObject, *, step_index: int | None = None) -> NodeResult:
+        """Build from an element of ``results`` in ``run_results.json`` or ``sources.json``.
+
+        ``compiled_code`` and ``adapter_response`` are left behind: they are large and may hold data values.
+
+        :raises KeyError: if ``unique_id`` or ``status`` is missing.
+        """
+        message = result.get("message", result.get("error"))
+        return cls(
+            unique_id=str(result["unique_id"]),
+            status=str(result["status"]).lower(),
+            message=None if message is None else str(message),
+            step_index=step_index,
+            execution_time=float(result.get("execution_time") or 0.0),
+            failures=result.get("failures"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepResults:
+    """The artifact of one step: its node results and what wrote it."""
+
+    step_index: int | None
+    nodes: tuple[NodeResult, ...]
+    adapter: str | None = None
+    dbt_version: str | None = None
+
+    @classmethod
+    def from_artifact(cls, artifact: JsonObject, *, step_index: int | None = None) -> StepResults:
+        """Build from a whole ``run_results.json`` or ``sources.json``."""
+        metadata: JsonObject = artifact.get("metadata") or {}
+        results: Sequence[JsonObject] = artifact.get("results") or ()
+        return cls(
+            step_index=step_index,
+            nodes=tuple(NodeResult.from_artifact(result, step_index=step_index) for result in results),
+            adapter=metadata.get("adapter_type"),
+            dbt_version=metadata.get("dbt_version"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job definition."""
+
+    id: int
+    name: str
+    project_id: int | None = None
+    environment_id: int | None = None
+    execute_steps: tuple[str, ...] = ()
+    deactivated: bool = False
+    run_failure_count: int = 0
+
+    @classmethod
+    def from_api(cls, data: JsonObject) -> Job:
+        """Build from the ``data`` of a job answer.
+
+        :raises KeyError: if ``id`` is missing.
+        """
+        return cls(
+            id=int(data["id"]),
+            name=str(data.get("name") or ""),
+            project_id=data.get("project_id"),
+            environment_id=data.get("environment_id"),
+            execute_steps=tuple(data.get("execute_steps") or ()),
+            deactivated=bool(data.get("deactivated")),
+            run_failure_count=int(data.get("run_failure_count") or 0),
+        )
