@@ -4,11 +4,13 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON  ?= $(shell command -v python3.11 || command -v python3)
-AIRFLOW ?= 3.3.2
-VENV    := .venv
+DEFAULT_AIRFLOW := 3.3.2
+AIRFLOW ?= $(DEFAULT_AIRFLOW)
+# Another Airflow gets a virtual environment of its own: make test AIRFLOW=2.11.2
+VENV    := $(if $(filter $(DEFAULT_AIRFLOW),$(AIRFLOW)),.venv,.venv-airflow-$(AIRFLOW))
 DBT_VENV := .venv-dbt
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
-READY     := $(VENV)/.ready-$(AIRFLOW)
+READY     := $(VENV)/.ready
 DBT_READY := $(DBT_VENV)/.ready
 
 UV := $(shell command -v uv)
@@ -19,7 +21,7 @@ else
 endif
 
 # Airflow keeps its home, database and logs inside the project; dbt is found by path.
-export AIRFLOW_HOME := $(CURDIR)/.airflow
+export AIRFLOW_HOME := $(CURDIR)/.airflow/$(AIRFLOW)
 export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -35,7 +37,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(call install,$(VENV)) --constraint $(CONSTRAINTS) --editable '.[dev]'
-	@rm -f $(VENV)/.ready-*; touch $@
+	@touch $@
 
 $(DBT_READY): constraints/dbt.txt
 	@echo "[setup] $(DBT_VENV): dbt-core with the DuckDB and Postgres adapters ..."
@@ -63,4 +65,4 @@ bench: setup ## the figures the documentation quotes
 	@$(VENV)/bin/python -m benchmarks
 
 clean: ## remove everything that make created
-	rm -rf $(VENV) $(DBT_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-airflow-* $(DBT_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,3 +1,100 @@
-"""Airflow operators that run or watch dbt Cloud jobs and rerun them from the point of failure by a policy."""
+"""Airflow operators that run or watch dbt Cloud jobs and rerun them from the point of failure by a policy.
+
+Public names are loaded when they are first used: Airflow imports this package at every start, to read its
+provider information, long before any of it is needed.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow_dbt_rerun.core.categories import Category
+    from airflow_dbt_rerun.core.conditions import RerunState, any_node, every, message
+    from airflow_dbt_rerun.core.diagnosis import Diagnosis, Finding, classify
+    from airflow_dbt_rerun.core.policy import (
+        DEFAULT_RULES,
+        RerunAction,
+        RerunDecision,
+        RerunPolicy,
+        RerunRule,
+        Superseded,
+    )
+    from airflow_dbt_rerun.exceptions import (
+        DbtApiError,
+        DbtRerunError,
+        DbtRunCancelled,
+        DbtRunError,
+        DbtRunExhausted,
+        DbtRunFailed,
+        DbtRunTimeout,
+        DbtRunUnwatchable,
+    )
+    from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+    from airflow_dbt_rerun.links import DbtCloudRunLink
+    from airflow_dbt_rerun.operators import DbtCloudJobOperator
+    from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "DEFAULT_RULES",
+    "Category",
+    "DbtApiError",
+    "DbtCloudJobOperator",
+    "DbtCloudRerunHook",
+    "DbtCloudRunLink",
+    "DbtCloudRunTrigger",
+    "DbtRerunError",
+    "DbtRunCancelled",
+    "DbtRunError",
+    "DbtRunExhausted",
+    "DbtRunFailed",
+    "DbtRunTimeout",
+    "DbtRunUnwatchable",
+    "Diagnosis",
+    "Finding",
+    "RerunAction",
+    "RerunDecision",
+    "RerunPolicy",
+    "RerunRule",
+    "RerunState",
+    "Superseded",
+    "any_node",
+    "classify",
+    "every",
+    "message",
+]
+
+_ROOMS = {
+    "core.categories": ("Category",),
+    "core.conditions": ("RerunState", "any_node", "every", "message"),
+    "core.diagnosis": ("Diagnosis", "Finding", "classify"),
+    "core.policy": ("DEFAULT_RULES", "RerunAction", "RerunDecision", "RerunPolicy", "RerunRule", "Superseded"),
+    "exceptions": (
+        "DbtApiError",
+        "DbtRerunError",
+        "DbtRunCancelled",
+        "DbtRunError",
+        "DbtRunExhausted",
+        "DbtRunFailed",
+        "DbtRunTimeout",
+        "DbtRunUnwatchable",
+    ),
+    "hooks": ("DbtCloudRerunHook",),
+    "links": ("DbtCloudRunLink",),
+    "operators": ("DbtCloudJobOperator",),
+    "triggers": ("DbtCloudRunTrigger",),
+}
+_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

@@ -138,6 +138,7 @@ class Run:
     retrying_run_id: int | None = None
     trigger: Trigger | None = None
     steps: tuple[RunStep, ...] = ()
+    commands: tuple[str, ...] = ()
     cancelled_by: str | None = None
 
     @property
@@ -162,15 +163,24 @@ class Run:
 
     @property
     def status_name(self) -> str:
-        """dbt's own word for the status, for example ``Error``."""
+        """The status in dbt's own word, for example ``Error``."""
         try:
             return RunStatus(self.status).name.capitalize()
         except ValueError:
             return f"status {self.status} (unknown to this version)"
 
     @property
+    def stopping_step(self) -> RunStep | None:
+        """The step that ended the run: the last one that failed.
+
+        A failed step before it did not stop the job: dbt's "run source freshness" box may fail without
+        failing the run (docs.getdbt.com/docs/deploy/job-commands).
+        """
+        return self.failed_steps[-1] if self.failed_steps else None
+
+    @property
     def failed_steps(self) -> tuple[RunStep, ...]:
-        """The steps with status 20, in order. The first need not be the cause: freshness may fail a step only."""
+        """The steps with status 20, in order. The first need not be what stopped the run."""
         return tuple(step for step in self.steps if step.is_error)
 
     @classmethod
@@ -201,8 +211,15 @@ class Run:
             retrying_run_id=data.get("retrying_run_id"),
             trigger=Trigger.from_api(data["trigger"]) if data.get("trigger") else None,
             steps=tuple(RunStep.from_api(step) for step in data.get("run_steps") or ()),
+            commands=_commands(data),
             cancelled_by=_cancelling_actor(data),
         )
+
+
+def _commands(data: JsonObject) -> tuple[str, ...]:
+    """Find the dbt commands the run was asked for: its own steps, or else its job's (needs both included)."""
+    trigger, job = data.get("trigger") or {}, data.get("job") or {}
+    return tuple(trigger.get("steps_override") or job.get("execute_steps") or ())
 
 
 def _cancelling_actor(data: JsonObject) -> str | None:
@@ -225,7 +242,7 @@ class NodeResult:
 
     @property
     def resource_type(self) -> str:
-        """``model``, ``test``, ``unit_test``, ``seed``, ``snapshot``, ``operation`` (a hook), ``source``, ..."""
+        """``model``, ``test``, ``unit_test``, ``seed``, ``snapshot``, ``operation`` (a hook), ..."""
         return self.unique_id.split(".", 1)[0]
 
     @property

@@ -1,0 +1,231 @@
+"""Send endpoints to the dbt API, blocking or async.
+
+Both clients take the same endpoints, go the same way (:mod:`.transport`), repeat the same requests
+(:mod:`.retries`) and raise the same errors (:mod:`.replies`). They differ in how one request is sent, and in how
+they sleep.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import random
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cached_property
+from typing import Any, Self, TypeVar
+
+import aiohttp
+import requests
+
+from airflow_dbt_rerun import __version__
+from airflow_dbt_rerun.api.endpoints import Endpoint, Page, next_page
+from airflow_dbt_rerun.api.failures import ASYNC_ERRORS, BLOCKING_ERRORS, failure_of
+from airflow_dbt_rerun.api.replies import Failure, Outcome, Reply, read
+from airflow_dbt_rerun.api.retries import Retries, pause_before_retry
+from airflow_dbt_rerun.api.settings import Settings
+from airflow_dbt_rerun.api.transport import async_session, blocking_session, proxy_for
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+USER_AGENT = f"airflow-provider-dbt-rerun/{__version__}"
+
+
+class _Client:
+    """What both senders share: everything but sending and sleeping."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        retries: Retries | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        dice: Callable[[], float] = random.random,
+    ) -> None:
+        self.settings = settings
+        self.retries = retries or Retries()
+        self._clock = clock
+        self._dice = dice
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.settings!r}, {self.retries!r})"
+
+    def _headers(self, endpoint: Endpoint[Any]) -> dict[str, str]:
+        return {"User-Agent": USER_AGENT, "Accept": endpoint.accept}
+
+    def _reply(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
+        # Gateways are known to echo a request's headers in their error pages, and error bodies end up in logs.
+        shown = body.replace(self.settings.token.encode(), b"***") if status >= 400 else body  # noqa: PLR2004
+        return Reply(status, {name.lower(): value for name, value in headers.items()}, shown)
+
+    def _pause(self, endpoint: Endpoint[Any], outcome: Outcome, tries: int, started: float) -> float | None:
+        """Log an outcome, and decide on the next try: seconds to wait for it, or None when this was the last."""
+        elapsed = self._clock() - started
+        pause = pause_before_retry(
+            endpoint, outcome, tries=tries, elapsed=elapsed, retries=self.retries, dice=self._dice()
+        )
+        what = outcome.reason if isinstance(outcome, Failure) else f"HTTP {outcome.status}"
+        if pause is None:
+            log.debug("%s: %s after %.3f s", endpoint, what, elapsed)
+        else:
+            log.warning(
+                "%s: %s: again in %.1f s (try %d of %d)", endpoint, what, pause, tries + 1, self.retries.limit
+            )
+        return pause
+
+    def _read(self, endpoint: Endpoint[T], outcome: Outcome, tries: int) -> T:
+        return read(endpoint, outcome, host=self.settings.host, tries=tries)
+
+
+class DbtClient(_Client):
+    """The dbt API, blocking. Holds one session; not for use by several threads at once.
+
+    :param settings: where to, and as whom.
+    :param retries: how patient to be with one request.
+    :param sleep: called with the seconds to wait before a request is repeated.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        retries: Retries | None = None,
+        *,
+        sleep: Callable[[float], object] = time.sleep,
+        **clocks: Any,
+    ) -> None:
+        super().__init__(settings, retries, **clocks)
+        self._sleep = sleep
+
+    def send(self, endpoint: Endpoint[T]) -> T:
+        """Ask, and read the answer.
+
+        :raises DbtApiError: the subclass that fits.
+        """
+        started = self._clock()
+        for tries in itertools.count(1):
+            outcome = self._send_once(endpoint)
+            pause = self._pause(endpoint, outcome, tries, started)
+            if pause is None:
+                break
+            self._sleep(pause)
+        return self._read(endpoint, outcome, tries)
+
+    def collect(self, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
+        """Ask for a list, page after page, to its end."""
+        items: list[T] = []
+        upcoming: Endpoint[Page[T]] | None = endpoint
+        while upcoming:
+            page = self.send(upcoming)
+            items.extend(page)
+            upcoming = next_page(upcoming, page)
+        return tuple(items)
+
+    def close(self) -> None:
+        """Close the session, if one was opened. The client can be used again."""
+        if session := self.__dict__.pop("_session", None):
+            session.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @cached_property
+    def _session(self) -> requests.Session:
+        return blocking_session(self.settings)
+
+    def _send_once(self, endpoint: Endpoint[Any]) -> Outcome:
+        session = self._session
+        try:
+            # Proxies and verify are passed although the session has them: left out, the environment would win.
+            response = session.request(
+                endpoint.method,
+                self.settings.base_url + endpoint.location(self.settings.account_id),
+                json=None if endpoint.json is None else dict(endpoint.json),
+                headers=self._headers(endpoint),
+                timeout=self.settings.timeout,
+                allow_redirects=endpoint.is_repeatable,
+                proxies=dict(session.proxies),
+                verify=session.verify,
+            )
+        except BLOCKING_ERRORS as error:
+            return failure_of(error, timeout=self.settings.timeout)
+        return self._reply(response.status_code, response.headers, response.content)
+
+
+class AsyncDbtClient(_Client):
+    """The dbt API for an event loop. Any number of tasks may share it; use ``async with``, or call :meth:`close`.
+
+    Parameters as for :class:`DbtClient`.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        retries: Retries | None = None,
+        *,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+        **clocks: Any,
+    ) -> None:
+        super().__init__(settings, retries, **clocks)
+        self._sleep = sleep
+
+    async def send(self, endpoint: Endpoint[T]) -> T:
+        """Ask, and read the answer.
+
+        :raises DbtApiError: the subclass that fits.
+        """
+        started = self._clock()
+        for tries in itertools.count(1):
+            outcome = await self._send_once(endpoint)
+            pause = self._pause(endpoint, outcome, tries, started)
+            if pause is None:
+                break
+            await self._sleep(pause)
+        return self._read(endpoint, outcome, tries)
+
+    async def collect(self, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
+        """Ask for a list, page after page, to its end."""
+        items: list[T] = []
+        upcoming: Endpoint[Page[T]] | None = endpoint
+        while upcoming:
+            page = await self.send(upcoming)
+            items.extend(page)
+            upcoming = next_page(upcoming, page)
+        return tuple(items)
+
+    async def close(self) -> None:
+        """Close the session, if one was opened. The client can be used again."""
+        if session := self.__dict__.pop("_session", None):
+            await session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    @cached_property
+    def _session(self) -> aiohttp.ClientSession:
+        return async_session(self.settings)
+
+    @cached_property
+    def _proxy(self) -> str | None:
+        return proxy_for(self.settings)
+
+    async def _send_once(self, endpoint: Endpoint[Any]) -> Outcome:
+        try:
+            async with self._session.request(
+                endpoint.method,
+                self.settings.base_url + endpoint.location(self.settings.account_id),
+                json=None if endpoint.json is None else dict(endpoint.json),
+                headers={**self._headers(endpoint), "Authorization": f"Token {self.settings.token}"},
+                allow_redirects=endpoint.is_repeatable,
+                proxy=self._proxy,
+            ) as response:
+                return self._reply(response.status, response.headers, await response.read())
+        except ASYNC_ERRORS as error:
+            return failure_of(error, timeout=self.settings.timeout)

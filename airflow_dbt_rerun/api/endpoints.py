@@ -1,0 +1,313 @@
+"""Every endpoint of the dbt Administrative API that this package uses, once, as a value.
+
+A function here sends nothing: it returns an :class:`Endpoint`, which says how to ask and how to read the answer.
+Blocking and async senders (:mod:`.client`) take the same values. To add an endpoint, add a function.
+
+Ids are accepted as numbers or as text, since templates render to text.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+from urllib.parse import quote, urlencode
+
+from airflow_dbt_rerun.core.models import Job, Run, RunStep, StepResults
+from airflow_dbt_rerun.exceptions import DbtConfigError
+
+T = TypeVar("T")
+Id = int | str
+Moment = datetime | str
+
+PAGE = 100
+"""Elements in one page of a list, and the most the platform gives at once."""
+
+MAX_CAUSE = 255
+"""Characters the platform keeps of a trigger's cause."""
+
+FULL_RUN = ("trigger", "job", "audit", "run_steps")
+"""``include_related`` for a run as a diagnosis needs it: what was asked for, who stopped it, every step's log."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint(Generic[T]):
+    """How to ask for something, and how to read the answer's body.
+
+    ``path`` is relative to the account. ``json`` stays out of the repr: overrides may carry ``--vars``.
+    """
+
+    method: Literal["GET", "POST"]
+    path: str
+    parse: Callable[[bytes], T] = field(repr=False)
+    params: Mapping[str, Any] = field(default_factory=dict)
+    json: Mapping[str, Any] | None = field(default=None, repr=False)
+    accept: str = "application/json"
+    version: str = "v2"
+
+    def __str__(self) -> str:
+        """Name it for messages: ``GET runs/123/``."""
+        return f"{self.method} {self.path or 'account'}"
+
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether asking twice does no more than asking once. No POST of this API is."""
+        return self.method == "GET"
+
+    def location(self, account_id: int) -> str:
+        """Spell out path and query, from ``/api`` on."""
+        query = urlencode({name: _on_the_wire(value) for name, value in self.params.items() if value is not None})
+        return f"/api/{self.version}/accounts/{account_id}/{self.path}" + (f"?{query}" if query else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page of a list. ``total`` counts all pages, where the platform says so."""
+
+    items: tuple[T, ...]
+    total: int | None = None
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(self.items)
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """An account, project or environment: what is needed to find it by name."""
+
+    id: int
+    name: str
+    project_id: int | None = None
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> Resource:
+        """Build from the ``data`` of an answer.
+
+        :raises KeyError: if ``id`` is missing.
+        """
+        return cls(int(data["id"]), str(data.get("name") or ""), data.get("project_id"))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPlan:
+    """What a retry of a run would do: the names the platform shows before it retries."""
+
+    failed_step: str | None
+    skipped_steps: tuple[str, ...]
+
+    @classmethod
+    def from_api(cls, data: Mapping[str, Any]) -> RetryPlan:
+        """Build from the ``data`` of ``GET runs/{id}/retry/``."""
+        return cls(data.get("failed_step"), tuple(data.get("skipped_steps") or ()))
+
+
+def get_account() -> Endpoint[Resource]:
+    """Read the account. A service token may lack this right and still run jobs."""
+    return Endpoint("GET", "", _data(Resource.from_api))
+
+
+def list_projects(*, name_contains: str | None = None, offset: int = 0) -> Endpoint[Page[Resource]]:
+    """List projects; ``name_contains`` ignores case. From v3: v2 calls its own list deprecated."""
+    params = {"name__icontains": name_contains, "limit": PAGE, "offset": offset}
+    return Endpoint("GET", "projects/", _page(Resource.from_api), params, version="v3")
+
+
+def list_environments(
+    project_id: Id, *, name_contains: str | None = None, offset: int = 0
+) -> Endpoint[Page[Resource]]:
+    """List a project's environments; ``name_contains`` ignores case. From v3, as above."""
+    params = {"name__icontains": name_contains, "limit": PAGE, "offset": offset}
+    path = f"projects/{number('project_id', project_id)}/environments/"
+    return Endpoint("GET", path, _page(Resource.from_api), params, version="v3")
+
+
+def get_job(job_id: Id) -> Endpoint[Job]:
+    """Read a job's definition."""
+    return Endpoint("GET", f"jobs/{number('job_id', job_id)}/", _data(Job.from_api))
+
+
+def list_jobs(
+    *,
+    project_id: Id | None = None,
+    environment_id: Id | None = None,
+    name_contains: str | None = None,
+    order_by: str | None = None,
+    limit: int = PAGE,
+    offset: int = 0,
+) -> Endpoint[Page[Job]]:
+    """List the jobs that are not deleted; ``name_contains`` ignores case."""
+    params = {
+        "project_id": _number_or_none("project_id", project_id),
+        "environment_id": _number_or_none("environment_id", environment_id),
+        "name__icontains": name_contains,
+        "order_by": order_by,
+        "limit": limit,
+        "offset": offset,
+    }
+    return Endpoint("GET", "jobs/", _page(Job.from_api), params)
+
+
+def trigger_job(job_id: Id, *, cause: str, overrides: Mapping[str, Any] | None = None) -> Endpoint[Run]:
+    """Start a run of a job. ``overrides`` are fields of dbt's trigger request; those that are None stay away."""
+    given = {name: value for name, value in (overrides or {}).items() if value is not None}
+    body = {**given, "cause": cause[:MAX_CAUSE]}
+    return Endpoint("POST", f"jobs/{number('job_id', job_id)}/run/", _data(Run.from_api), json=body)
+
+
+def rerun_job(job_id: Id) -> Endpoint[Run]:
+    """Resume the job's *latest* run if that failed, else start a whole new run. Prefer :func:`retry_run`."""
+    return Endpoint("POST", f"jobs/{number('job_id', job_id)}/rerun/", _data(Run.from_api))
+
+
+def get_run(run_id: Id, *, include_related: Sequence[str] = ()) -> Endpoint[Run]:
+    """Read a run. Steps, trigger, job and audit come only when asked for: see :data:`FULL_RUN`."""
+    params = {"include_related": _related(include_related)}
+    return Endpoint("GET", f"runs/{number('run_id', run_id)}/", _data(Run.from_api), params)
+
+
+def list_runs(
+    *,
+    ids: Sequence[Id] | None = None,
+    job_id: Id | None = None,
+    project_id: Id | None = None,
+    environment_id: Id | None = None,
+    status: int | None = None,
+    status_in: Sequence[int] | None = None,
+    id_gt: Id | None = None,
+    created_at: tuple[Moment, Moment] | None = None,
+    finished_at: tuple[Moment, Moment] | None = None,
+    include_related: Sequence[str] = (),
+    order_by: str = "-id",
+    limit: int = PAGE,
+    offset: int = 0,
+) -> Endpoint[Page[Run]]:
+    """List runs, newest first. Related here are ``trigger``, ``job``, ``audit`` only: a list has no steps.
+
+    ``created_at`` and ``finished_at`` are ranges; runs still going are in no ``finished_at`` range.
+    """
+    params = {
+        "pk__in": None if ids is None else [number("run_id", one) for one in ids],
+        "job_definition_id": _number_or_none("job_id", job_id),
+        "project_id": _number_or_none("project_id", project_id),
+        "environment_id": _number_or_none("environment_id", environment_id),
+        "status": status,
+        "status__in": status_in,
+        "id__gt": _number_or_none("run_id", id_gt),
+        "created_at__range": created_at,
+        "finished_at__range": finished_at,
+        "include_related": _related(include_related),
+        "order_by": order_by,
+        "limit": limit,
+        "offset": offset,
+    }
+    return Endpoint("GET", "runs/", _page(Run.from_api), params)
+
+
+def retry_plan(run_id: Id) -> Endpoint[RetryPlan]:
+    """Ask what a retry of this run would do. Retries nothing."""
+    return Endpoint("GET", f"runs/{number('run_id', run_id)}/retry/", _data(RetryPlan.from_api))
+
+
+def retry_run(run_id: Id) -> Endpoint[Run]:
+    """Resume exactly this run from its point of failure, as a new run. Takes no cause and no overrides."""
+    return Endpoint("POST", f"runs/{number('run_id', run_id)}/retry/", _data(Run.from_api))
+
+
+def cancel_run(run_id: Id) -> Endpoint[Run]:
+    """Stop a run. The answer may still show it going."""
+    return Endpoint("POST", f"runs/{number('run_id', run_id)}/cancel/", _data(Run.from_api))
+
+
+def get_step(step_id: Id, *, debug_logs: bool = False) -> Endpoint[RunStep]:
+    """Read one step of a run by the step's own id (not its index), with its log."""
+    params = {"include_related": _related(("debug_logs",) if debug_logs else ())}
+    return Endpoint("GET", f"steps/{number('step_id', step_id)}/", _data(RunStep.from_api), params)
+
+
+def list_artifacts(run_id: Id) -> Endpoint[tuple[str, ...]]:
+    """List the paths of a run's artifacts: none, where nothing was saved."""
+    path = f"runs/{number('run_id', run_id)}/artifacts/"
+    return Endpoint("GET", path, _json(lambda envelope: tuple(envelope["data"] or ())))
+
+
+def get_artifact(run_id: Id, path: str, *, step: int | None = None) -> Endpoint[bytes]:
+    """Fetch one artifact as it is. ``step`` is a step's 1-based index; without it the last step's file comes."""
+    return _artifact(run_id, path, step, bytes)
+
+
+def get_json_artifact(run_id: Id, path: str, *, step: int | None = None) -> Endpoint[Any]:
+    """Fetch one artifact and decode it from JSON."""
+    return _artifact(run_id, path, step, json.loads)
+
+
+def get_step_results(
+    run_id: Id, *, step: int | None = None, path: str = "run_results.json"
+) -> Endpoint[StepResults]:
+    """Read what became of each node in a step: ``run_results.json``, or ``sources.json`` for freshness."""
+    return _artifact(run_id, path, step, _json(lambda file: StepResults.from_artifact(file, step_index=step)))
+
+
+def next_page(endpoint: Endpoint[Page[T]], page: Page[T]) -> Endpoint[Page[T]] | None:
+    """Ask for what comes after ``page``: None at the end. An empty page is an end, whatever the total says."""
+    seen = int(endpoint.params.get("offset") or 0) + len(page)
+    full = len(page) >= int(endpoint.params.get("limit") or PAGE)
+    more = bool(page) and (full if page.total is None else seen < page.total)
+    return replace(endpoint, params={**endpoint.params, "offset": seen}) if more else None
+
+
+def number(name: str, value: Id) -> int:
+    """Read an id that may come as text.
+
+    :raises DbtConfigError: if it is no number above zero.
+    """
+    text = str(value).strip()
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise DbtConfigError(f"{name} must be a number, not {value!r}")
+    return int(text)
+
+
+def _number_or_none(name: str, value: Id | None) -> int | None:
+    return None if value is None else number(name, value)
+
+
+def _artifact(run_id: Id, path: str, step: int | None, parse: Callable[[bytes], T]) -> Endpoint[T]:
+    # No slash at the end, and any type accepted: artifacts are files, not API objects.
+    where = f"runs/{number('run_id', run_id)}/artifacts/{quote(path.lstrip('/'))}"
+    return Endpoint("GET", where, parse, {"step": step}, accept="*/*")
+
+
+def _related(names: Sequence[str]) -> str | None:
+    # Four spellings are in use; this is the one of dbt Labs' own client.
+    return "[" + ",".join(f"'{name}'" for name in names) + "]" if names else None
+
+
+def _on_the_wire(value: Any) -> str:
+    # Lists go as one JSON array: what every known client sends.
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=_iso)
+
+
+def _iso(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise DbtConfigError(f"cannot send a {type(value).__name__} to dbt")
+
+
+def _json(parse: Callable[[Any], T]) -> Callable[[bytes], T]:
+    return lambda body: parse(json.loads(body))
+
+
+def _data(parse: Callable[[Any], T]) -> Callable[[bytes], T]:
+    return _json(lambda envelope: parse(envelope["data"]))
+
+
+def _page(parse: Callable[[Any], T]) -> Callable[[bytes], Page[T]]:
+    def read(envelope: Any) -> Page[T]:
+        pagination = (envelope.get("extra") or {}).get("pagination") or {}
+        return Page(tuple(parse(item) for item in envelope["data"]), pagination.get("total_count"))
+
+    return _json(read)

@@ -1,0 +1,200 @@
+"""What came back from one request, and what it means: a value, or an error of :mod:`airflow_dbt_rerun.exceptions`.
+
+Pure: both senders turn whatever their library does into a :class:`Reply` or a :class:`Failure`, and end here.
+The question behind every branch: may the request have been carried out? For a POST the honest answer is often
+"perhaps", and then the error is :class:`~airflow_dbt_rerun.exceptions.DbtAnswerLostError`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.exceptions import (
+    DbtAnswerLostError,
+    DbtApiError,
+    DbtBadAnswerError,
+    DbtForbiddenError,
+    DbtNotFoundError,
+    DbtRefusedError,
+    DbtServerError,
+    DbtThrottledError,
+    DbtUnauthorizedError,
+    DbtUnreachableError,
+)
+
+T = TypeVar("T")
+
+TIMEOUT_STATUS = 408
+THROTTLED_STATUS = 429
+_MESSAGE_LENGTH = 300
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer as it came. Header names are lower case; headers and body stay out of the repr."""
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
+    received: datetime = field(default_factory=lambda: datetime.now(UTC), repr=False)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether the platform says it did what was asked."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
+
+    @property
+    def is_server_failure(self) -> bool:
+        """Whether something broke on the way or behind it, so that nobody knows what was done."""
+        return self.status >= 500 or self.status == TIMEOUT_STATUS  # noqa: PLR2004 - as above
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether the platform asks for fewer requests."""
+        return self.status == THROTTLED_STATUS
+
+    @property
+    def is_html(self) -> bool:
+        """Whether a web page came where the API was asked."""
+        return self.body.lstrip()[:1] == b"<"
+
+    @property
+    def retry_after(self) -> float | None:
+        """Seconds to wait by ``Retry-After``, a number or a date: None where it is missing or makes no sense."""
+        value = self.headers.get("retry-after", "").strip()
+        if value.isascii() and value.isdigit():
+            return float(value)
+        try:
+            moment = parsedate_to_datetime(value)
+        except (ValueError, TypeError):
+            return None
+        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - self.received).total_seconds())
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """No answer came.
+
+    :param reason: what went wrong, in words, without secrets.
+    :param sent: whether the request may have reached the platform.
+    :param hopeless: whether trying again cannot help, as with an untrusted certificate.
+    """
+
+    reason: str
+    sent: bool
+    hopeless: bool = False
+
+
+Outcome = Reply | Failure
+
+
+def read(endpoint: Endpoint[T], outcome: Outcome, *, host: str, tries: int = 1) -> T:
+    """Turn an outcome into the endpoint's value.
+
+    :raises DbtApiError: the subclass that fits; see :mod:`airflow_dbt_rerun.exceptions`.
+    """
+    if isinstance(outcome, Failure):
+        raise _no_answer(endpoint, outcome, host, tries)
+    if not outcome.is_ok:
+        raise _not_ok(endpoint, outcome, host, tries)
+    try:
+        return endpoint.parse(outcome.body)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        problem = _problem(outcome, error)
+    # Raised out here, so that no decoder's error, which holds the whole body, hangs on to ours.
+    raise _unreadable(endpoint, outcome, host, problem)
+
+
+def _no_answer(endpoint: Endpoint[Any], failure: Failure, host: str, tries: int) -> DbtApiError:
+    if failure.sent and not endpoint.is_repeatable:
+        return _lost(endpoint, f"no answer from {host} ({failure.reason})")
+    return DbtUnreachableError(
+        f"{endpoint}: {host} cannot be reached: {failure.reason}{_after(tries)}", endpoint=str(endpoint)
+    )
+
+
+def _not_ok(endpoint: Endpoint[Any], reply: Reply, host: str, tries: int) -> DbtApiError:
+    said = user_message(reply)
+    if reply.is_server_failure and not endpoint.is_repeatable:
+        return _lost(endpoint, f"HTTP {reply.status} from {host}", status_code=reply.status, user_message=said)
+    what = f"{endpoint}: {host} answered {reply.status}{_after(tries)}"
+    details: dict[str, Any] = {"endpoint": str(endpoint), "status_code": reply.status, "user_message": said}
+    quoted = f": {said}" if said else ": an HTML page, so not the API itself" if reply.is_html else ""
+    match reply.status:
+        case 401:
+            return DbtUnauthorizedError(f"{what}{quoted} {_WRONG_TOKEN.format(host=host)}", **details)
+        case 403:
+            return DbtForbiddenError(f"{what}{quoted} {_WRONG_ACCOUNT}", **details)
+        case 404:
+            return DbtNotFoundError(f"{what}{quoted}", **details)
+        case 429:
+            return DbtThrottledError(f"{what}{quoted}: too many requests", retry_after=reply.retry_after, **details)
+    if reply.is_server_failure:
+        return DbtServerError(f"{what}{quoted}", **details)
+    if reply.status < 400:  # noqa: PLR2004 - HTTP's own numbers
+        return DbtBadAnswerError(f"{what}: {_ELSEWHERE}", **details)
+    if not endpoint.is_repeatable:
+        return DbtRefusedError(f"{endpoint}: refused by {host} ({reply.status}){quoted}", **details)
+    return DbtApiError(f"{what}{quoted}", **details)
+
+
+_WRONG_TOKEN = (
+    "(is this token of {host}? A host of another region or account answers a valid token just the same: "  # noqa: S105
+    "compare the connection's host with the access URL in dbt's account settings)"
+)
+_WRONG_ACCOUNT = "(the token is known; check the account id, then the token's permissions)"
+_ELSEWHERE = "a redirect, so this host is not the API's: compare it with the access URL in dbt's account settings"
+
+
+def _unreadable(endpoint: Endpoint[Any], reply: Reply, host: str, problem: str) -> DbtApiError:
+    message = f"{host} answered {reply.status} with {problem}"
+    if not endpoint.is_repeatable:
+        return _lost(endpoint, message, status_code=reply.status)
+    return DbtBadAnswerError(f"{endpoint}: {message}", endpoint=str(endpoint), status_code=reply.status)
+
+
+def _lost(endpoint: Endpoint[Any], what: str, **details: Any) -> DbtAnswerLostError:
+    return DbtAnswerLostError(
+        f"{endpoint}: {what}: it may or may not have been carried out, so it is not sent again",
+        endpoint=str(endpoint),
+        **details,
+    )
+
+
+def _after(tries: int) -> str:
+    return f" ({tries} tries)" if tries > 1 else ""
+
+
+def _problem(reply: Reply, error: Exception) -> str:
+    if reply.is_html:
+        return "an HTML page: is this host dbt's access URL?"
+    if not reply.body.strip():
+        return "an empty body"
+    if isinstance(error, KeyError):
+        return f"an object that lacks {error.args[0]!r}"
+    if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
+        return "malformed JSON"
+    # The parser's own words: they name types and fields, and may quote a value that is no number.
+    return f"something else than documented ({type(error).__name__}: {_one_line(str(error))})"
+
+
+def user_message(reply: Reply) -> str | None:
+    """Find what the platform says about an error: ``status.user_message`` or else ``developer_message``."""
+    try:
+        status = json.loads(reply.body)["status"]
+        said = status.get("user_message") or status.get("developer_message")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        return None
+    return _one_line(str(said)) if said else None
+
+
+def _one_line(text: str) -> str:
+    line = re.sub(r"\s+", " ", text).strip()
+    return line if len(line) <= _MESSAGE_LENGTH else f"{line[:_MESSAGE_LENGTH]}..."

@@ -1,0 +1,75 @@
+"""When to send a request again, and how long to wait first. Pure: time and dice are parameters.
+
+Only what is safe to repeat is repeated: never a POST. Attempts, waits and total time are bounded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.api.replies import Failure, Outcome, Reply
+from airflow_dbt_rerun.exceptions import DbtConfigError
+
+_THROTTLED_FACTOR = 20
+_JITTER = 0.25
+
+
+@dataclass(frozen=True)
+class Retries:
+    """How patient a client is with one request.
+
+    :param limit: tries in all, the first one included.
+    :param delay: seconds before the second try, doubled each time. A 429 without ``Retry-After`` waits twenty times
+        as long: 20, 40, 80 and 160 seconds outlast the platform's cooldown of five minutes.
+    :param longest: seconds a single such wait grows to, at most.
+    :param total: seconds after the first try within which the last one may start.
+    """
+
+    limit: int = 5
+    delay: float = 1.0
+    longest: float = 160.0
+    total: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Refuse what would try never, or backwards in time."""
+        if self.limit < 1 or min(self.delay, self.longest, self.total) < 0:
+            raise DbtConfigError(f"retries need at least one try and no negative times: {self!r}")
+
+
+NO_RETRIES = Retries(limit=1)
+
+
+def pause_before_retry(
+    endpoint: Endpoint[Any],
+    outcome: Outcome,
+    *,
+    tries: int,
+    elapsed: float,
+    retries: Retries,
+    dice: float,
+) -> float | None:
+    """Decide on a request's next try: seconds to wait for it, or None when this outcome stands.
+
+    :param tries: how often it was sent so far.
+    :param elapsed: seconds since it was first sent.
+    :param dice: a random number from 0 to 1 that keeps many clients from coming back at once.
+    """
+    if tries >= retries.limit or not endpoint.is_repeatable or not _is_passing(outcome):
+        return None
+    pause = _asked_for(outcome)
+    if pause is None:
+        factor = _THROTTLED_FACTOR if isinstance(outcome, Reply) and outcome.is_throttled else 1
+        pause = min(retries.delay * factor * 2 ** (tries - 1), retries.longest) * (1 + _JITTER * dice)
+    return pause if elapsed + pause <= retries.total else None
+
+
+def _is_passing(outcome: Outcome) -> bool:
+    if isinstance(outcome, Failure):
+        return not outcome.hopeless
+    return outcome.is_server_failure or outcome.is_throttled
+
+
+def _asked_for(outcome: Outcome) -> float | None:
+    return outcome.retry_after if isinstance(outcome, Reply) else None

@@ -1,0 +1,179 @@
+"""An Airflow connection, read as what a client needs to know.
+
+The layout is the official dbt Cloud provider's: host = access URL, login = account id, password = API token,
+extra = transport settings. The connection's type is not looked at.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from airflow.providers.common.compat.sdk import Connection
+
+from airflow_dbt_rerun.exceptions import DbtConfigError
+
+DEFAULT_HOST = "cloud.getdbt.com"
+DEFAULT_TIMEOUT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where the API is, who asks, and how to get there. Secrets stay out of the repr.
+
+    :param base_url: scheme and host, for example ``https://abc12.us1.dbt.com``.
+    :param timeout: seconds to connect, and seconds of silence while an answer is awaited.
+    :param proxies: proxy URLs by scheme, as ``requests`` takes them; may hold credentials.
+    :param verify: whether to check TLS certificates, or the path of a CA bundle.
+    :param cert: path of a client certificate, or the paths of certificate and key.
+    :param trust_env: whether proxy and CA bundle variables of the environment count.
+    """
+
+    base_url: str
+    account_id: int
+    token: str = field(repr=False)
+    timeout: float = DEFAULT_TIMEOUT
+    proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
+    verify: bool | str = True
+    cert: str | tuple[str, str] | None = None
+    trust_env: bool = True
+
+    @property
+    def host(self) -> str:
+        """Host and port, for messages."""
+        return urlsplit(self.base_url).netloc
+
+
+def settings_from(
+    connection: Connection, *, account_id: int | str | None = None, timeout: float | None = None
+) -> Settings:
+    """Read a connection; ``account_id`` and ``timeout`` win over its own.
+
+    :raises DbtConfigError: naming the field that is missing or wrong.
+    """
+    where = f"connection {connection.conn_id!r}"
+    extra = _extra(connection.extra, where)
+    seconds = extra.get("timeout") if timeout is None else timeout
+    return Settings(
+        base_url=_base_url(connection, where),
+        account_id=_account_id(connection.login, account_id, where),
+        token=_token(connection.password, where),
+        timeout=DEFAULT_TIMEOUT if seconds in (None, "") else _seconds(seconds, where),
+        proxies=_proxies(extra.get("proxies") or extra.get("proxy"), where),
+        verify=_verify(extra.get("verify", extra.get("verify_ssl")), where),
+        cert=_cert(extra.get("cert"), where),
+        trust_env=bool(extra.get("trust_env", True)),
+    )
+
+
+def _extra(text: str | None, where: str) -> Mapping[str, Any]:
+    # Not connection.extra_dejson: in an event loop that would call the supervisor, and block.
+    try:
+        extra = json.loads(text or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, Mapping):
+        raise DbtConfigError(f"extra of {where} must be a JSON object")
+    return extra
+
+
+def _base_url(connection: Connection, where: str) -> str:
+    host = (connection.host or "").strip() or DEFAULT_HOST
+    scheme = connection.schema if connection.schema in ("http", "https") else "https"
+    url = urlsplit(host if "://" in host else f"{scheme}://{host}")
+    _check_host_only(url, where)
+    if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or "")):
+        raise DbtConfigError(
+            f"host of {where} must be reached by https: http is accepted for this machine itself only "
+            "(127.0.0.1, ::1, localhost), because the token travels with every request"
+        )
+    port = "" if url.port or not connection.port else f":{connection.port}"
+    return f"{url.scheme}://{url.netloc}{port}"
+
+
+def _check_host_only(url: SplitResult, where: str) -> None:
+    try:
+        usable = (
+            url.hostname
+            and url.port != 0
+            and not (url.path.strip("/") or url.query or url.fragment or url.username)
+        )
+    except ValueError:  # a port that is no number
+        usable = False
+    if not usable:
+        raise DbtConfigError(
+            f"host of {where} must be the access URL alone, such as {DEFAULT_HOST} or abc12.us1.dbt.com "
+            "(a port may follow)"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _account_id(login: str | None, override: int | str | None, where: str) -> int:
+    given = override not in (None, "")
+    name, value = ("account_id", str(override)) if given else (f"login (account id) of {where}", login or "")
+    if not value.strip():
+        raise DbtConfigError(f"{name} is missing: it is the number after /deploy/ in the address bar of dbt")
+    if not (value.strip().isascii() and value.strip().isdigit()):
+        # The value is not shown: a token pasted into the wrong field would end up in a log.
+        raise DbtConfigError(f"{name} must be a number")
+    return int(value)
+
+
+def _token(password: str | None, where: str) -> str:
+    token = (password or "").strip()
+    if not token:
+        raise DbtConfigError(f"password (API token) of {where} is missing")
+    if not token.isascii() or any(char.isspace() or not char.isprintable() for char in token):
+        raise DbtConfigError(f"password (API token) of {where} holds a blank, a line break or a foreign character")
+    return token
+
+
+def _seconds(value: Any, where: str) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise DbtConfigError(f"timeout in the extra of {where} must be a number of seconds above zero")
+    return seconds
+
+
+def _proxies(value: Any, where: str) -> Mapping[str, str]:
+    if isinstance(value, str):
+        return {"http": value, "https": value}
+    if value is None or isinstance(value, Mapping):
+        return {scheme: proxy for scheme, proxy in (value or {}).items() if proxy}
+    raise DbtConfigError(
+        f'proxies in the extra of {where} must be an object such as {{"https": "http://proxy:3128"}}'
+    )
+
+
+def _verify(value: Any, where: str) -> bool | str:
+    # Forms and URIs deliver booleans as text; any other text is the path of a CA bundle.
+    text = "" if value is None else str(value).strip()
+    known = {"": True, "true": True, "false": False}
+    return known[text.lower()] if text.lower() in known else _path(text, "verify", where)
+
+
+def _cert(value: Any, where: str) -> str | tuple[str, str] | None:
+    if not isinstance(value, list | tuple):
+        return _path(str(value), "cert", where) if value else None
+    certificate, key = (_path(str(part), "cert", where) for part in value)
+    return certificate, key
+
+
+def _path(text: str, name: str, where: str) -> str:
+    if not Path(text).exists():
+        raise DbtConfigError(f"{name} in the extra of {where} names no file: {text!r}")
+    return text

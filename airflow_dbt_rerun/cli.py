@@ -1,0 +1,31 @@
+"""The command line: ``airflow-dbt-rerun local | demo``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from airflow_dbt_rerun import __version__, demo
+from airflow_dbt_rerun.local import command as local
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one subcommand; give its exit status: 0 done, 1 not done, 2 wrong arguments."""
+    parser = argparse.ArgumentParser(
+        prog="airflow-dbt-rerun", description="Run dbt Cloud jobs from Airflow and heal them when they fail."
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+    subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    local.add_parser(subcommands)
+    demo.add_parser(subcommands)
+    parsed = parser.parse_args(arguments)
+    try:
+        status: int = parsed.func(parsed)
+    except KeyboardInterrupt:
+        return 130
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

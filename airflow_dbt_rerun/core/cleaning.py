@@ -1,0 +1,182 @@
+"""Cut an error message down to what it says: no frame around it, no SQL, no names of ours, no values of the user's.
+
+dbt frames the warehouse's words: ``Database Error in model NAME (PATH)``, the words, ``LINE n:`` with a piece of the
+SQL, ``compiled code at PATH``. Names, SQL and values can hold any words ("timeout", 'connection reset'), so they
+must not be read as the error, and values must not end up in logs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+LOOKED_AT = (8000, 4000)
+"""Characters of a message that are read, from its start and from its end."""
+
+EVIDENCE_SIZE = 4000
+"""Characters that signatures are matched on."""
+
+ONE_LINE = 300
+"""Characters of a cleaned message for people."""
+
+_LINES_FOR_PEOPLE = 4
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LOG_TIME = re.compile(
+    r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?\s*(?:\[\w+ *\])?(?: ?[\[(][\w -]+(?: \(\])?[\])]:)?\s*"
+)
+_BLANKS = re.compile(r"[ \t\xa0]+")
+
+_END_OF_WORDS = re.compile(
+    r"""-----Query\ Job\ SQL\ Follows----- | ^\s*==\ SQL\b | \[SQL:\ | ^\s*JVM\ stacktrace:
+      | \bStack\ trace\b | ^\s*\+?-*\ *Failing\ row\ contains | :\ While\ (?:processing|executing)\b | :\ In\ scope\b
+      | ^\s*@@""",
+    re.VERBOSE | re.MULTILINE,
+)
+"""What follows is SQL, a stack or rows."""
+
+_DBT_OBJECT = (
+    r"(?:model|test|unit[_ ]test|seed|snapshot|macro|operation|analysis|sql[_ ]operation|source|exposure|function"
+    r"|saved[_ ]query|semantic[_ ]model|metric|hook|on-run-start|on-run-end|rpc)"
+)
+_DBT_FRAME = re.compile(
+    rf"\b([A-Za-z]\w{{0,30}}(?: [A-Z]\w{{0,30}}){{0,3}} Error) in {_DBT_OBJECT} \S+(?: \([^)\n]*\))?[:…. ]*"
+)
+_DBT_KIND = re.compile(r"^((?:[A-Za-z]\w* ){1,3}Error)$")
+_DBT_HOOK = re.compile(r"^\S+\.on-run-(?:start|end)\.\d+ failed, error: ?")
+_EMPTY_KIND = re.compile(r"^(?:(?:Runtime|Database) Error: ?)+")
+_QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at ).*$")
+
+_NO_WORDS = re.compile(
+    rf"""^(?:
+        LINE\ \d+: | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
+      | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {_DBT_OBJECT}\ | \d+\ of\ \d+\ (?:START|OK|ERROR|SKIP|FAIL|PASS|WARN)
+      | Done\.\ PASS= | Finished\ running\b | with\ \d+\ errors?\b | Completed\ with\ \d+ | dbt\ command\ failed$
+      | Traceback\ \(most\ recent | File\ ".*",\ line\ \d | at\ [\w.$]+\( | \.\.\.\ \d+\ more$
+      | Encountered\ an\ error:$ | This\ probably\ means\ the\ server | before\ or\ while\ processing\ the\ request
+      | During\ handling\ of\ the\ above | The\ above\ exception\ was
+      | (?:HINT|CONTEXT|QUERY|STATEMENT): | Did\ you\ mean\b | Candidate\ (?:bindings|functions|tables)\b | Original\ Line:
+    )""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Lines that frame the error or quote something; none of them says what went wrong."""
+
+_CODE_BELOW = re.compile(r'^File ".*", line \d')
+
+_QUOTED = re.compile(
+    r"""(?<![\w'])'(?:[^'\n]|'(?=\w)){0,600}'(?!\w) | "[^"\n]{0,600}" | `[^`\n]{0,300}`""", re.VERBOSE
+)
+_SPEAKS_BEFORE = re.compile(
+    r"""(?: (?:Error|Exception|Disconnected|Timeout)\( (?:-?\d+,\ ?)?
+          | (?:\b[MD]|\bmsg|message|reason|error|error_?code|Message\w?|infoMessages)['"]?\ ?[:=]\ ?\[?
+        )$""",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Python and JSON put whole error messages in quotes: those are words, not values."""
+_SPEAKS_INSIDE = re.compile(r"^(?:\[[0-9A-Z]{5}\] |\[\w+: |\[Microsoft\])")
+_HOST_BEFORE = re.compile(r"(?:\bhost=|\bresolve |\bhost name |\bhost )$", re.IGNORECASE)
+_CATALOG_INDEX = re.compile(r'^"pg_\w+_index"$')
+
+_NAME_BEFORE = re.compile(
+    r"\b(?:object|table|view|relation|schema|database|column|field|function|role|user|warehouse|model|macro|node|named|name"
+    r"|variable|var|package|profile|target|provided:|source|type|extension|identifier|integration|stage|key)[: ]*$",
+    re.IGNORECASE,
+)
+_VALUE_BEFORE = re.compile(
+    r"(?:\b(?:value|literal|string|date|timestamp|json|uuid|out of range)|input syntax for [\w ]{3,40}:|input value for enum \w{1,60}:)[: ]*$",
+    re.IGNORECASE,
+)
+_KEY_VALUE = re.compile(r"(\)=|\bkey value is |\brow contains )\([^\n]{0,300}?\)")
+_BARE_VALUE = re.compile(r"(\bBad \w{1,30} value: |\bOriginal value: |\bvalue: )[^;\n]{1,200}")
+
+_URL = re.compile(r"(\bhttps?://[\w.:-]+)/[^\s\"')]+")
+"""An address may carry a signature or a token behind its host."""
+_PATH = re.compile(
+    r"(?<![\w.:/-])(?:https?://\S+|[\w.:~-]*(?:/[\w.%=&?~+*-]+){2,}/?|[\w.-]+\.(?:sql|ya?ml|py|csv|parquet|json|md)\b)"
+)
+
+
+def clean(message: str) -> str:
+    """Put a message on one line for people: what went wrong, without SQL, paths of compiled code and values.
+
+    Names of tables and columns stay. The answer has at most :data:`ONE_LINE` characters.
+    """
+    lines = error_lines(message)
+    text = _mask(" ".join(lines[:_LINES_FOR_PEOPLE]), _is_no_value)
+    text = _URL.sub(r"\1/…", _hide_bare_values(text))
+    return text if len(text) <= ONE_LINE else text[: ONE_LINE - 1].rstrip() + "…"
+
+
+def evidence(message: str) -> str:
+    """Give the lines that signatures are matched on: quoted names and values and all paths are blanked.
+
+    At most :data:`EVIDENCE_SIZE` characters, the later half of them from the end.
+    """
+    text = _hide_bare_values(_mask("\n".join(error_lines(message)), _is_safe_name))
+    return _both_ends(_PATH.sub("…", text), EVIDENCE_SIZE // 2, EVIDENCE_SIZE // 2)
+
+
+def error_lines(message: str) -> list[str]:
+    """List the lines that say what went wrong, in order, trimmed."""
+    text = _ANSI.sub("", _both_ends(message, *LOOKED_AT)).replace("\r", "\n")
+    end = _END_OF_WORDS.search(text)
+    framed = text[: end.start()] if end else text
+    return _unframed(framed.splitlines()) or [_one_line(text)]
+
+
+def _both_ends(text: str, head: int, tail: int) -> str:
+    return text if len(text) <= head + tail else f"{text[:head]}\n{text[-tail:]}"
+
+
+def _unframed(lines: list[str]) -> list[str]:
+    kept: list[str] = []
+    skip_code = False
+    for line in lines:
+        words = _words(line)
+        is_code, skip_code = skip_code, _CODE_BELOW.match(words) is not None
+        if words and not is_code and not _NO_WORDS.match(words):
+            kept.append(words)
+    return [words for line in kept if (words := _EMPTY_KIND.sub("", line))] or kept
+
+
+def _words(line: str) -> str:
+    """Take the log's time, dbt's frame, quoted SQL and spare blanks off a line."""
+    words = _BLANKS.sub(" ", _LOG_TIME.sub("", line)).strip()
+    words = _DBT_FRAME.sub(r"\1: ", _DBT_HOOK.sub("hook failed: ", words))
+    return _DBT_KIND.sub(r"\1:", _QUOTED_SQL.sub("", words).strip())
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _mask(text: str, keep: Callable[[str, str], bool]) -> str:
+    """Blank what stands in quotes, unless it is an error message itself or ``keep(before, quoted)`` says so."""
+
+    def masked(found: re.Match[str]) -> str:
+        quoted, before = found[0], found.string[max(0, found.start() - 60) : found.start()]
+        mark, inside = quoted[0], quoted[1:-1]
+        if _SPEAKS_BEFORE.search(before) or _SPEAKS_INSIDE.search(inside):
+            return mark + _mask(inside, keep) + mark
+        return quoted if keep(before, quoted) else f"{mark}…{mark}"
+
+    return _QUOTED.sub(masked, text)
+
+
+def _is_safe_name(before: str, quoted: str) -> bool:
+    """Keep hosts and PostgreSQL's own indexes: signatures tell cases apart by them."""
+    if _HOST_BEFORE.search(before):
+        return " " not in quoted
+    return _CATALOG_INDEX.match(quoted) is not None
+
+
+def _is_no_value(before: str, quoted: str) -> bool:
+    """Keep names; single quotes mean a value unless the words before them announce a name."""
+    if quoted.startswith("'"):
+        announced = _NAME_BEFORE.search(before) or _HOST_BEFORE.search(before)
+        return announced is not None and " " not in quoted
+    return not (quoted.startswith('"') and _VALUE_BEFORE.search(before))
+
+
+def _hide_bare_values(text: str) -> str:
+    return _BARE_VALUE.sub(r"\1…", _KEY_VALUE.sub(r"\1(…)", text))

@@ -1,0 +1,94 @@
+"""Which kind of rerun is possible for a failed run: the table from "why not from failure" to what to do instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_dbt_rerun.core.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.models import RetryNotSupported, Run
+from airflow_dbt_rerun.core.policy import RerunAction
+
+WHY_NOT_FROM_FAILURE = {
+    RetryNotSupported.NO_RUN_RESULTS: "it died before its first node, so there is nothing to resume",
+    RetryNotSupported.UNSUPPORTED_CMD: "dbt retry does not know the command that failed",
+    RetryNotSupported.UNSUPPORTED_VERSION: "its dbt version cannot retry",
+    RetryNotSupported.NOT_LATEST_RUN: "the job has a newer run",
+    RetryNotSupported.NOT_FAILED_RUN: "the platform does not count it as failed",
+}
+"""The platform's five reasons (spec: ``RetryNotSupportedReasonEnum``), in words."""
+
+NEEDS_NEW_COMMANDS = frozenset(
+    {
+        RetryNotSupported.NO_RUN_RESULTS,
+        RetryNotSupported.UNSUPPORTED_CMD,
+        RetryNotSupported.UNSUPPORTED_VERSION,
+    }
+)
+"""The reasons for which the failed command can be run again as a whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The kind of rerun to make, and why it is not the one that was wanted."""
+
+    action: RerunAction
+    why_not_wanted: str | None = None
+    superseded: bool = False
+
+
+def choose_kind(wanted: RerunAction, run: Run, diagnosis: Diagnosis, fallback: RerunAction) -> Choice:
+    """Pick the kind of rerun that the platform and dbt allow.
+
+    :param wanted: what the policy asked for.
+    :param run: the failed run, read a moment ago.
+    :param fallback: what to do where the run cannot be resumed but its commands can run again.
+    """
+    reason = run.retry_not_supported_reason
+    if reason == RetryNotSupported.NOT_LATEST_RUN:
+        return Choice(RerunAction.FAIL, WHY_NOT_FROM_FAILURE[RetryNotSupported.NOT_LATEST_RUN], superseded=True)
+    if wanted is not RerunAction.RERUN_FROM_FAILURE:
+        return Choice(wanted)
+    if diagnosis.only_hooks_failed:
+        return Choice(fallback, "only a hook failed, which dbt retry would not run again")
+    if run.can_retry is not False:
+        return Choice(wanted)
+    if reason in NEEDS_NEW_COMMANDS:
+        return Choice(fallback, WHY_NOT_FROM_FAILURE[RetryNotSupported(reason)])
+    words = WHY_NOT_FROM_FAILURE.get(reason) if reason in set(RetryNotSupported) else None  # type: ignore[call-overload]
+    return Choice(RerunAction.FAIL, words or f"the platform refuses a retry ({reason or 'no reason given'})")
+
+
+def commands_from_failed_step(run: Run, resumed_command: str | None = None) -> tuple[str, ...]:
+    """Name the failed command and those after it: what a rerun from the failed step has to run.
+
+    When a built-in step failed (clone, profile, deps) no command had run, so these are all commands.
+
+    :param run: the failed run with its steps and commands.
+    :param resumed_command: the command that this run resumes, if it is a rerun from failure: its own step is then
+        named ``dbt retry`` or the like and stands for that command.
+    """
+    step = run.stopping_step
+    if step is None or step.command is None:
+        return run.commands
+    position = _position(run, resumed_command)
+    return run.commands[position:]
+
+
+def _position(run: Run, resumed_command: str | None) -> int:
+    """Find the failed step's place among the commands, by walking both lists side by side.
+
+    Looking the name up would be wrong for a job that runs the same command twice.
+    """
+    position = 0
+    for step in run.steps:
+        command = step.command
+        if command is not None and command.startswith("dbt retry") and resumed_command:
+            command = resumed_command
+        if command in run.commands[position:]:
+            position += run.commands[position:].index(command)
+            if step == run.stopping_step:
+                return position
+            position += 1
+        elif step == run.stopping_step:
+            return min(position, len(run.commands))
+    return 0

@@ -1,0 +1,69 @@
+"""Which runs of a job belong to one piece of work: the marker in a run's cause, and the chain of its reruns."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from airflow_dbt_rerun.core.models import Run
+
+CAUSE_MAX_LENGTH = 255
+"""The platform refuses longer causes (the official provider cuts at the same length)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What makes a run recognisably ours: a short hash of the work it was started for.
+
+    It stands first in the cause, so that a cause that is too long loses its tail, not the marker.
+    """
+
+    key: str
+
+    @classmethod
+    def of(cls, *parts: object) -> Marker:
+        """Make the marker of one piece of work, for example of dag, run, task, map index and life."""
+        return cls(hashlib.sha256("\x1f".join(map(str, parts)).encode()).hexdigest()[:16])
+
+    def cause(self, text: str, *, of_run: int | None = None) -> str:
+        """Put the marker before a cause and cut the whole to what the platform takes.
+
+        :param of_run: the failed run that this one repairs, if any.
+        """
+        return f"{self._prefix(of_run)} {text}"[:CAUSE_MAX_LENGTH]
+
+    def is_in(self, run: Run) -> bool:
+        """Whether a run (with its trigger) was started for this work, first run or repair."""
+        ours = (f"[dbt-rerun {self.key}]", f"[dbt-rerun {self.key}>")
+        return run.trigger is not None and run.trigger.cause.startswith(ours)
+
+    def repairs(self, run: Run, of_run: int | None) -> bool:
+        """Whether a run was started by us for just this: to repair ``of_run``, or with None as the first run."""
+        return run.trigger is not None and run.trigger.cause.startswith(self._prefix(of_run))
+
+    def _prefix(self, of_run: int | None) -> str:
+        return f"[dbt-rerun {self.key}]" if of_run is None else f"[dbt-rerun {self.key}>{of_run}]"
+
+
+def chain(runs: Iterable[Run], marker: Marker) -> tuple[Run, ...]:
+    """Find the runs of one piece of work among a job's runs, oldest first.
+
+    A run belongs to it by its marker, or because it resumes a run that does. A rerun from failure carries no cause
+    of ours: it is known by ``retrying_run_id``; where the platform leaves that null, the first run of cause
+    category ``rerun`` right after a failed member is taken for it.
+    """
+    found: list[Run] = []
+    for run in sorted(runs, key=lambda each: each.id):
+        if marker.is_in(run) or is_rerun_of(run, found[-1] if found else None):
+            found.append(run)
+    return tuple(found)
+
+
+def is_rerun_of(run: Run, failed: Run | None) -> bool:
+    """Whether ``run`` is the platform's rerun from failure of ``failed``."""
+    if failed is None or run.id <= failed.id or run.job_id != failed.job_id:
+        return False
+    if run.retrying_run_id is not None:
+        return run.retrying_run_id == failed.id
+    return failed.is_error and run.trigger is not None and run.trigger.cause_category == "rerun"

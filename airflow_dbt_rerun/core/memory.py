@@ -1,0 +1,169 @@
+"""What is remembered of one heal: its attempts, and the rerun that is planned. Plain JSON in and out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from typing import Any, Self
+
+from airflow_dbt_rerun.core.kinds import commands_from_failed_step
+from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.policy import RerunAction
+
+SESSION_VERSION = 1
+
+TRIGGERED = "trigger"
+SUPERSEDED_BY = "superseded_by"
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One dbt run for this work, and what came of it."""
+
+    run_id: int
+    kind: str
+    """``trigger``, ``superseded_by``, or the :class:`RerunAction` that started it."""
+    url: str | None = None
+    ours: bool = True
+    """Whether we started it, and so may cancel it."""
+    of_run: int | None = None
+    resumed_command: str | None = None
+    """The command that a rerun from failure resumes: its own step is named after ``dbt retry``."""
+    git_sha: str | None = None
+    status: str | None = None
+    diagnosis: Mapping[str, Any] | None = None
+    fingerprint: str | None = None
+    decision: str | None = None
+    waited: float = 0.0
+    verification: str | None = None
+    seconds: float | None = None
+    nodes_run: int | None = None
+    nodes_saved: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A rerun that was decided on and waits for its moment."""
+
+    run_id: int
+    action: RerunAction
+    not_before: float
+    wait_seconds: float
+    reason: str
+    command: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RerunSession:
+    """The memory of one heal: attempts so far, and what is planned. Plain JSON with :meth:`to_dict`."""
+
+    started_at: float
+    """Epoch seconds at which attempt 1 was seen first."""
+    deadline: float | None = None
+    """Epoch seconds after which to stop waiting."""
+    attempts: tuple[Attempt, ...] = ()
+    plan: Plan | None = None
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """The overrides that attempt 1 was triggered with; a rerun from start carries them again."""
+
+    @property
+    def current(self) -> Attempt | None:
+        """The newest attempt."""
+        return self.attempts[-1] if self.attempts else None
+
+    @property
+    def run_id(self) -> int | None:
+        """The run id of the newest attempt."""
+        return self.current.run_id if self.current else None
+
+    def resumed_by(self, run_id: int) -> tuple[int, ...]:
+        """Name the runs, oldest first, whose work ``run_id`` takes up: none, unless it is a rerun from failure."""
+        found: list[int] = []
+        if self.plan is not None and run_id != self.run_id and self.plan.action is RerunAction.RERUN_FROM_FAILURE:
+            found.append(self.plan.run_id)
+            run_id = self.plan.run_id
+        for attempt in reversed(self.attempts):
+            if attempt.run_id == run_id and attempt.kind == RerunAction.RERUN_FROM_FAILURE and attempt.of_run:
+                found.append(attempt.of_run)
+                run_id = attempt.of_run
+        return tuple(reversed(found))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the session as plain JSON values."""
+        plain: dict[str, Any] = json.loads(json.dumps({"version": SESSION_VERSION, **asdict(self)}))
+        return plain
+
+    @classmethod
+    def of_chain(cls, runs: Sequence[Run], *, now: float, deadline: float | None) -> RerunSession:
+        """Rebuild the memory from the platform's own: the runs of one piece of work, oldest first, with steps.
+
+        The newest run is left out: it is still to be looked at.
+        """
+        started_at = epoch(runs[0].created_at) if runs else None
+        session = cls(now if started_at is None else min(started_at, now), deadline)
+        for run, following in pairwise(runs):
+            session = session.following(run).planning(following, after=run)
+        return session
+
+    def following(self, run: Run) -> RerunSession:
+        """Append the attempt that ``run`` is: the one that was planned, the first, or somebody else's."""
+        plan, failed = self.plan, self.current
+        if failed is None:
+            overrides = dict(run.trigger.overrides or {}) if run.trigger else {}
+            return replace(self, attempts=(Attempt(run.id, TRIGGERED, run.href),), overrides=overrides)
+        if plan is None:
+            attempt = Attempt(run.id, SUPERSEDED_BY, run.href, ours=False, of_run=failed.run_id)
+        else:
+            attempt = Attempt(
+                run.id,
+                str(plan.action),
+                run.href,
+                of_run=plan.run_id,
+                resumed_command=plan.command,
+                waited=plan.wait_seconds,
+            )
+        return replace(self, attempts=(*self.attempts, attempt), plan=None)
+
+    def planning(self, rerun: Run, *, after: Run) -> RerunSession:
+        """Remember a plan that was carried out before this memory began."""
+        resumed = rerun.trigger is None or rerun.trigger.cause_category == "rerun"
+        resumed = resumed or rerun.retrying_run_id is not None
+        action = RerunAction.RERUN_FROM_FAILURE if resumed else RerunAction.RERUN_FROM_STEP
+        commands = commands_from_failed_step(after, self.attempts[-1].resumed_command) if resumed else ()
+        plan = Plan(after.id, action, 0.0, 0.0, "decided by an earlier try of this task")
+        return replace(
+            self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
+            plan=replace(plan, command=commands[0] if commands else None),
+        )
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote.
+
+        :raises ValueError: if another version of this package wrote it.
+        """
+        if data.get("version") != SESSION_VERSION:
+            raise ValueError(f"a session of version {data.get('version')!r}; this is version {SESSION_VERSION}")
+        plan = data.get("plan")
+        return cls(
+            started_at=data["started_at"],
+            deadline=data.get("deadline"),
+            attempts=tuple(Attempt(**attempt) for attempt in data.get("attempts") or ()),
+            plan=Plan(**{**plan, "action": RerunAction(plan["action"])}) if plan else None,
+            overrides=dict(data.get("overrides") or {}),
+        )
+
+    def with_current(self, **changes: Any) -> RerunSession:
+        """Change what is known of the newest attempt."""
+        return replace(self, attempts=(*self.attempts[:-1], replace(self.attempts[-1], **changes)))
+
+
+def epoch(timestamp: str | None) -> float | None:
+    """Read one of dbt's timestamps (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some end in Z)."""
+    if not timestamp:
+        return None
+    moment = datetime.fromisoformat(timestamp)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

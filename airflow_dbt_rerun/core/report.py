@@ -1,0 +1,113 @@
+"""What happened: as plain JSON for XCom, and as lines for a log that a person reads at night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_dbt_rerun.core.memory import Attempt, RerunSession
+from airflow_dbt_rerun.core.policy import RerunAction
+from airflow_dbt_rerun.core.steps import Fail, Rerun, Step, Succeed, Wait
+
+REPORT_VERSION = 1
+SHOWN_FINDINGS = 20
+
+HOW = {
+    RerunAction.RERUN_FROM_FAILURE: "from failure",
+    RerunAction.RERUN_FROM_STEP: "from the failed step",
+    RerunAction.RERUN_FROM_START: "from start",
+}
+
+
+def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, Any]:
+    """Sum up one heal as plain JSON values: what is pushed to XCom as ``dbt_rerun_report``.
+
+    :param now: epoch seconds.
+    """
+    return {
+        "version": REPORT_VERSION,
+        "outcome": _outcome(session, end),
+        "reason": end.reason,
+        "job_run_id": session.run_id,
+        "reruns": max(len(session.attempts) - 1, 0),
+        "waited_seconds": round(sum(attempt.waited for attempt in session.attempts), 1),
+        "seconds": round(max(now - session.started_at, 0.0), 1),
+        "attempts": [_attempt(number, attempt) for number, attempt in enumerate(session.attempts, start=1)],
+    }
+
+
+def _outcome(session: RerunSession, end: Succeed | Fail) -> str:
+    if isinstance(end, Fail):
+        return end.kind
+    return "healed" if len(session.attempts) > 1 else "succeeded"
+
+
+def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
+    diagnosis = attempt.diagnosis or {}
+    return {
+        "attempt": number,
+        "run_id": attempt.run_id,
+        "url": attempt.url,
+        "kind": attempt.kind,
+        "of_run": attempt.of_run,
+        "status": attempt.status,
+        "git_sha": attempt.git_sha,
+        "verdict": diagnosis.get("verdict"),
+        "findings": list(diagnosis.get("findings", ()))[:SHOWN_FINDINGS],
+        "skipped": diagnosis.get("skipped"),
+        "decision": attempt.decision,
+        "waited_seconds": round(attempt.waited, 1),
+        "verification": attempt.verification,
+        "nodes_run": attempt.nodes_run,
+        "nodes_saved": attempt.nodes_saved,
+    }
+
+
+def tell(before: RerunSession, after: RerunSession, step: Step) -> Iterator[str]:
+    """Tell what one turn of the loop found and decided, a plain line each.
+
+    :param before: the session as it went into ``next_step``.
+    :param after: the session as it came out, with ``step``.
+    """
+    old, new = before.current, after.current
+    fresh = new is not None and (old is None or old.run_id != new.run_id or old.status != new.status)
+    if fresh and new is not None:
+        yield f"Attempt {len(after.attempts)}: dbt run {new.run_id} is {new.status} ({new.url})"
+    if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
+        yield from _tell_findings(new.diagnosis)
+        yield f"Decision: {new.decision}"
+    if new is not None and new.verification and (old is None or old.verification != new.verification):
+        yield f"Run {new.run_id} {new.verification}"
+    yield from _tell_step(after, step)
+
+
+def _tell_findings(diagnosis: Mapping[str, Any]) -> Iterator[str]:
+    findings = diagnosis["findings"]
+    yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {len(findings)} finding(s)"
+    for finding in findings[:SHOWN_FINDINGS]:
+        signature = f", {finding['signature']}" if finding["signature"] else ""
+        yield f"  {finding['subject']}: {finding['category']}{signature}: {finding['message']}"
+    if len(findings) > SHOWN_FINDINGS:
+        yield f"  ... and {len(findings) - SHOWN_FINDINGS} more"
+    if diagnosis["skipped"]:
+        yield f"  {diagnosis['skipped']} node(s) were skipped because of that"
+
+
+def _tell_step(session: RerunSession, step: Step) -> Iterator[str]:
+    match step:
+        case Wait(until=float()) if session.plan is not None:
+            how = HOW[session.plan.action]
+            yield f"Waiting {session.plan.wait_seconds:.0f} s before rerunning run {step.run_id} {how}"
+        case Rerun():
+            yield f"Rerunning run {step.of_run} {HOW[step.action]}"
+            if step.why_not_wanted:
+                yield f"  not from failure: {step.why_not_wanted}"
+        case Succeed():
+            healed = f"healed in {len(session.attempts)} attempts" if len(session.attempts) > 1 else step.reason
+            yield f"Done: {healed}"
+        case Fail():
+            yield f"Giving up ({_counted(len(session.attempts), 'attempt')}): {step.reason}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")

@@ -1,0 +1,155 @@
+"""The hook: an Airflow connection, turned into a client of the dbt API."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import Any, TypeVar
+
+from airflow.providers.common.compat.connection import get_async_connection
+from airflow.providers.common.compat.sdk import BaseHook, Connection
+
+from airflow_dbt_rerun.api import endpoints
+from airflow_dbt_rerun.api.client import AsyncDbtClient, DbtClient
+from airflow_dbt_rerun.api.endpoints import Endpoint, Id
+from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries
+from airflow_dbt_rerun.api.settings import Settings, settings_from
+from airflow_dbt_rerun.core.models import Job, Run
+from airflow_dbt_rerun.exceptions import (
+    DbtApiError,
+    DbtForbiddenError,
+    DbtNotFoundError,
+    DbtRerunError,
+    DbtUnauthorizedError,
+)
+from airflow_dbt_rerun.provider_info import INTEGRATION, UI_FIELD_BEHAVIOUR
+
+T = TypeVar("T")
+
+
+class DbtCloudRerunHook(BaseHook):
+    """A connection to the dbt platform. Any connection of the official dbt Cloud layout works, whatever its type.
+
+    Nothing is looked up before the first request.
+
+    :param dbt_cloud_conn_id: the connection: host = access URL, login = account id, password = API token.
+    :param account_id: the account, where it is not the connection's.
+    :param timeout_seconds: to connect, and of silence while waiting; else the extra's ``timeout``, or 30.
+    :param retry_limit: tries of one request, the first included. A POST is sent once, whatever this says.
+    :param retry_delay: seconds before a request's second try, doubled each time.
+    :param retry_total: seconds after its first try within which a request's last one may start.
+    """
+
+    conn_name_attr = "dbt_cloud_conn_id"
+    default_conn_name = "dbt_cloud_default"
+    conn_type = "dbt_rerun"
+    hook_name = INTEGRATION
+
+    def __init__(
+        self,
+        dbt_cloud_conn_id: str = default_conn_name,
+        account_id: int | str | None = None,
+        *,
+        timeout_seconds: float | None = None,
+        retry_limit: int = Retries.limit,
+        retry_delay: float = Retries.delay,
+        retry_total: float = Retries.total,
+    ) -> None:
+        super().__init__()
+        self.dbt_cloud_conn_id = dbt_cloud_conn_id
+        self.account_id = account_id
+        self.timeout_seconds = timeout_seconds
+        self.retries = Retries(limit=retry_limit, delay=retry_delay, total=retry_total)
+
+    def get_conn(self) -> DbtClient:
+        """Return :attr:`client`."""
+        return self.client
+
+    @cached_property
+    def client(self) -> DbtClient:
+        """The blocking client, for workers. Not for an event loop: use :meth:`async_client` there.
+
+        :raises DbtConfigError: if the connection is not usable, naming the field.
+        """
+        return self._blocking_client(self.retries)
+
+    async def async_client(self) -> AsyncDbtClient:
+        """Make a client for an event loop: ``async with await hook.async_client() as client``.
+
+        :raises DbtConfigError: if the connection is not usable, naming the field.
+        """
+        return AsyncDbtClient(self._settings(await get_async_connection(self.dbt_cloud_conn_id)), self.retries)
+
+    def _blocking_client(self, retries: Retries) -> DbtClient:
+        return DbtClient(self._settings(self.get_connection(self.dbt_cloud_conn_id)), retries)
+
+    def _settings(self, connection: Connection) -> Settings:
+        return settings_from(connection, account_id=self.account_id, timeout=self.timeout_seconds)
+
+    def send(self, endpoint: Endpoint[T]) -> T:
+        """Send any endpoint of :mod:`airflow_dbt_rerun.api.endpoints`, and read the answer.
+
+        :raises DbtApiError: the subclass that fits.
+        """
+        return self.client.send(endpoint)
+
+    def get_job(self, job_id: Id) -> Job:
+        """Read a job's definition."""
+        return self.send(endpoints.get_job(job_id))
+
+    def get_run(self, run_id: Id, *, include_related: Sequence[str] = endpoints.FULL_RUN) -> Run:
+        """Read a run, with its steps, trigger, job and audit."""
+        return self.send(endpoints.get_run(run_id, include_related=include_related))
+
+    def trigger_job(self, job_id: Id, *, cause: str, overrides: Mapping[str, Any] | None = None) -> Run:
+        """Start a run of a job.
+
+        :raises DbtAnswerLostError: if the run may or may not have been started.
+        """
+        return self.send(endpoints.trigger_job(job_id, cause=cause, overrides=overrides))
+
+    def retry_run(self, run_id: Id) -> Run:
+        """Resume a failed run from its point of failure; returns the new run.
+
+        :raises DbtRefusedError: if the platform will not resume this run.
+        :raises DbtAnswerLostError: if the new run may or may not have been started.
+        """
+        return self.send(endpoints.retry_run(run_id))
+
+    def cancel_run(self, run_id: Id) -> Run:
+        """Stop a run."""
+        return self.send(endpoints.cancel_run(run_id))
+
+    def get_artifact(self, run_id: Id, path: str, *, step: int | None = None) -> bytes:
+        """Fetch one artifact as it is, for example ``manifest.json``."""
+        return self.send(endpoints.get_artifact(run_id, path, step=step))
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Prove token, account and jobs, each for itself, and say which of them fails."""
+        try:
+            with self._blocking_client(NO_RETRIES) as client:
+                return _prove(client)
+        except DbtRerunError as error:
+            return False, str(error)
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Describe the connection form for Airflow 2, which spells the keys with underscores."""
+        return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
+
+
+def _prove(client: DbtClient) -> tuple[bool, str]:
+    account = f"account {client.settings.account_id}"
+    try:
+        client.send(endpoints.get_account())
+        account_seen = f"{account} reachable"
+    except DbtUnauthorizedError as error:
+        return False, f"token refused: {error}"
+    except (DbtForbiddenError, DbtNotFoundError):
+        # A service token may run jobs without the right to read the account: the jobs decide.
+        account_seen = f"{account} not readable"
+    try:
+        jobs = client.send(endpoints.list_jobs(limit=1))
+    except DbtApiError as error:
+        return False, f"token accepted; {account_seen}; jobs not readable: {error}"
+    return True, f"token accepted; {account_seen}; {jobs.total or len(jobs)} jobs visible"

@@ -1,0 +1,58 @@
+"""What nobody outside knows about the real platform, as switches.
+
+The defaults are the likeliest reading of dbt's documentation. A client that is right only under the defaults is
+right by luck: its tests should run under the alternatives too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """One answer to each open question.
+
+    - ``refused_retry_status``: HTTP status of a refused ``POST runs/{id}/retry/``
+    - ``rerun_when_not_retryable``: what ``POST jobs/{id}/rerun/`` does if the latest run cannot be resumed
+    - ``retrying_run_id_filled``: whether a retry names the run that it retries
+    - ``retry_keeps_overrides``: whether a retry runs with the overrides of the run that it retries
+    - ``retry_step_name``: whether the resumed step is called ``dbt retry`` or by its original command
+    - ``retry_details``: whether ``GET runs/{id}/retry/`` lists commands or step names
+    - ``skipped_step_status``: status of the steps after a failed one; None leaves them out of ``run_steps``
+    - ``pk_in_understood``: whether the runs list knows the documented ``pk__in``, or ignores it as unknown
+    """
+
+    refused_retry_status: Literal[400, 403, 404, 409, 422] = 400
+    rerun_when_not_retryable: Literal["full", "refuse"] = "full"
+    retrying_run_id_filled: Literal[True, False] = True
+    retry_keeps_overrides: Literal[True, False] = True
+    retry_step_name: Literal["dbt retry", "command"] = "dbt retry"
+    retry_details: Literal["commands", "names"] = "commands"
+    skipped_step_status: Literal[1, 30] | None = None
+    pk_in_understood: Literal[True, False] = True
+
+    def changed(self, changes: Mapping[str, Any]) -> Behaviour:
+        """Return a copy with some answers changed.
+
+        :raises ValueError: if a name or an answer is unknown
+        """
+        for name, answer in changes.items():
+            if name not in _CHOICES:
+                raise ValueError(f"no such switch: {name}; there are {', '.join(_CHOICES)}")
+            if answer not in _CHOICES[name]:
+                raise ValueError(f"{name} is one of {_CHOICES[name]}, not {answer!r}")
+        return replace(self, **changes)
+
+
+def _choices(hint: Any) -> tuple[Any, ...]:
+    """List the answers a type allows: ``Literal[1, 2] | None`` gives 1, 2 and None."""
+    if hint is type(None):
+        return (None,)
+    parts = get_args(hint)
+    return parts if get_origin(hint) is Literal else tuple(answer for part in parts for answer in _choices(part))
+
+
+_CHOICES = {name: _choices(hint) for name, hint in get_type_hints(Behaviour).items()}

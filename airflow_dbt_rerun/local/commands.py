@@ -1,0 +1,47 @@
+"""dbt commands as text: what a job lists, split into what a shell would pass on."""
+
+from __future__ import annotations
+
+import re
+import shlex
+
+RETRYABLE = frozenset({"build", "clone", "compile", "docs", "run", "run-operation", "seed", "snapshot", "test"})
+"""Subcommands that ``dbt retry`` takes up again (``docs`` stands for ``docs generate``)."""
+
+_OTHERS = frozenset(
+    {"clean", "debug", "deps", "freshness", "init", "list", "ls", "parse", "retry", "show", "source"}
+)
+_UP_TO_SEMICOLON = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+""")
+
+
+def split_commands(text: str) -> tuple[str, ...]:
+    """Split ``dbt seed; dbt build`` at its semicolons, except inside quotes.
+
+    :raises ValueError: if there is no command, or one is not a dbt command
+    """
+    commands = tuple(part.strip() for part in _UP_TO_SEMICOLON.findall(text) if part.strip())
+    if not commands:
+        raise ValueError("there is no command")
+    for command in commands:
+        dbt_arguments(command)
+    return commands
+
+
+def dbt_arguments(command: str) -> list[str]:
+    """Return what follows ``dbt``, split as a shell does.
+
+    :raises ValueError: if it is not a dbt command, or a quote is not closed
+    """
+    try:
+        first, *arguments = shlex.split(command) or [""]
+    except ValueError as error:
+        raise ValueError(f"{command!r}: {error}") from error
+    if first != "dbt" or not arguments:
+        raise ValueError(f"{command!r} is not a dbt command")
+    return arguments
+
+
+def subcommand(command: str) -> str:
+    """Return ``build`` of ``dbt --warn-error build --select a``, or an empty text."""
+    arguments = dbt_arguments(command)
+    return next((word for word in arguments if word in RETRYABLE or word in _OTHERS), "")

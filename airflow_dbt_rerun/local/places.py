@@ -1,0 +1,150 @@
+"""The one account, project and environment there are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+ACCOUNT_ID = 70403103922125
+PROJECT_ID = 70403103926818
+ENVIRONMENT_ID = 70403103931988
+USER_ID = 70403103921147
+
+RUN_SECONDS = 86400
+"""The longest a run may take, unless its job says otherwise."""
+
+_SINCE = "2024-05-27T10:42:10.111442+00:00"
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Who may ask, and where the answers live.
+
+    :param base_url: scheme, host and port, without a slash at the end
+    :param project_name: name of the dbt project
+    """
+
+    id: int
+    token: str = field(repr=False)
+    base_url: str
+    project_name: str
+
+    def run_url(self, run_id: int) -> str:
+        """Return the page of a run."""
+        return f"{self.base_url}/deploy/{self.id}/projects/{PROJECT_ID}/runs/{run_id}/"
+
+    def as_account(self) -> dict[str, Any]:
+        """Return the account as the API shows it. Subdomains are null: clients would put them before the host."""
+        unknown = dict.fromkeys(
+            (
+                "lock_reason",
+                "lock_cause",
+                "unlocked_at",
+                "billing_email_address",
+                "enterprise_login_slug",
+                "starter_repo_url",
+                "identifier",
+                "trial_end_date",
+                "static_subdomain",
+                "vanity_subdomain",
+                "run_locked_until",
+                "docs_job_id",
+                "freshness_job_id",
+                "copilot_locked_until",
+            )
+        )
+        seats = dict.fromkeys(
+            ("developer_seats", "it_seats", "explorer_seats", "analyst_seats", "read_only_seats"), 1
+        )
+        return {
+            "id": self.id,
+            "name": "Local",
+            "plan": "developer",
+            "state": 1,
+            "run_slots": 5,
+            "queue_limit": 50,
+            "run_duration_limit_seconds": RUN_SECONDS,
+            "locked": False,
+            "pending_cancel": False,
+            "business_critical": False,
+            "agent_credit_locked": False,
+            "pod_memory_request_mebibytes": 600,
+            "develop_pod_memory_request_mebibytes": 0,
+            "git_auth_level": "personal",
+            "account_migration_events": [],
+            "groups": [],
+            "created_at": _SINCE,
+            "updated_at": _SINCE,
+            **seats,
+            **unknown,
+        }
+
+    def as_project(self) -> dict[str, Any]:
+        """Return the project as the API shows it."""
+        unknown = dict.fromkeys(
+            (
+                "connection_id",
+                "repository_id",
+                "semantic_layer_config_id",
+                "dbt_project_subdirectory",
+                "docs_job_id",
+                "freshness_job_id",
+                "connection",
+                "repository",
+                "docs_job",
+                "freshness_job",
+                "fusion_readiness",
+                "default_version",
+            )
+        )
+        return {
+            "id": PROJECT_ID,
+            "name": self.project_name,
+            "account_id": self.id,
+            "description": None,
+            "state": 1,
+            "type": 0,
+            "created_at": _SINCE,
+            "updated_at": _SINCE,
+            "environments": [],
+            "group_permissions": [],
+            **unknown,
+        }
+
+    def as_environment(self) -> dict[str, Any]:
+        """Return the environment as the API shows it."""
+        unknown = dict.fromkeys(
+            (
+                "connection_id",
+                "credentials_id",
+                "repository_id",
+                "extended_attributes_id",
+                "custom_branch",
+                "dbt_project_subdirectory",
+                "dbt_version",
+                "raw_dbt_version",
+                "created_by_id",
+                "repository",
+                "connection",
+                "jobs",
+                "custom_environment_variables",
+            )
+        )
+        return {
+            "id": ENVIRONMENT_ID,
+            "account_id": self.id,
+            "project_id": PROJECT_ID,
+            "name": "Production",
+            "use_custom_branch": False,
+            "supports_docs": True,
+            "deployment_type": "production",
+            "type": "deployment",
+            "state": 1,
+            "created_at": _SINCE,
+            "updated_at": _SINCE,
+            **unknown,
+        }
+
+    def as_user(self) -> dict[str, Any]:
+        """Return who the token belongs to."""
+        return {"id": USER_ID, "first_name": "Local", "last_name": "User", "email": "local@example.com"}

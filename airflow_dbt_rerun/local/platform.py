@@ -1,0 +1,27 @@
+"""What every room of the platform shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from airflow_dbt_rerun.local.behaviour import Behaviour
+from airflow_dbt_rerun.local.folders import Folders
+from airflow_dbt_rerun.local.places import Account
+from airflow_dbt_rerun.local.store import Store
+
+
+@dataclass(slots=True)
+class Platform:
+    """One platform. Only ``behaviour`` changes while it runs.
+
+    :param project: absolute path of the dbt project
+    :param dbt_version: version of the dbt that runs the commands
+    """
+
+    account: Account
+    store: Store
+    folders: Folders
+    project: Path
+    dbt_version: str
+    behaviour: Behaviour

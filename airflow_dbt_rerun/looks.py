@@ -1,0 +1,144 @@
+"""Read what the platform knows of a piece of work: runs, and the evidence that a failure calls for. Only GETs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar
+
+from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, get_run, get_step_results, list_runs
+from airflow_dbt_rerun.core.memory import RerunSession
+from airflow_dbt_rerun.core.models import RetryNotSupported, Run, RunStep, StepResults
+from airflow_dbt_rerun.core.steps import NotReadable, Observation, RunSeen
+from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError
+
+T = TypeVar("T")
+
+ARTIFACT_PAUSES = (1.0, 2.0, 4.0)
+"""Seconds between looks for artifacts and logs, which can arrive after the run's end."""
+
+PAUSE_IN_TROUBLE = 10.0
+"""Seconds between asks while the API has trouble."""
+
+
+class Sender(Protocol):
+    """Whatever sends an endpoint and returns its parsed answer."""
+
+    def send(self, endpoint: Endpoint[T]) -> T:
+        """Send one request."""
+        ...
+
+
+class Log(Protocol):
+    """A logger: the standard library's or Airflow's own."""
+
+    def info(self, message: str, /, *values: Any) -> None:
+        """Log what happens."""
+
+    def warning(self, message: str, /, *values: Any) -> None:
+        """Log what may need attention."""
+
+
+class Looks:
+    """Looks at the runs of one account.
+
+    :param client: sends requests.
+    :param tolerance: seconds for which the API may give no readable answer before a look fails.
+    :param clock: gives epoch seconds.
+    :param sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        *,
+        tolerance: float = 600.0,
+        log: Log | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._tolerance = tolerance
+        self._log: Log = log or logging.getLogger(__name__)
+        self._clock = clock
+        self._sleep = sleep
+
+    def look(self, session: RerunSession, run_id: int) -> Observation:
+        """Read a run now, with the evidence that its status calls for."""
+        try:
+            run = self.read(run_id)
+            if run.is_error:
+                run, results = self._evidence(run)
+                return RunSeen(run, results, newest=self._newest_if_superseded(run))
+            if run.is_success and (resumed := session.resumed_by(run_id)):
+                return RunSeen(run, self._results(run.id, run.steps), before=self._left_undone(resumed))
+        except BEARABLE as error:
+            return NotReadable(f"dbt run {run_id} cannot be read: {error}")
+        return RunSeen(run)
+
+    def read(self, run_id: int) -> Run:
+        """Read a run with its steps, job, trigger and audit."""
+        return self.patiently(lambda: self._client.send(get_run(run_id, include_related=FULL_RUN)))
+
+    def newest_runs(self, job_id: int, *, limit: int = 100) -> list[Run]:
+        """List a job's newest runs, newest first, with their triggers."""
+        page = self._client.send(list_runs(job_id=job_id, include_related=("trigger",), limit=limit))
+        return list(page)
+
+    def _newest_if_superseded(self, run: Run) -> Run | None:
+        if run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
+            return None
+        newest = self.patiently(lambda: self.newest_runs(run.job_id, limit=1))
+        return newest[0] if newest else None
+
+    def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
+        """Fetch results of the failed steps; wait a little for what may come late, then go on without."""
+        for pause in ARTIFACT_PAUSES:
+            results = self._results(run.id, run.failed_steps)
+            if _is_enough(run, results):
+                return run, results
+            self._sleep(pause)
+            run = self.read(run.id)
+        return run, self._results(run.id, run.failed_steps)
+
+    def _left_undone(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
+        """Fetch what these failed runs left undone, in their order."""
+        runs = [self.read(run_id) for run_id in run_ids]
+        return tuple(result for run in runs for result in self._results(run.id, run.failed_steps))
+
+    def _results(self, run_id: int, steps: Sequence[RunStep]) -> tuple[StepResults, ...]:
+        found = (self._step_results(run_id, step.index) for step in steps if step.command)
+        return tuple(results for results in found if results is not None)
+
+    def _step_results(self, run_id: int, index: int) -> StepResults | None:
+        """Read a step's node results; a missing or unreadable artifact must not hide the failure itself."""
+        for path in ("run_results.json", "sources.json"):
+            try:
+                return self._client.send(get_step_results(run_id, step=index, path=path))
+            except DbtNotFoundError:
+                continue
+            except DbtApiError as error:
+                self._log.warning("Going on without %s of step %s: %s", path, index, error)
+        return None
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again while the API has trouble that may pass, for as long as polls may go wrong."""
+        began = self._clock()
+        while True:
+            try:
+                return ask()
+            except BEARABLE as error:
+                if self._clock() - began >= self._tolerance:
+                    raise
+                self._log.warning("The dbt API has trouble, asking again: %s", error)
+                self._sleep(PAUSE_IN_TROUBLE)
+
+
+def _is_enough(run: Run, results: Sequence[StepResults]) -> bool:
+    """Whether the evidence is as good as it will get."""
+    step = run.stopping_step
+    if step is None or any(result.step_index == step.index for result in results):
+        return True
+    expects_none = step.command is None or run.retry_not_supported_reason == RetryNotSupported.NO_RUN_RESULTS
+    return expects_none and bool(step.logs)

@@ -1,0 +1,124 @@
+"""Start runs, each exactly once: look before the post, and look again when its answer is unclear."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_dbt_rerun.api.endpoints import retry_run, trigger_job
+from airflow_dbt_rerun.core.lineage import Marker, is_rerun_of
+from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.policy import RerunAction
+from airflow_dbt_rerun.core.steps import Observation, Refused, Rerun, RunSeen
+from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtRefusedError
+from airflow_dbt_rerun.looks import Log, Looks, Sender
+
+LOST_ANSWER_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between looks for a run whose POST got no answer."""
+
+RETRY_POSTS = 3
+"""How often one run's retry is posted at the most; the platform refuses a second one once one took effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to run, and how its runs are recognised."""
+
+    job_id: int
+    marker: Marker
+    reason: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Posts:
+    """Starts the runs of one piece of work.
+
+    :param on_run: called with each run as soon as its id is known, before anything else happens.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        looks: Looks,
+        work: Work,
+        *,
+        on_run: Callable[[Run], None],
+        log: Log,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._looks = looks
+        self._work = work
+        self._on_run = on_run
+        self._log = log
+        self._sleep = sleep
+
+    def trigger(self) -> Observation:
+        """Start the first run."""
+        cause = self._work.marker.cause(self._work.reason)
+        return self._start(cause, self._work.overrides, of_run=None)
+
+    def rerun(self, step: Rerun) -> Observation:
+        """Start a rerun of the kind that was decided on."""
+        if step.action is RerunAction.RERUN_FROM_FAILURE:
+            return self._retry(step)
+        cause = self._work.marker.cause(
+            f"Rerun of run {step.of_run}, since {step.why_not_wanted or step.reason}", of_run=step.of_run
+        )
+        return self._start(cause, step.overrides, of_run=step.of_run)
+
+    def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Observation:
+        """Post a new run of the job, unless the look finds that it exists already."""
+
+        def find() -> Run | None:
+            runs = self._looks.newest_runs(self._work.job_id)
+            return next((run for run in runs if self._work.marker.repairs(run, of_run)), None)
+
+        existing = self._looks.patiently(find)
+        if existing is None:
+            try:
+                existing = self._client.send(trigger_job(self._work.job_id, cause=cause, overrides=overrides))
+            except DbtAnswerLostError:
+                existing = self._find_after_lost_answer(find)
+                if existing is None:
+                    raise
+        self._on_run(existing)
+        return RunSeen(existing)
+
+    def _retry(self, step: Rerun) -> Observation:
+        """Post a retry of exactly the failed run, unless the look finds that it exists already."""
+        failed = self._looks.read(step.of_run)
+
+        def find() -> Run | None:
+            newer = sorted(self._looks.newest_runs(self._work.job_id), key=lambda run: run.id)
+            return next((run for run in newer if is_rerun_of(run, failed)), None)
+
+        existing = self._looks.patiently(find)
+        for _ in range(RETRY_POSTS):
+            if existing is not None:
+                break
+            try:
+                existing = self._client.send(retry_run(step.of_run))
+            except DbtRefusedError as refusal:
+                # A second retry of the same run is refused too: look again before it counts as a no.
+                existing = self._looks.patiently(find)
+                if existing is None:
+                    return Refused(self._looks.read(step.of_run), refusal.user_message or str(refusal))
+            except DbtAnswerLostError:
+                existing = self._find_after_lost_answer(find)
+        if existing is None:
+            return Refused(failed, f"{RETRY_POSTS} POSTs got no answer and started nothing")
+        self._on_run(existing)
+        return RunSeen(existing)
+
+    def _find_after_lost_answer(self, find: Callable[[], Run | None]) -> Run | None:
+        self._log.warning("The answer to the POST was lost: looking for the run before anything else is posted")
+        for pause in LOST_ANSWER_PAUSES:
+            self._sleep(pause)
+            found = self._looks.patiently(find)
+            if found is not None:
+                self._log.info("The run was started after all: %s", found.id)
+                return found
+        return None

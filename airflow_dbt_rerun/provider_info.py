@@ -1,0 +1,64 @@
+"""What Airflow reads from the entry point ``apache_airflow_provider``.
+
+Read at every start of every Airflow process: data only, and no import of the rest of the package.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_dbt_rerun import __version__
+
+INTEGRATION = "dbt Cloud (rerun)"
+
+UI_FIELD_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["schema", "port"],
+    "relabeling": {"host": "Access URL", "login": "Account ID", "password": "API Token"},
+    "placeholders": {
+        "host": "abc12.us1.dbt.com (default: cloud.getdbt.com)",
+        "login": "the number after /deploy/ in the address bar of dbt",
+        "password": "a service token that may run jobs",
+        "extra": '{"proxies": {"https": "http://proxy:3128"}}',
+    },
+}
+"""The connection form: the fields of the official dbt Cloud connection, which works here as it is."""
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe this provider to Airflow (its ``provider_info.schema.json``)."""
+    return {
+        "package-name": "airflow-provider-dbt-rerun",
+        "name": INTEGRATION,
+        "description": "Run or watch dbt Cloud jobs, and rerun failed ones from the point of failure.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://docs.getdbt.com/docs/deploy/retry-jobs",
+                "tags": ["dbt"],
+            }
+        ],
+        "hooks": [_modules("airflow_dbt_rerun.hooks")],
+        "operators": [_modules("airflow_dbt_rerun.operators")],
+        "triggers": [_modules("airflow_dbt_rerun.triggers")],
+        "connection-types": [
+            {
+                "connection-type": "dbt_rerun",
+                "hook-class-name": "airflow_dbt_rerun.hooks.DbtCloudRerunHook",
+                "hook-name": INTEGRATION,
+                "ui-field-behaviour": UI_FIELD_BEHAVIOUR,
+                "conn-fields": {
+                    "timeout": {
+                        "label": "Timeout (seconds)",
+                        "description": "To connect, and of silence while an answer is awaited. Default: 30.",
+                        "schema": {"type": ["number", "null"]},
+                    }
+                },
+            }
+        ],
+        "extra-links": ["airflow_dbt_rerun.links.DbtCloudRunLink"],
+    }
+
+
+def _modules(name: str) -> dict[str, Any]:
+    return {"integration-name": INTEGRATION, "python-modules": [name]}

@@ -1,0 +1,74 @@
+"""A copy of the example project with a warehouse and a failure switch of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import airflow_dbt_rerun.local
+from airflow_dbt_rerun.local.runner import DbtRunner
+
+EXAMPLE_PROJECT = Path(airflow_dbt_rerun.local.__file__).with_name("example_project")
+GENEROUS = 60  # seconds before a test gives up waiting for something that takes one or two
+
+
+class Shop:
+    """Everything is below ``root``, so two shops share nothing."""
+
+    def __init__(self, root: Path) -> None:
+        self.project = root / "project"
+        self.state = root / "state"
+        self.log = root / "dbt.log"
+        self.warehouse = root / "warehouse.duckdb"
+        self.state.mkdir(parents=True)
+        shutil.copytree(EXAMPLE_PROJECT, self.project)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The environment of a command."""
+        names = {"DBT_LOCAL_WAREHOUSE": str(self.warehouse), "DBT_LOCAL_STATE": str(self.state)}
+        return {**os.environ, **names}
+
+    @property
+    def text(self) -> str:
+        """What all commands printed."""
+        return self.log.read_text()
+
+    def trouble(self, *requests: dict[str, Any]) -> None:
+        """Ask for trouble, in the words of the project's README."""
+        (self.state / "failures.json").write_text(json.dumps(requests))
+
+    async def dbt(self, runner: DbtRunner, *args: str) -> int:
+        """Run one command and return its exit code."""
+        return await runner.run(args, cwd=self.project, env=self.env, log=self.log)
+
+    async def until_troubled(self, node: str) -> None:
+        """Wait until the trouble of a node has begun."""
+        await until(lambda: bool(list(self.state.glob(f"troubled.{node}.*"))))
+
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Return the results of the last command by the name of the node."""
+        results = json.loads((self.project / "target" / "run_results.json").read_text())["results"]
+        return {name_of(result["unique_id"]): result for result in results}
+
+    def statuses(self) -> dict[str, str]:
+        """Return the statuses of the last command by the name of the node."""
+        return {name: result["status"] for name, result in self.results().items()}
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait for something that other processes do."""
+    async with asyncio.timeout(GENEROUS):
+        while not condition():  # noqa: ASYNC110 - they cannot set an event here
+            await asyncio.sleep(0.05)
+
+
+def name_of(unique_id: str) -> str:
+    """Return the name that dbt shows: the last part, for a generic test the one before its hash."""
+    kind, _, *parts = unique_id.split(".")
+    return parts[0] if kind == "test" else parts[-1]

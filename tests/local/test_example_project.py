@@ -1,0 +1,167 @@
+"""The bundled project builds, and its failure switch does what its README says."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import subprocess
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from airflow_dbt_rerun.local.runner import DbtRunner, find_dbt
+from tests.local.shop import Shop
+
+pytestmark = pytest.mark.dbt
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Shop:
+    """A project of its own for each test."""
+    return Shop(tmp_path)
+
+
+def dbt(shop: Shop, *commands: str) -> list[int]:
+    """Return the exit code of each command."""
+
+    async def run() -> list[int]:
+        runner = DbtRunner(find_dbt())
+        try:
+            return [await shop.dbt(runner, *command.split()) for command in commands]
+        finally:
+            await runner.close()
+
+    return asyncio.run(run())
+
+
+def test_plain_dbt_build_works_without_any_variable(shop: Shop) -> None:
+    """Who copies the project can build it at once; files appear only below it."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
+    subprocess.run([find_dbt(), "build"], cwd=shop.project, env=env, check=True, capture_output=True)
+    assert Counter(shop.statuses().values()) == {"success": 12, "pass": 13}
+    assert (shop.project / "warehouse.duckdb").exists()
+
+
+def test_node_fails_as_often_as_asked_and_heals_through_retry(shop: Shop) -> None:
+    """Two failures asked for: build and the first retry fail with DuckDB's error, the second retry heals."""
+    shop.trouble({"node": "orders", "times": 2, "message": "Connection reset by peer"})
+    assert dbt(shop, "build", "retry") == [1, 1]
+    assert shop.results()["orders"]["message"] == (
+        "Runtime Error in model orders (models/marts/orders.sql)\n  Invalid Input Error: Connection reset by peer"
+    )
+    assert shop.statuses()["customers"] == "skipped"
+    assert dbt(shop, "retry", "build") == [0, 0]
+
+
+def test_retry_runs_only_the_failed_and_the_skipped_nodes(shop: Shop) -> None:
+    """The project is a fair test of healing: what was green before is not run again."""
+    shop.trouble({"node": "customers", "message": "Connection reset by peer"})
+    assert dbt(shop, "build") == [1]
+    unfinished = {name for name, status in shop.statuses().items() if status in {"error", "skipped"}}
+    assert dbt(shop, "retry") == [0]
+    assert set(shop.statuses()) == unfinished
+    assert unfinished == {
+        "customers",
+        "top_customers",
+        "unique_customers_customer_id",
+        "not_null_customers_customer_id",
+    }
+
+
+def test_minus_one_is_for_ever(shop: Shop) -> None:
+    """A permanent failure does not heal by trying."""
+    shop.trouble({"node": "orders", "times": -1, "message": "no"})
+    assert dbt(shop, "build", "retry", "retry") == [1, 1, 1]
+
+
+def test_every_kind_of_node_can_be_made_to_fail(shop: Shop) -> None:
+    """Seed, model, snapshot, data test and unit test: each fails when it is reached, with the text asked for."""
+    nodes = {
+        "raw_payments": "error",
+        "orders_snapshot": "error",
+        "not_null_orders_order_id": "error",
+        "payments_add_up_by_method": "error",
+        "stg_customers": "error",
+    }
+    shop.trouble(*({"node": node, "message": f"it's {node}"} for node in nodes))
+    assert dbt(shop, "seed", "seed") == [1, 0], "once is the default"
+    assert dbt(shop, "run", "run", "build") == [1, 0, 1]
+    seen = shop.text
+    for node in nodes:
+        assert f"Invalid Input Error: it's {node}" in seen
+
+
+def test_data_test_finds_as_many_rows_as_asked(shop: Shop) -> None:
+    """A test that fails is not a test that breaks: its status is fail, and it heals as well."""
+    shop.trouble({"node": "unique_orders_order_id", "times": 1, "failures": 3})
+    assert dbt(shop, "build") == [1]
+    result = shop.results()["unique_orders_order_id"]
+    assert (result["status"], result["failures"]) == ("fail", 3)
+    assert dbt(shop, "retry") == [0]
+
+
+def test_troubles_of_two_nodes_are_counted_apart(shop: Shop) -> None:
+    """Each node has its own count, whatever happened to the others."""
+    shop.trouble(
+        {"node": "daily_revenue", "times": 1, "message": "one"},
+        {"node": "customers", "times": 2, "message": "two"},
+    )
+    assert dbt(shop, "build") == [1]
+    assert (shop.statuses()["daily_revenue"], shop.statuses()["customers"]) == ("error", "error")
+    assert dbt(shop, "retry") == [1]
+    assert (shop.statuses()["daily_revenue"], shop.statuses()["customers"]) == ("success", "error")
+    assert dbt(shop, "retry") == [0]
+
+
+def test_troubles_of_one_node_come_one_after_the_other(shop: Shop) -> None:
+    """A story can be told: a connection is reset twice, and then it turns out that the code is wrong."""
+    shop.trouble(
+        {"node": "orders", "times": 2, "message": "Connection reset by peer"},
+        {"node": "orders", "times": 3, "message": "no such column"},
+    )
+    shop_runs = ["seed", *["run --select stg_orders stg_payments orders"] * 4]
+    assert dbt(shop, *shop_runs) == [0, 1, 1, 1, 0]
+    assert shop.text.count("  Invalid Input Error: Connection reset by peer") == 2
+    assert shop.text.count("  Invalid Input Error: no such column") == 1
+
+
+def test_two_copies_share_the_switch_and_the_warehouse(tmp_path: Path) -> None:
+    """A platform that copies the project for each run still has one warehouse and one count."""
+    first, second = Shop(tmp_path / "first"), Shop(tmp_path / "second")
+    second.state, second.warehouse = first.state, first.warehouse
+    first.trouble({"node": "orders", "times": 1, "message": "once"})
+    assert dbt(first, "build") == [1]
+    assert dbt(second, "run --select orders") == [0]
+
+
+def test_freshness_and_docs_work(shop: Shop) -> None:
+    """The project has a source, so that the freshness and docs boxes of a job have something to do."""
+    assert dbt(shop, "seed", "source freshness", "docs generate") == [0, 0, 0]
+    assert (shop.project / "target" / "sources.json").exists()
+    assert (shop.project / "target" / "catalog.json").exists()
+
+
+@pytest.fixture
+def postgres_schema(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A schema of its own on this machine's PostgreSQL, dropped at the end."""
+    with socket.socket() as server:
+        if server.connect_ex(("127.0.0.1", 5432)) != 0:
+            pytest.skip("no PostgreSQL server on 127.0.0.1:5432")
+    schema = f"corner_shop_{uuid.uuid4().hex}"
+    monkeypatch.setenv("DBT_LOCAL_SCHEMA", schema)
+    drop = "{% macro drop_all() %}{% do run_query('drop schema ' ~ target.schema ~ ' cascade') %}{% endmacro %}"
+    (shop.project / "macros" / "drop_all.sql").write_text(drop)
+    yield schema
+    assert dbt(shop, "run-operation drop_all --target postgres") == [0]
+
+
+@pytest.mark.postgres
+def test_project_builds_on_postgres(shop: Shop, postgres_schema: str) -> None:
+    """The same project serves tests of PostgreSQL's own errors; the switch is not there and not in the way."""
+    shop.trouble({"node": "orders", "message": "for DuckDB only"})
+    assert dbt(shop, "build --target postgres") == [0]
+    assert shop.results()["orders"]["relation_name"] == f'"postgres"."{postgres_schema}"."orders"'

@@ -1,0 +1,35 @@
+"""What ``airflow_dbt_rerun`` offers."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import airflow_dbt_rerun
+
+
+def test_names_are_sorted_and_there() -> None:
+    """Every public name can be imported, and the list of names is sorted and complete."""
+    names = airflow_dbt_rerun.__all__
+    assert names == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    for name in airflow_dbt_rerun.__all__:
+        assert getattr(airflow_dbt_rerun, name) is not None
+    assert set(airflow_dbt_rerun._ROOM_OF) == set(airflow_dbt_rerun.__all__)
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    """A misspelt name fails as in any module."""
+    with pytest.raises(AttributeError, match="no attribute 'DbtCloudJobOperatr'"):
+        airflow_dbt_rerun.DbtCloudJobOperatr  # noqa: B018 - the access is the test
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    """Airflow imports the package at every start, to read the provider information."""
+    program = (
+        "import sys, airflow_dbt_rerun.provider_info\n"
+        "print([n for n in sys.modules if n.startswith(('airflow.', 'airflow_dbt_rerun.core', 'tenacity'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
