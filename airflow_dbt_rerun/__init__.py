@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     )
     from airflow_dbt_rerun.exceptions import (
         DbtApiError,
+        DbtConfigError,
         DbtRerunError,
         DbtRunCancelled,
         DbtRunError,
@@ -46,6 +47,7 @@ __all__ = [
     "DbtCloudRerunHook",
     "DbtCloudRunLink",
     "DbtCloudRunTrigger",
+    "DbtConfigError",
     "DbtRerunError",
     "DbtRunCancelled",
     "DbtRunError",
@@ -74,6 +76,7 @@ _ROOMS = {
     "core.policy": ("DEFAULT_RULES", "RerunAction", "RerunDecision", "RerunPolicy", "RerunRule", "Superseded"),
     "exceptions": (
         "DbtApiError",
+        "DbtConfigError",
         "DbtRerunError",
         "DbtRunCancelled",
         "DbtRunError",

@@ -20,6 +20,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,11 @@ FAILURES = [
 ]
 """What goes wrong: ``orders`` once, for a passing reason; ``daily_revenue`` for ever, for a bug in its code."""
 
-STORY = re.compile(r"\[(info|warning|error) *\] (.*?) +\[airflow\.task\.operators\.airflow_dbt_rerun")
+STORY = re.compile(
+    r"\[(?:info|warning|error) *\] (?P<told>.*?) +\[airflow\.task\.operators\.airflow_dbt_rerun"  # Airflow 3
+    r"|^\[\S+\] \{(?:drive|looks|posts|operators)\.py:\d+\} \w+ - (?P<told2>.*)"  # Airflow 2
+)
+"""The lines of Airflow's log that our operator wrote."""
 
 
 def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -122,14 +127,20 @@ def _airflow_environment(folder: Path, platform: _Platform) -> dict[str, str]:
         "login": str(platform.account_id),
         "password": platform.token,
     }
+    # An Airflow of its own: the one that is configured here may be somebody's real one.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return {
-        **os.environ,
-        "AIRFLOW_HOME": os.environ.get("AIRFLOW_HOME", str(folder / "airflow")),
+        **inherited,
+        "AIRFLOW_HOME": str(_airflow_home(folder)),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(_example_dags()),
         "AIRFLOW_CONN_DBT_CLOUD_DEFAULT": json.dumps(connection),
         **{f"AIRFLOW_VAR_DBT_JOB_{name.upper()}": str(job) for name, job in platform.jobs.items()},
     }
+
+
+def _airflow_home(folder: Path) -> Path:
+    return folder / f"airflow-{version('apache-airflow')}"
 
 
 def _example_dags() -> Path:
@@ -140,7 +151,7 @@ def _example_dags() -> Path:
 
 
 def _prepare_airflow(folder: Path, environment: Mapping[str, str]) -> None:
-    database = Path(environment["AIRFLOW_HOME"]) / "airflow.db"
+    database = _airflow_home(folder) / "airflow.db"
     if not database.exists():
         _say(f"Making Airflow's database ({database}), once ...")
         _airflow("db", "migrate", log=folder / "airflow-db.log", environment=environment)
@@ -159,7 +170,7 @@ def _run_dag(folder: Path, environment: Mapping[str, str]) -> None:
         for line in process.stdout:
             log.write(line)
             if told := STORY.search(line):
-                _say(f"  {told.group(2)}")
+                _say(f"  {told['told'] or told['told2']}")
 
 
 def _airflow(*arguments: str, log: Path, environment: Mapping[str, str]) -> None:
@@ -234,8 +245,7 @@ def _nodes(platform: _Platform, run_id: int) -> dict[str, str]:
 
 def _read_report(folder: Path, task_id: str) -> dict[str, Any]:
     """Read the newest report that our operator pushed to XCom."""
-    home = Path(os.environ.get("AIRFLOW_HOME", str(folder / "airflow")))
-    with contextlib.closing(sqlite3.connect(home / "airflow.db")) as database:
+    with contextlib.closing(sqlite3.connect(_airflow_home(folder) / "airflow.db")) as database:
         rows = database.execute(
             "select value from xcom where dag_id = ? and task_id = ? and key = 'dbt_rerun_report'"
             " order by dag_run_id desc limit 1",

@@ -4,7 +4,7 @@
 
     AirflowException
     └── DbtRerunError
-        ├── DbtConfigError (and ValueError)   a wrong argument or connection: nothing was sent
+        ├── DbtConfigError (and AirflowFailException, ValueError)   a wrong argument or connection: nothing was sent
         ├── DbtApiError                       one request to the dbt API did not get what it asked for
         │   ├── DbtUnauthorizedError          401: token unknown here
         │   ├── DbtForbiddenError             403: token known, account or permission missing
@@ -42,8 +42,8 @@ class DbtRerunError(AirflowException):
     """Base of every error of this package."""
 
 
-class DbtConfigError(DbtRerunError, ValueError):
-    """An argument or a connection is wrong. Nothing was sent to dbt."""
+class DbtConfigError(DbtRerunError, AirflowFailException, ValueError):
+    """An argument or a connection is wrong. Nothing was sent to dbt, and Airflow must not retry it."""
 
 
 class DbtApiError(DbtRerunError):

@@ -70,6 +70,7 @@ class DbtCloudJobOperator(BaseOperator):
     :param additional_run_config: further fields of dbt's trigger request, for example ``threads_override``.
     :param policy: when to rerun, how, and when to give up; None reruns nothing.
     :param check_interval: seconds between polls.
+    :param poll_tolerance: seconds for which dbt may give no readable answer before the run counts as unwatchable.
     :param timeout: seconds for the whole work, all attempts and waits together. Then the run is cancelled.
     :param deferrable: wait in the triggerer instead of a worker.
     :param cancel_on_kill: cancel our run when the task is killed or times out.
@@ -113,6 +114,7 @@ class DbtCloudJobOperator(BaseOperator):
         additional_run_config: dict[str, Any] | None = None,
         policy: RerunPolicy | None = RerunPolicy(),  # noqa: B008 - a policy is an immutable value
         check_interval: float = DEFAULT_CHECK_INTERVAL,
+        poll_tolerance: float = DEFAULT_TOLERANCE,
         timeout: float = DEFAULT_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         cancel_on_kill: bool = True,
@@ -132,6 +134,7 @@ class DbtCloudJobOperator(BaseOperator):
         self.additional_run_config = additional_run_config
         self.policy = policy
         self.check_interval = check_interval
+        self.poll_tolerance = poll_tolerance
         self.timeout = timeout
         self.deferrable = deferrable
         self.cancel_on_kill = cancel_on_kill
@@ -152,7 +155,7 @@ class DbtCloudJobOperator(BaseOperator):
                 number(parameter, value)
         if self.policy is not None and not isinstance(self.policy, RerunPolicy):
             raise DbtConfigError(f"policy takes a RerunPolicy or None, not {self.policy!r}")
-        for parameter in ("check_interval", "timeout"):
+        for parameter in ("check_interval", "poll_tolerance", "timeout"):
             value = getattr(self, parameter)
             if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
                 raise DbtConfigError(f"{parameter} takes a number of seconds above zero, not {value!r}")
@@ -198,7 +201,7 @@ class DbtCloudJobOperator(BaseOperator):
                 session=session.to_dict(),
                 until=step.until,
                 check_interval=self.check_interval,
-                tolerance=DEFAULT_TOLERANCE,
+                tolerance=self.poll_tolerance,
                 deadline=session.deadline,
                 cancel_on_kill=self.cancel_on_kill and _is_ours(session),
                 hook_params=self.hook_params,
@@ -249,6 +252,7 @@ class DbtCloudJobOperator(BaseOperator):
             self.policy,
             on_run=on_run,
             check_interval=self.check_interval,
+            tolerance=self.poll_tolerance,
             log=self.log,
         )
 

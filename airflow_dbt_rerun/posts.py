@@ -12,7 +12,12 @@ from airflow_dbt_rerun.core.lineage import Marker, is_rerun_of
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Observation, Refused, Rerun, RunSeen
-from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtRefusedError
+from airflow_dbt_rerun.exceptions import (
+    DbtAnswerLostError,
+    DbtForbiddenError,
+    DbtNotFoundError,
+    DbtRefusedError,
+)
 from airflow_dbt_rerun.looks import Log, Looks, Sender
 
 LOST_ANSWER_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
@@ -20,6 +25,9 @@ LOST_ANSWER_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 
 RETRY_POSTS = 3
 """How often one run's retry is posted at the most; the platform refuses a second one once one took effect."""
+
+REFUSALS = (DbtRefusedError, DbtForbiddenError, DbtNotFoundError)
+"""How the platform may say no to a retry: its status code is not on record anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +109,7 @@ class Posts:
                 break
             try:
                 existing = self._client.send(retry_run(step.of_run))
-            except DbtRefusedError as refusal:
+            except REFUSALS as refusal:
                 # A second retry of the same run is refused too: look again before it counts as a no.
                 existing = self._looks.patiently(find)
                 if existing is None:

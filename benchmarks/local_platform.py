@@ -29,9 +29,7 @@ def main() -> None:
     """Print both figures."""
     with tempfile.TemporaryDirectory() as folder, platform(Path(folder)) as there:
         failures = Path(folder) / "state" / "failures.json"
-        failures.write_text(
-            json.dumps([{"node": "orders", "times": RETRIES, "message": "Connection reset by peer"}])
-        )
+        failures.write_text(json.dumps([{"node": "orders", "times": RETRIES, "message": "Connection reset"}]))
         run = finished(there, post(there, f"jobs/{there['jobs']['build']}/run/", {"cause": "benchmark"}))
         seconds = []
         for _ in range(RETRIES):

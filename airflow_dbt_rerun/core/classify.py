@@ -20,7 +20,8 @@ def classify(message: str | None, *, adapter: str | None = None, node_status: st
     """Say what kind of failure a message is.
 
     :param message: what dbt recorded for a node, a step or a run; may be framed, coloured, long or missing.
-    :param adapter: dbt's adapter type, for example ``postgres``; None or an unknown one means: find out from the text.
+    :param adapter: dbt's adapter type, for example ``postgres``; None or an unknown one means:
+        find out from the text.
     :param node_status: dbt's status of the node. ``fail`` is a failed test whatever the text says.
     """
     return match(message, adapter=adapter, node_status=node_status)[0]

@@ -1,8 +1,8 @@
-"""Cut an error message down to what it says: no frame around it, no SQL, no names of ours, no values of the user's.
+"""Cut an error message down to what it says: no frame around it, no SQL, no names, no values.
 
-dbt frames the warehouse's words: ``Database Error in model NAME (PATH)``, the words, ``LINE n:`` with a piece of the
-SQL, ``compiled code at PATH``. Names, SQL and values can hold any words ("timeout", 'connection reset'), so they
-must not be read as the error, and values must not end up in logs.
+dbt frames the warehouse's words: ``Database Error in model NAME (PATH)``, the words, ``LINE n:`` with a piece of
+the SQL, ``compiled code at PATH``. Names, SQL and values can hold any words ("timeout", 'connection reset'):
+they must not be read as the error, and values must not end up in logs.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-LOOKED_AT = (8000, 4000)
+LOOKED_AT = (6000, 3000)
 """Characters of a message that are read, from its start and from its end."""
 
 EVIDENCE_SIZE = 4000
@@ -29,7 +29,8 @@ _BLANKS = re.compile(r"[ \t\xa0]+")
 
 _END_OF_WORDS = re.compile(
     r"""-----Query\ Job\ SQL\ Follows----- | ^\s*==\ SQL\b | \[SQL:\ | ^\s*JVM\ stacktrace:
-      | \bStack\ trace\b | ^\s*\+?-*\ *Failing\ row\ contains | :\ While\ (?:processing|executing)\b | :\ In\ scope\b
+      | \bStack\ trace\b
+      | ^\s*Failing\ row\ contains | :\ While\ (?:processing|executing)\b | :\ In\ scope\b
       | ^\s*@@""",
     re.VERBOSE | re.MULTILINE,
 )
@@ -50,12 +51,14 @@ _QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at ).*$")
 _NO_WORDS = re.compile(
     rf"""^(?:
         LINE\ \d+: | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
-      | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {_DBT_OBJECT}\ | \d+\ of\ \d+\ (?:START|OK|ERROR|SKIP|FAIL|PASS|WARN)
+      | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {_DBT_OBJECT}\
+      | \d+\ of\ \d+\ (?:START|OK|ERROR|SKIP|FAIL|PASS|WARN)
       | Done\.\ PASS= | Finished\ running\b | with\ \d+\ errors?\b | Completed\ with\ \d+ | dbt\ command\ failed$
       | Traceback\ \(most\ recent | File\ ".*",\ line\ \d | at\ [\w.$]+\( | \.\.\.\ \d+\ more$
       | Encountered\ an\ error:$ | This\ probably\ means\ the\ server | before\ or\ while\ processing\ the\ request
       | During\ handling\ of\ the\ above | The\ above\ exception\ was
-      | (?:HINT|CONTEXT|QUERY|STATEMENT): | Did\ you\ mean\b | Candidate\ (?:bindings|functions|tables)\b | Original\ Line:
+      | (?:HINT|CONTEXT|QUERY|STATEMENT): | Did\ you\ mean\b
+      | Candidate\ (?:bindings|functions|tables)\b | Original\ Line:
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -64,7 +67,7 @@ _NO_WORDS = re.compile(
 _CODE_BELOW = re.compile(r'^File ".*", line \d')
 
 _QUOTED = re.compile(
-    r"""(?<![\w'])'(?:[^'\n]|'(?=\w)){0,600}'(?!\w) | "[^"\n]{0,600}" | `[^`\n]{0,300}`""", re.VERBOSE
+    r"""(?<![\w'])'(?:[^'\n]|'(?=\w)){0,500}'(?!\w) | "[^"\n]{0,500}" | `[^`\n]{0,300}`""", re.VERBOSE
 )
 _SPEAKS_BEFORE = re.compile(
     r"""(?: (?:Error|Exception|Disconnected|Timeout)\( (?:-?\d+,\ ?)?
@@ -83,7 +86,8 @@ _NAME_BEFORE = re.compile(
     re.IGNORECASE,
 )
 _VALUE_BEFORE = re.compile(
-    r"(?:\b(?:value|literal|string|date|timestamp|json|uuid|out of range)|input syntax for [\w ]{3,40}:|input value for enum \w{1,60}:)[: ]*$",
+    r"(?:\b(?:value|literal|string|date|timestamp|json|uuid|out of range)"
+    r"|input syntax for [\w ]{3,40}:|input value for enum \w{1,60}:)[: ]*$",
     re.IGNORECASE,
 )
 _KEY_VALUE = re.compile(r"(\)=|\bkey value is |\brow contains )\([^\n]{0,300}?\)")

@@ -33,6 +33,9 @@ HARDEST_FIRST = (
 )
 """The verdict is the first of these that was found: what stays when all that can heal has healed."""
 
+TOLD_FINDINGS = 20
+"""So many findings cross to the triggerer, to XCom and to the log: thousands would help nobody there."""
+
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NUMBERS = re.compile(r"\d+")
 _LOG_TAIL = 4000
@@ -100,13 +103,14 @@ class Diagnosis:
         return failed + skipped
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the diagnosis as plain JSON values."""
+        """Give the diagnosis as plain JSON values; of many findings only the first ones, and their number."""
         return {
             "run_id": self.run_id,
             "verdict": str(self.verdict),
             "step": self.step,
             "evidence": self.evidence,
             "skipped": len(self.skipped),
+            "found": len(self.findings),
             "findings": [
                 {
                     "subject": finding.subject,
@@ -116,7 +120,7 @@ class Diagnosis:
                     "signature": finding.signature,
                     "message": finding.message,
                 }
-                for finding in self.findings
+                for finding in self.findings[:TOLD_FINDINGS]
             ],
         }
 

@@ -10,7 +10,6 @@ from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Fail, Rerun, Step, Succeed, Wait
 
 REPORT_VERSION = 1
-SHOWN_FINDINGS = 20
 
 HOW = {
     RerunAction.RERUN_FROM_FAILURE: "from failure",
@@ -53,7 +52,8 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
         "status": attempt.status,
         "git_sha": attempt.git_sha,
         "verdict": diagnosis.get("verdict"),
-        "findings": list(diagnosis.get("findings", ()))[:SHOWN_FINDINGS],
+        "findings": list(diagnosis.get("findings", ())),
+        "found": diagnosis.get("found"),
         "skipped": diagnosis.get("skipped"),
         "decision": attempt.decision,
         "waited_seconds": round(attempt.waited, 1),
@@ -82,15 +82,15 @@ def tell(before: RerunSession, after: RerunSession, step: Step) -> Iterator[str]
 
 
 def _tell_findings(diagnosis: Mapping[str, Any]) -> Iterator[str]:
-    findings = diagnosis["findings"]
-    yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {len(findings)} finding(s)"
-    for finding in findings[:SHOWN_FINDINGS]:
+    findings, found, skipped = diagnosis["findings"], diagnosis["found"], diagnosis["skipped"]
+    yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {_counted(found, 'finding')}"
+    for finding in findings:
         signature = f", {finding['signature']}" if finding["signature"] else ""
         yield f"  {finding['subject']}: {finding['category']}{signature}: {finding['message']}"
-    if len(findings) > SHOWN_FINDINGS:
-        yield f"  ... and {len(findings) - SHOWN_FINDINGS} more"
-    if diagnosis["skipped"]:
-        yield f"  {diagnosis['skipped']} node(s) were skipped because of that"
+    if found > len(findings):
+        yield f"  ... and {found - len(findings)} more"
+    if skipped:
+        yield f"  {_counted(skipped, 'node')} skipped because of that"
 
 
 def _tell_step(session: RerunSession, step: Step) -> Iterator[str]:

@@ -17,6 +17,7 @@ from airflow_dbt_rerun.local.engine import Engine
 from airflow_dbt_rerun.local.faults import Faults, control_routes
 from airflow_dbt_rerun.local.gate import Gate
 from airflow_dbt_rerun.local.job_routes import JobRoutes
+from airflow_dbt_rerun.local.pages import page_routes
 from airflow_dbt_rerun.local.place_routes import PlaceRoutes
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.run_routes import RunRoutes
@@ -32,6 +33,7 @@ def build(platform: Platform, engine: Engine, *, with_faults: bool) -> ASGIApp:
         *PlaceRoutes(platform.account).below("/api/v2"),
         *PlaceRoutes(platform.account).below("/api/v3"),
     ]
+    routes += page_routes(platform)
     faults = Faults()
     if with_faults:
         routes += control_routes(platform, faults)

@@ -86,7 +86,8 @@ def read_yaml(file: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(file.read_text())
     except (OSError, yaml.YAMLError) as error:
-        raise ProjectError(f"{file.name}: {error}") from error
+        first_line = str(error).partition("\n")[0]
+        raise ProjectError(f"{file.name}: {first_line}") from error
     if not isinstance(content, dict):
         raise ProjectError(f"{file.name} is not a mapping")
     return content

@@ -51,6 +51,7 @@ class Execution:
         self._job = job
         self._run = run
         self._work = platform.folders.work(job.id)
+        self._connect = f"Create profile from connection {platform.account.project_name}"
         self._warehouse = warehouse
         self._alone = True
         self._index = 0
@@ -76,7 +77,7 @@ class Execution:
         override = f" (override schema to '{schema}')" if schema else ""
         return (
             await self._step("Clone git repository", self._clone)
-            and await self._step(f"Create profile from connection {self._platform.account.project_name}{override}", self._profile)
+            and await self._step(f"{self._connect}{override}", self._profile)
             and await self._step(_invoke("dbt deps"), self._deps)
         )
 
@@ -120,7 +121,7 @@ class Execution:
             step.say(str(error))
             return False
         self._alone = connection.adapter == "duckdb"
-        step.say(f"Create profile from connection {self._platform.account.project_name}: target {connection.name}, {connection.adapter}")
+        step.say(f"{self._connect}: target {connection.name}, {connection.adapter}")
         return True
 
     async def _deps(self, step: StepFolder) -> bool:

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from airflow_dbt_rerun.local.answers import INVALID_TOKEN, WRONG_ACCOUNT, failure
 from airflow_dbt_rerun.local.places import Account
 
+_GUARDED = ("/api/", "/_control/")
 _ACCOUNT_IN_PATH = re.compile(r"/api/v\d+/accounts/([^/]+)")
 
 
@@ -35,6 +36,8 @@ class Gate:
             await self._app({**scope, "path": path}, receive, send)
 
     def _refusal(self, path: str, authorization: str) -> Response | None:
+        if not path.startswith(_GUARDED):
+            return None
         kind, _, token = authorization.partition(" ")
         # Bytes, since a header may hold characters that compare_digest refuses to compare as text.
         same = secrets.compare_digest(token.strip().encode(), self._account.token.encode())

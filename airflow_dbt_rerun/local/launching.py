@@ -9,7 +9,7 @@ from typing import Any
 from airflow_dbt_rerun.local.places import RUN_SECONDS
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.records import JobRecord, RunRecord
-from airflow_dbt_rerun.local.retrying import DOCS, failure_of, why_not_retryable
+from airflow_dbt_rerun.local.retrying import failure_of, why_not_retryable
 
 _RERUN_CAUSE = "Rerun from failure"
 
@@ -47,14 +47,13 @@ def retry(platform: Platform, run: RunRecord) -> RunRecord:
         raise NotRetryableError(f"This run cannot be retried: {reason}")
     failure = failure_of(platform.store, run)
     assert failure is not None
-    skipped = [command for command in failure.skipped if not run.docs or command != DOCS]
     overrides = run.overridden if platform.behaviour.retry_keeps_overrides else {}
     return platform.store.add_run(
         {
             "job_id": run.job_id,
             "cause": _RERUN_CAUSE,
             "cause_category": "rerun",
-            "commands": json.dumps([failure.step.command, *skipped]),
+            "commands": json.dumps([failure.step.command, *failure.skipped]),
             "overrides": json.dumps(overrides),
             "freshness": 0,
             "docs": run.docs,

@@ -20,7 +20,7 @@ _NUMBERED_VERSION = re.compile(r"(\d+)\.(\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Where a run failed: the step that stopped it, and the commands that never ran."""
+    """Where a run failed: the step that stopped it, and the commands of the chain that never ran."""
 
     step: StepRecord
     skipped: tuple[str, ...]
@@ -38,7 +38,7 @@ def failure_of(store: Store, run: RunRecord) -> Failure | None:
         return None
     place = stopping[-1].place
     skipped = run.chain if place is None else run.chain[place + 1 :]
-    return Failure(stopping[-1], (*skipped, *([DOCS] if run.docs else [])))
+    return Failure(stopping[-1], skipped)
 
 
 def why_not_retryable(store: Store, folders: Folders, run: RunRecord) -> RetryNotSupported | None:

@@ -15,7 +15,7 @@ from airflow_dbt_rerun.local.launching import NotRetryableError, retry
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.queries import RUN_FILTERS, RUN_ORDERS, RUN_STATES, included, list_query, number
 from airflow_dbt_rerun.local.records import RunRecord
-from airflow_dbt_rerun.local.retrying import failure_of
+from airflow_dbt_rerun.local.retrying import DOCS, failure_of
 from airflow_dbt_rerun.local.shapes import run_shape, step_shape
 
 ON_POST = ("trigger", "job")
@@ -70,15 +70,17 @@ class RunRoutes:
 
     async def failure(self, request: Request) -> Response:
         """Answer with what a retry would run."""
-        failure = failure_of(self._platform.store, self._run(request))
+        run = self._run(request)
+        failure = failure_of(self._platform.store, run)
         if failure is None:
             raise Refusal(self._platform.behaviour.refused_retry_status, "This run has no failed step.")
         named = self._platform.behaviour.retry_details == "names"
         command = failure.step.command
+        skipped = [*failure.skipped, *([DOCS] if run.docs else [])]
         return success(
             {
                 "failed_step": failure.step.name if named or command is None else command,
-                "skipped_steps": [f"Invoke dbt with `{text}`" if named else text for text in failure.skipped],
+                "skipped_steps": [f"Invoke dbt with `{text}`" if named else text for text in skipped],
             }
         )
 

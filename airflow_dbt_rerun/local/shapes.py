@@ -53,7 +53,7 @@ def run_shape(platform: Platform, run: RunRecord, include: Collection[str] = ())
     if "trigger" in include:
         shape["trigger"] = trigger_shape(run)
     if "job" in include:
-        shape["job"] = job_shape(platform, store.job(run.job_id))
+        shape["job"] = _job_of_run(platform, store.job(run.job_id))
     if "environment" in include:
         shape["environment"] = platform.account.as_environment()
     if "run_steps" in include:
@@ -104,6 +104,8 @@ def _run_itself(platform: Platform, run: RunRecord) -> Shape:
         "job": None,
         "environment": None,
         "run_steps": [],
+        "audit": None,
+        "deprecation": None,
         "href": platform.account.run_url(run.id),
         "used_repo_cache": None,
     }
@@ -203,7 +205,7 @@ def step_shape(platform: Platform, step: StepRecord, include: Collection[str] = 
 
 def job_shape(platform: Platform, job: JobRecord, include: Collection[str] = ()) -> Shape:
     """Show a job: what was set, and the platform's defaults for the rest."""
-    shape = _job_defaults() | job.settings | _job_itself(platform, job)
+    shape = _completed(_job_defaults(), job.settings) | _job_itself(platform, job)
     if "environment" in include:
         shape["environment"] = platform.account.as_environment()
     if "most_recent_run" in include:
@@ -216,6 +218,20 @@ def job_shape(platform: Platform, job: JobRecord, include: Collection[str] = ())
 def _latest(platform: Platform, job: JobRecord, *, over: bool) -> Shape | None:
     run = platform.store.latest_run(job.id, over=over)
     return run_shape(platform, run) if run else None
+
+
+def _job_of_run(platform: Platform, job: JobRecord) -> Shape:
+    """Show a job inside a run: there a schedule is told in single words, not in objects."""
+    shape = job_shape(platform, job)
+    schedule = shape["schedule"]
+    words = {name: schedule[name]["type"] for name in ("date", "time")}
+    return shape | {"schedule": {"cron": schedule["cron"], **words}}
+
+
+def _completed(defaults: Shape, given: Shape) -> Shape:
+    """Put what is given over the defaults, and inside objects too: clients send parts of them."""
+    both_objects = [name for name, value in given.items() if isinstance(value, dict)]
+    return defaults | given | {name: _completed(defaults.get(name) or {}, given[name]) for name in both_objects}
 
 
 def _job_itself(platform: Platform, job: JobRecord) -> Shape:

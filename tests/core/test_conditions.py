@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from airflow_dbt_rerun.core.categories import Category
 
+from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import AnyCondition, any_node, every, message
 from tests.core.builders import state
 

@@ -7,9 +7,9 @@ import sys
 from typing import Any
 
 import pytest
-from airflow_dbt_rerun.core.categories import Category
 from tenacity import stop_after_attempt, stop_after_delay, stop_before_delay, wait_fixed, wait_random
 
+from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import any_node, every, message
 from airflow_dbt_rerun.core.policy import (
     DEFAULT_RULES,

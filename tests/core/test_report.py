@@ -36,14 +36,15 @@ HEALED = RunSeen(
 
 def test_log_tells_the_story_of_a_heal() -> None:
     """P4: run, error, node with category and message, decision with reason, rerun, verification and outcome."""
+    why = "rule any_node(transient, timed_out) matches 1 model (transient); 1 node skipped"
     lines, _, _ = play(NoRun(), RunSeen(run(101, 1)), FAILED, RunSeen(run(102, 3)), HEALED)
     assert lines == [
         "Attempt 1: dbt run 101 is Queued (https://dbt.example/runs/101/)",
         "Attempt 1: dbt run 101 is Error (https://dbt.example/runs/101/)",
-        "Diagnosis from the results of step 5: verdict transient, 1 finding(s)",
+        "Diagnosis from the results of step 5: verdict transient, 1 finding",
         "  model.shop.orders: transient, connection reset: Invalid Input Error: Connection reset by peer",
-        "  1 node(s) were skipped because of that",
-        "Decision: rerun_from_failure: rule any_node(transient, timed_out) matches 1 model (transient); 1 node skipped",
+        "  1 node skipped because of that",
+        f"Decision: rerun_from_failure: {why}",
         "Rerunning run 101 from failure",
         "Attempt 2: dbt run 102 is Running (https://dbt.example/runs/102/)",
         "Attempt 2: dbt run 102 is Success (https://dbt.example/runs/102/)",
@@ -86,4 +87,6 @@ def test_report_stays_small() -> None:
     """XCom is a table in a database: a run in which a thousand nodes failed tells the first twenty."""
     many = results(*(node(f"model.shop.m{number}", message=SYNTAX) for number in range(1_000)))
     _, session, end = play(RunSeen(run(101), many))
-    assert len(json.dumps(report(session, end, NOW))) < 20_000
+    told = report(session, end, NOW)["attempts"][0]
+    assert (len(told["findings"]), told["found"]) == (20, 1_000)
+    assert len(json.dumps(session.to_dict())) < 20_000

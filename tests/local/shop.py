@@ -10,11 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import airflow_dbt_rerun.local
 from airflow_dbt_rerun.local.runner import DbtRunner
-
-EXAMPLE_PROJECT = Path(airflow_dbt_rerun.local.__file__).with_name("example_project")
-GENEROUS = 60  # seconds before a test gives up waiting for something that takes one or two
+from tests.support import EXAMPLE_PROJECT, GENEROUS
 
 
 class Shop:

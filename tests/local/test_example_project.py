@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import socket
 import subprocess
@@ -10,10 +9,12 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from airflow_dbt_rerun.local.runner import DbtRunner, find_dbt
+from tests.local.conftest import WithDbt
 from tests.local.shop import Shop
 
 pytestmark = pytest.mark.dbt
@@ -25,17 +26,23 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path)
 
 
-def dbt(shop: Shop, *commands: str) -> list[int]:
-    """Return the exit code of each command."""
+class Dbt(Protocol):
+    """Runs commands in a shop, one after the other, and returns their exit codes."""
 
-    async def run() -> list[int]:
-        runner = DbtRunner(find_dbt())
-        try:
+    def __call__(self, shop: Shop, *commands: str) -> list[int]: ...  # noqa: D102
+
+
+@pytest.fixture
+def dbt(with_dbt: WithDbt) -> Dbt:
+    """Commands as one would type them."""
+
+    def run(shop: Shop, *commands: str) -> list[int]:
+        async def story(runner: DbtRunner) -> list[int]:
             return [await shop.dbt(runner, *command.split()) for command in commands]
-        finally:
-            await runner.close()
 
-    return asyncio.run(run())
+        return with_dbt(story)
+
+    return run
 
 
 def test_plain_dbt_build_works_without_any_variable(shop: Shop) -> None:
@@ -46,7 +53,7 @@ def test_plain_dbt_build_works_without_any_variable(shop: Shop) -> None:
     assert (shop.project / "warehouse.duckdb").exists()
 
 
-def test_node_fails_as_often_as_asked_and_heals_through_retry(shop: Shop) -> None:
+def test_node_fails_as_often_as_asked_and_heals_through_retry(dbt: Dbt, shop: Shop) -> None:
     """Two failures asked for: build and the first retry fail with DuckDB's error, the second retry heals."""
     shop.trouble({"node": "orders", "times": 2, "message": "Connection reset by peer"})
     assert dbt(shop, "build", "retry") == [1, 1]
@@ -57,7 +64,7 @@ def test_node_fails_as_often_as_asked_and_heals_through_retry(shop: Shop) -> Non
     assert dbt(shop, "retry", "build") == [0, 0]
 
 
-def test_retry_runs_only_the_failed_and_the_skipped_nodes(shop: Shop) -> None:
+def test_retry_runs_only_the_failed_and_the_skipped_nodes(dbt: Dbt, shop: Shop) -> None:
     """The project is a fair test of healing: what was green before is not run again."""
     shop.trouble({"node": "customers", "message": "Connection reset by peer"})
     assert dbt(shop, "build") == [1]
@@ -72,13 +79,13 @@ def test_retry_runs_only_the_failed_and_the_skipped_nodes(shop: Shop) -> None:
     }
 
 
-def test_minus_one_is_for_ever(shop: Shop) -> None:
+def test_minus_one_is_for_ever(dbt: Dbt, shop: Shop) -> None:
     """A permanent failure does not heal by trying."""
     shop.trouble({"node": "orders", "times": -1, "message": "no"})
     assert dbt(shop, "build", "retry", "retry") == [1, 1, 1]
 
 
-def test_every_kind_of_node_can_be_made_to_fail(shop: Shop) -> None:
+def test_every_kind_of_node_can_be_made_to_fail(dbt: Dbt, shop: Shop) -> None:
     """Seed, model, snapshot, data test and unit test: each fails when it is reached, with the text asked for."""
     nodes = {
         "raw_payments": "error",
@@ -95,7 +102,7 @@ def test_every_kind_of_node_can_be_made_to_fail(shop: Shop) -> None:
         assert f"Invalid Input Error: it's {node}" in seen
 
 
-def test_data_test_finds_as_many_rows_as_asked(shop: Shop) -> None:
+def test_data_test_finds_as_many_rows_as_asked(dbt: Dbt, shop: Shop) -> None:
     """A test that fails is not a test that breaks: its status is fail, and it heals as well."""
     shop.trouble({"node": "unique_orders_order_id", "times": 1, "failures": 3})
     assert dbt(shop, "build") == [1]
@@ -104,7 +111,7 @@ def test_data_test_finds_as_many_rows_as_asked(shop: Shop) -> None:
     assert dbt(shop, "retry") == [0]
 
 
-def test_troubles_of_two_nodes_are_counted_apart(shop: Shop) -> None:
+def test_troubles_of_two_nodes_are_counted_apart(dbt: Dbt, shop: Shop) -> None:
     """Each node has its own count, whatever happened to the others."""
     shop.trouble(
         {"node": "daily_revenue", "times": 1, "message": "one"},
@@ -117,7 +124,7 @@ def test_troubles_of_two_nodes_are_counted_apart(shop: Shop) -> None:
     assert dbt(shop, "retry") == [0]
 
 
-def test_troubles_of_one_node_come_one_after_the_other(shop: Shop) -> None:
+def test_troubles_of_one_node_come_one_after_the_other(dbt: Dbt, shop: Shop) -> None:
     """A story can be told: a connection is reset twice, and then it turns out that the code is wrong."""
     shop.trouble(
         {"node": "orders", "times": 2, "message": "Connection reset by peer"},
@@ -129,7 +136,7 @@ def test_troubles_of_one_node_come_one_after_the_other(shop: Shop) -> None:
     assert shop.text.count("  Invalid Input Error: no such column") == 1
 
 
-def test_two_copies_share_the_switch_and_the_warehouse(tmp_path: Path) -> None:
+def test_two_copies_share_the_switch_and_the_warehouse(dbt: Dbt, tmp_path: Path) -> None:
     """A platform that copies the project for each run still has one warehouse and one count."""
     first, second = Shop(tmp_path / "first"), Shop(tmp_path / "second")
     second.state, second.warehouse = first.state, first.warehouse
@@ -138,7 +145,7 @@ def test_two_copies_share_the_switch_and_the_warehouse(tmp_path: Path) -> None:
     assert dbt(second, "run --select orders") == [0]
 
 
-def test_freshness_and_docs_work(shop: Shop) -> None:
+def test_freshness_and_docs_work(dbt: Dbt, shop: Shop) -> None:
     """The project has a source, so that the freshness and docs boxes of a job have something to do."""
     assert dbt(shop, "seed", "source freshness", "docs generate") == [0, 0, 0]
     assert (shop.project / "target" / "sources.json").exists()
@@ -146,7 +153,7 @@ def test_freshness_and_docs_work(shop: Shop) -> None:
 
 
 @pytest.fixture
-def postgres_schema(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+def postgres_schema(dbt: Dbt, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """A schema of its own on this machine's PostgreSQL, dropped at the end."""
     with socket.socket() as server:
         if server.connect_ex(("127.0.0.1", 5432)) != 0:
@@ -160,7 +167,7 @@ def postgres_schema(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str
 
 
 @pytest.mark.postgres
-def test_project_builds_on_postgres(shop: Shop, postgres_schema: str) -> None:
+def test_project_builds_on_postgres(dbt: Dbt, shop: Shop, postgres_schema: str) -> None:
     """The same project serves tests of PostgreSQL's own errors; the switch is not there and not in the way."""
     shop.trouble({"node": "orders", "message": "for DuckDB only"})
     assert dbt(shop, "build --target postgres") == [0]

@@ -5,11 +5,10 @@ from __future__ import annotations
 import ipaddress
 import json
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,12 +18,12 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from tests.local.shop import EXAMPLE_PROJECT
+from tests.support import GENEROUS, LocalPlatform, local_platform
 
 pytestmark = pytest.mark.dbt
 
 CLIENTS = Path(__file__).with_name("clients")
-JOB = "nightly"
+JOB, COMMANDS = "nightly", "dbt seed; dbt build --exclude resource_type:seed"
 ERROR, SUCCESS = 20, 10
 
 #: ``customers`` fails once: the rerun has to run it and what was skipped, and nothing else.
@@ -33,43 +32,36 @@ UNFINISHED = {"customers", "top_customers"}
 
 
 @dataclass(frozen=True)
-class Secured:
-    """A platform over TLS, and the process environment of a client that trusts it."""
+class Client:
+    """Runs the clients, each in a process of its own, with what its user would set."""
 
-    ready: dict[str, Any]
-    root: Path
-    env: dict[str, str]
+    platform: LocalPlatform
+    folder: Path
+    env: dict[str, str] = field(repr=False)
 
     @property
     def job_id(self) -> str:
         """The job, as an argument."""
-        return str(self.ready["jobs"][JOB])
-
-    def fail_once(self) -> None:
-        """Make the next run of the job fail and the one after it heal."""
-        state = self.root / "platform" / "state"
-        for counted in state.glob("troubled.*"):
-            counted.unlink()
-        (state / "failures.json").write_text(json.dumps([FAILING]))
+        return str(self.platform.jobs[JOB])
 
     def run(self, *command: str | Path, **env: str) -> str:
-        """Run a client in a process of its own and return what it printed."""
+        """Run a command and return what it printed."""
         done = subprocess.run(
             command,
             env={**self.env, **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=300,
+            timeout=3 * GENEROUS,
             check=False,
         )
         assert done.returncode == 0, done.stdout
         return done.stdout
 
-    def report_of(self, client: str, *args: str) -> dict[str, Any]:
+    def report_of(self, script: str, *args: str) -> dict[str, Any]:
         """Run one of the scripts and return the report that it writes."""
-        report = self.root / "report.json"
-        self.run(sys.executable, CLIENTS / client, *args, report)
+        report = self.folder / "report.json"
+        self.run(sys.executable, CLIENTS / script, *args, report)
         return dict(json.loads(report.read_text()))
 
 
@@ -95,57 +87,44 @@ def certificate(directory: Path) -> tuple[Path, Path]:
 
 
 @pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
+def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """A platform of its own for this module, since it needs TLS."""
-    root = tmp_path_factory.mktemp("secured")
-    cert, key = certificate(root)
-    shutil.copytree(EXAMPLE_PROJECT, root / "project")
-    command: list[str | Path] = [
-        sys.executable,
-        "-m",
-        "airflow_dbt_rerun.local",
-        "--port",
-        "0",
-        "--state-dir",
-        root / "platform",
-    ]
-    command += ["--project-dir", root / "project", "--tls-cert", cert, "--tls-key", key]
-    command += ["--job", f"{JOB}=dbt seed; dbt build --exclude resource_type:seed"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        yield Secured(ready, root, client_env(root, ready, cert))
-        process.terminate()
+    folder = tmp_path_factory.mktemp("secured")
+    cert, key = certificate(folder)
+    options, jobs = ("--tls-cert", str(cert), "--tls-key", str(key)), {JOB: COMMANDS}
+    with local_platform(folder, *options, jobs=jobs, verify=str(cert)) as platform:
+        yield Client(platform, folder, client_env(platform, folder, cert))
 
 
-def client_env(root: Path, ready: dict[str, Any], cert: Path) -> dict[str, str]:
-    """Return what the user of each client would set. Blocking clients read one variable, async ones the other."""
-    host = ready["base_url"].removeprefix("https://").rstrip("/")
-    connection = {
-        "conn_type": "dbt_cloud",
-        "host": host,
-        "login": str(ready["account_id"]),
-        "password": ready["token"],
-    }
+@pytest.fixture
+def client(secured: Client) -> Client:
+    """The job's next run fails, and the one after it heals."""
+    secured.platform.trouble(FAILING)
+    return secured
+
+
+def client_env(platform: LocalPlatform, folder: Path, cert: Path) -> dict[str, str]:
+    """Return what a user of the clients sets; of the first two, blocking clients read one, async ones the other."""
+    host = platform.base_url.removeprefix("https://")
+    login = {"host": host, "login": str(platform.account_id), "password": platform.token}
     return {
         **os.environ,
         "REQUESTS_CA_BUNDLE": str(cert),
         "SSL_CERT_FILE": str(cert),
-        "AIRFLOW_HOME": str(root / "airflow"),
+        "AIRFLOW_HOME": str(folder / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(CLIENTS / "dags"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW_CONN_DBT_CLOUD_DEFAULT": json.dumps(connection),
+        "AIRFLOW_CONN_DBT_CLOUD_DEFAULT": json.dumps({"conn_type": "dbt_cloud", **login}),
         "DBT_CLOUD_HOST": host,
-        "DBT_CLOUD_SERVICE_TOKEN": ready["token"],
+        "DBT_CLOUD_SERVICE_TOKEN": platform.token,
     }
 
 
-def test_hook_of_the_official_provider(secured: Secured) -> None:
+def test_hook_of_the_official_provider(client: Client) -> None:
     """DbtCloudHook triggers, waits, finds by name, lists, reads artifacts and reruns from failure."""
-    secured.fail_once()
-    report = secured.report_of("official_hook.py", secured.job_id, JOB)
+    report = client.report_of("official_hook.py", client.job_id, JOB)
     assert report["connected"] == [True, "Successfully connected to dbt Cloud."]
-    assert report["job_by_name"] == int(secured.job_id)
+    assert report["job_by_name"] == int(client.job_id)
     assert report["succeeded"] == [False, True]
     assert report["statuses"] == [ERROR, SUCCESS]
     assert report["models"][0]["customers"] == "error"
@@ -155,7 +134,7 @@ def test_hook_of_the_official_provider(secured: Secured) -> None:
 
 
 @pytest.fixture(scope="module")
-def airflow(secured: Secured) -> Path:
+def airflow(secured: Client) -> Path:
     """Airflow with a database of its own; returns its executable."""
     executable = Path(sys.executable).with_name("airflow")
     secured.run(executable, "db", "migrate")
@@ -164,22 +143,20 @@ def airflow(secured: Secured) -> Path:
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("deferrable", ["no", "yes"])
-def test_operator_and_sensor_of_the_official_provider(secured: Secured, airflow: Path, deferrable: str) -> None:
+def test_operator_and_sensor_of_the_official_provider(client: Client, airflow: Path, deferrable: str) -> None:
     """DbtCloudRunJobOperator fails in its first try and heals in its second, in both modes; the sensor agrees."""
-    secured.fail_once()
-    names = {"JOB_ID": secured.job_id, "DEFERRABLE": deferrable}
-    printed = secured.run("timeout", "-k", "5", "200", airflow, "dags", "test", "official_operator", **names)
+    names = {"JOB_ID": client.job_id, "DEFERRABLE": deferrable}
+    printed = client.run(airflow, "dags", "test", "official_operator", **names)
     assert printed.count("ended with status ERROR") == 1
     assert printed.count("has completed successfully") >= 1
     assert "state=success" in printed
 
 
-def test_dbtc(secured: Secured) -> None:
+def test_dbtc(client: Client) -> None:
     """dbtc triggers, polls, lists, reads artifacts and reruns from failure."""
-    secured.fail_once()
-    report = secured.report_of("dbtc_client.py", str(secured.ready["account_id"]), secured.job_id)
+    report = client.report_of("dbtc_client.py", str(client.platform.account_id), client.job_id)
     assert report["statuses"] == [ERROR, SUCCESS]
     assert report["models"][0]["customers"] == "error"
     assert report["models"][1] == dict.fromkeys(UNFINISHED, "success")
-    assert report["jobs"] == [int(secured.job_id)]
+    assert report["jobs"] == [int(client.job_id)]
     assert report["latest_run"] is True

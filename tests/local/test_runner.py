@@ -15,7 +15,9 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 from airflow_dbt_rerun.local.runner import DbtNotFoundError, DbtRunner, DbtRunnerError, find_dbt
-from tests.local.shop import GENEROUS, Shop, until
+from tests.local.conftest import WithDbt
+from tests.local.shop import Shop, until
+from tests.support import GENEROUS
 
 
 @asynccontextmanager
@@ -34,9 +36,9 @@ def shop(tmp_path: Path) -> Shop:
     return Shop(tmp_path / "shop")
 
 
-def descendants() -> list[psutil.Process]:
+def descendants() -> set[psutil.Process]:
     """Every process that this one started, directly or not."""
-    return list(psutil.Process().children(recursive=True))
+    return set(psutil.Process().children(recursive=True))
 
 
 # --- the same as the executable -----------------------------------------------------------------------------
@@ -46,13 +48,10 @@ def descendants() -> list[psutil.Process]:
 @pytest.mark.parametrize(
     "args", [("--quiet", "ls", "--select", "orders+"), ("frobnicate",), ("build", "--no-such-option"), ("--help",)]
 )
-def test_exit_code_and_output_equal_those_of_the_executable(shop: Shop, args: tuple[str, ...]) -> None:
+def test_exit_code_and_output_equal_those_of_the_executable(
+    with_dbt: WithDbt, shop: Shop, args: tuple[str, ...]
+) -> None:
     """Going through the fork server changes neither what dbt prints nor how it exits."""
-
-    async def forked() -> int:
-        async with a_runner() as runner:
-            return await shop.dbt(runner, *args)
-
     executed = subprocess.run(
         [find_dbt(), *args],
         cwd=shop.project,
@@ -62,38 +61,33 @@ def test_exit_code_and_output_equal_those_of_the_executable(shop: Shop, args: tu
         text=True,
         check=False,
     )
-    assert asyncio.run(forked()) == executed.returncode
+    assert with_dbt(lambda runner: shop.dbt(runner, *args)) == executed.returncode
     assert shop.text == executed.stdout
 
 
 @pytest.mark.dbt
-def test_exit_code_tells_success_from_a_failed_node_from_a_command_that_could_not_start(shop: Shop) -> None:
+def test_exit_code_tells_success_from_a_failed_node_from_a_command_that_could_not_start(
+    with_dbt: WithDbt, shop: Shop
+) -> None:
     """0, 1 and 2 mean what they mean to dbt, one after the other on one fork server."""
 
-    async def story() -> list[int]:
-        async with a_runner() as runner:
-            codes = [await shop.dbt(runner, "seed")]
-            shop.trouble({"node": "stg_orders", "message": "Connection reset by peer"})
-            codes.append(await shop.dbt(runner, "run", "--select", "stg_orders"))
-            (shop.project / "models" / "broken.sql").write_text("select * from {{ ref('nowhere') }}")
-            codes.append(await shop.dbt(runner, "run"))
-            return codes
+    def code(*args: str) -> int:
+        return with_dbt(lambda runner: shop.dbt(runner, *args))
 
-    assert asyncio.run(story()) == [0, 1, 2]
+    assert code("seed") == 0
+    shop.trouble({"node": "stg_orders", "message": "Connection reset by peer"})
+    assert code("run", "--select", "stg_orders") == 1
+    (shop.project / "models" / "broken.sql").write_text("select * from {{ ref('nowhere') }}")
+    assert code("run") == 2
     assert "Connection reset by peer" in shop.text
     assert "nowhere" in shop.text
 
 
 @pytest.mark.dbt
-def test_log_is_appended_to(shop: Shop) -> None:
+def test_log_is_appended_to(with_dbt: WithDbt, shop: Shop) -> None:
     """What stood in the log before the command stays."""
     shop.log.write_text("before\n")
-
-    async def parse() -> int:
-        async with a_runner() as runner:
-            return await shop.dbt(runner, "parse")
-
-    assert asyncio.run(parse()) == 0
+    assert with_dbt(lambda runner: shop.dbt(runner, "parse")) == 0
     assert shop.text.startswith("before\n")
     assert "Running with dbt" in shop.text
 
@@ -102,35 +96,32 @@ def test_log_is_appended_to(shop: Shop) -> None:
 
 
 @pytest.mark.dbt
-def test_commands_at_the_same_time_share_nothing(tmp_path: Path) -> None:
+def test_commands_at_the_same_time_share_nothing(with_dbt: WithDbt, tmp_path: Path) -> None:
     """Two builds at once keep to their own directory, environment and log."""
     ill, well = Shop(tmp_path / "ill"), Shop(tmp_path / "well")
     ill.trouble({"node": "orders", "message": "only here"})
 
-    async def both() -> list[int]:
-        async with a_runner() as runner:
-            return list(await asyncio.gather(ill.dbt(runner, "build"), well.dbt(runner, "build")))
+    async def both(runner: DbtRunner) -> list[int]:
+        return list(await asyncio.gather(ill.dbt(runner, "build"), well.dbt(runner, "build")))
 
-    assert asyncio.run(both()) == [1, 0]
+    assert with_dbt(both) == [1, 0]
     assert ("only here" in ill.text, "only here" in well.text) == (True, False)
     assert ill.warehouse.exists()
     assert well.warehouse.exists()
 
 
 @pytest.mark.dbt
-def test_a_command_does_not_change_the_dbt_of_the_next_one(shop: Shop) -> None:
+def test_a_command_does_not_change_the_dbt_of_the_next_one(with_dbt: WithDbt, shop: Shop) -> None:
     """``retry --warn-error`` makes dbt's process retry warnings from then on; the next command must not notice."""
     (shop.project / "tests" / "warns.sql").write_text("{{ config(severity='warn') }} select 1 as found")
 
-    async def story() -> list[int]:
-        async with a_runner() as runner:
-            codes = [await shop.dbt(runner, "build")]
-            codes.append(await shop.dbt(runner, "--warn-error", "retry"))
-            codes.append(await shop.dbt(runner, "build", "--select", "warns"))
-            codes.append(await shop.dbt(runner, "retry"))
-            return codes
+    def code(*args: str) -> int:
+        return with_dbt(lambda runner: shop.dbt(runner, *args))
 
-    assert asyncio.run(story()) == [0, 1, 0, 0]
+    assert code("build") == 0
+    assert code("--warn-error", "retry") == 1
+    assert code("build", "--select", "warns") == 0
+    assert code("retry") == 0
     assert shop.statuses() == {}, "the last retry had nothing to do"
 
 
@@ -142,21 +133,21 @@ def test_cancelling_ends_dbt_by_sigint_and_leaves_no_process(shop: Shop) -> None
     """A cancelled command is gone when the cancellation returns, and dbt could record what was finished."""
     shop.trouble({"node": "orders", "seconds": 600})
 
-    async def story() -> list[int]:
+    async def story() -> list[set[psutil.Process]]:
         async with a_runner() as runner:
             await runner.start()
-            before = len(descendants())
+            before = descendants()
             building = asyncio.create_task(shop.dbt(runner, "build"))
             await shop.until_troubled("orders")
-            during = len(descendants())
+            during = descendants()
             building.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await building
-            return [during - before, len(descendants()) - before]
+            return [during - before, descendants() - before]
 
     while_running, afterwards = asyncio.run(story())
-    assert while_running >= 1
-    assert afterwards == 0
+    assert while_running
+    assert not afterwards
     assert shop.statuses()["stg_orders"] == "success"
     assert "orders" not in shop.statuses()
 
@@ -218,6 +209,7 @@ def test_cancelling_ends_commands_that_do_not_listen(tmp_path: Path, cli: str, t
 def test_closing_ends_everything(shop: Shop) -> None:
     """No fork server and no dbt is left after ``close``, and who waited for a command is told."""
     shop.trouble({"node": "orders", "seconds": 600})
+    before = descendants()
 
     async def story() -> None:
         async with a_runner() as runner:
@@ -227,7 +219,7 @@ def test_closing_ends_everything(shop: Shop) -> None:
             await building
 
     asyncio.run(story())
-    assert descendants() == []
+    assert descendants() == before
 
 
 @pytest.mark.dbt
@@ -235,15 +227,12 @@ def test_nothing_outlives_a_killed_parent(shop: Shop) -> None:
     """Even a parent that gets SIGKILL in the middle of a build takes dbt with it."""
     shop.trouble({"node": "orders", "seconds": 600})
     script = (
-        "import asyncio, sys; from pathlib import Path\n"
-        "from airflow_dbt_rerun.local.runner import DbtRunner\n"
-        "from tests.local.shop import GENEROUS, Shop, until\n"
-        "shop = Shop.__new__(Shop); root = Path(sys.argv[2])\n"
-        "shop.project, shop.state, shop.log = root / 'project', root / 'state', root / 'dbt.log'\n"
-        "shop.warehouse = root / 'warehouse.duckdb'\n"
-        "asyncio.run(shop.dbt(DbtRunner(Path(sys.argv[1])), 'build'))\n"
+        "import asyncio, os, sys; from pathlib import Path; from airflow_dbt_rerun.local.runner import DbtRunner\n"
+        "dbt, cwd, log = map(Path, sys.argv[1:])\n"
+        "asyncio.run(DbtRunner(dbt).run(['build'], cwd=cwd, env=os.environ, log=log))\n"
     )
-    parent = subprocess.Popen([sys.executable, "-c", script, find_dbt(), shop.project.parent])
+    command: list[str | Path] = [sys.executable, "-c", script, find_dbt(), shop.project, shop.log]
+    parent = subprocess.Popen(command, env=shop.env)
     asyncio.run(shop.until_troubled("orders"))
     family = psutil.Process(parent.pid).children(recursive=True)
     parent.kill()
@@ -258,10 +247,12 @@ def test_a_killed_fork_server_takes_its_commands_along_and_is_replaced(shop: Sho
     """The running command ends as lost, not as failed; the next command works."""
     shop.trouble({"node": "orders", "seconds": 600})
 
+    before = descendants()
+
     async def story() -> int:
         async with a_runner() as runner:
             await runner.start()
-            (server,) = descendants()
+            (server,) = descendants() - before
             building = asyncio.create_task(shop.dbt(runner, "build"))
             await shop.until_troubled("orders")
             family = server.children(recursive=True)
@@ -280,16 +271,15 @@ def test_a_killed_fork_server_takes_its_commands_along_and_is_replaced(shop: Sho
 
 
 @pytest.mark.dbt
-def test_a_directory_that_is_not_there_is_an_error_of_the_runner_not_of_dbt(shop: Shop) -> None:
-    """A command that never started has no exit code."""
+def test_a_directory_that_is_not_there_is_an_error_of_the_runner_not_of_dbt(with_dbt: WithDbt, shop: Shop) -> None:
+    """A command that never started has no exit code, and the next one is not disturbed."""
 
-    async def story() -> None:
-        async with a_runner() as runner:
-            with pytest.raises(DbtRunnerError, match="nowhere"):
-                await runner.run(["build"], cwd=shop.project / "nowhere", env=shop.env, log=shop.log)
-            assert await shop.dbt(runner, "parse") == 0
+    async def story(runner: DbtRunner) -> int:
+        with pytest.raises(DbtRunnerError, match="nowhere"):
+            await runner.run(["build"], cwd=shop.project / "nowhere", env=shop.env, log=shop.log)
+        return await shop.dbt(runner, "parse")
 
-    asyncio.run(story())
+    assert with_dbt(story) == 0
 
 
 def test_a_python_without_dbt_is_named(tmp_path: Path) -> None:

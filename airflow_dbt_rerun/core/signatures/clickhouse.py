@@ -25,18 +25,26 @@ TABLE = (
     ),
     *group(
         Category.RESOURCES,
-        (r"\bCode: (?:241|243)\b", "ClickHouse 241, 243", "out of memory or disk"),
+        (r"\bCode: (?:241|243|396)\b", "ClickHouse 241, 243", "out of memory or disk"),
         (r"\((?:MEMORY_LIMIT_EXCEEDED|NOT_ENOUGH_SPACE)\)", "ClickHouse", "out of memory or disk"),
     ),
     *group(
         Category.TRANSIENT,
-        (r"\bCode: (?:209|210|279|999|242|225|319|473)\b", "ClickHouse network, Keeper, locks", "connection or lock"),
+        (
+            r"\bCode: (?:209|210|279|999|242|225|319|473)\b",
+            "ClickHouse network, Keeper, locks",
+            "connection or lock",
+        ),
         (r"\((?:SOCKET_TIMEOUT|NETWORK_ERROR|ALL_CONNECTION_TRIES_FAILED)\)", "ClickHouse", "connection lost"),
         (r"\((?:KEEPER_EXCEPTION|TABLE_IS_READ_ONLY|DEADLOCK_AVOIDED)\)", "ClickHouse", "Keeper or lock"),
     ),
     *group(
         Category.CODE,
-        (r"\bCode: (?:62|60|47|46|53|6|27|36|43|70|81|153|215|349)\. DB::", "ClickHouse", "wrong SQL or data"),
-        (r"\((?:SYNTAX_ERROR|UNKNOWN_\w+|TYPE_MISMATCH|ILLEGAL_\w+|CANNOT_PARSE_\w+)\)", "ClickHouse", "wrong SQL or data"),
+        (r"\bCode: (?:62|60|47|46|53|6|27|36|43|70|81|153|215|349|386)\. DB::", "ClickHouse", "wrong SQL or data"),
+        (
+            r"\((?:SYNTAX_ERROR|UNKNOWN_\w+|TYPE_MISMATCH|ILLEGAL_\w+|CANNOT_PARSE_\w+)\)",
+            "ClickHouse",
+            "wrong SQL or data",
+        ),
     ),
 )

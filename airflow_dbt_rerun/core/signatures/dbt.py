@@ -30,23 +30,33 @@ TABLE = (
         (r"\bNo \S+ found at expected path\b", "dbt-core DbtProjectError", "no project"),
         (r"^Version error for package\b", "dbt-core DependencyError", "package version conflict"),
         (r"^Package .{0,80}\bwas not found in the package index\b", "dbt-core DependencyError", "unknown package"),
+        (r"^\S{1,60} is undefined\b|\btakes no keyword argument\b", "dbt-core, Jinja", "compilation error"),
         (r"^This version of dbt is not supported with\b", "dbt-core", "dbt version not supported"),
         (r"\bdbt(?:0\d{3}|1005|1013)\b", "dbt Fusion: SQL, project, YAML", "compilation error"),
         (r"^Usage: dbt\b|^Error: No such (?:option|command)\b", "dbt-core, click", "wrong command line"),
     ),
     *group(
         Category.TIMED_OUT,
-        (r"^This run timed out after\b", "platform status_message", "job timeout"),
+        (r"^(?:This )?run timed out\b", "platform status_message", "job timeout"),
         (r"\bexceeded the configured timeout of \d+ seconds\b", "platform status_message", "job timeout"),
     ),
     *group(
         Category.THROTTLED,
-        (r"\bwait(?:ed|ing) .{0,40}\bcapacity\b|\bcapacity constraints\b", "status.getdbt.com 2026-02", "no capacity"),
+        (
+            r"\bwait(?:ed|ing) .{0,40}\bcapacity\b|\bcapacity constraints\b",
+            "status.getdbt.com 2026-02",
+            "no capacity",
+        ),
+        (r"\bqueued for (?:more|longer) than\b|\bwaiting for a run slot\b", "dbt platform", "no run slot"),
         (r"\bcancell?ed after waiting\b", "status.getdbt.com 2026-02", "no capacity"),
     ),
     *group(
         Category.CANCELLED,
-        (r"^(?:This |The )?(?:run )?(?:was )?cancell?ed by (?!the (?:system|platform|scheduler))", "platform", "cancelled"),
+        (
+            r"^(?:This |The )?(?:run )?(?:was )?cancell?ed by (?!the (?:system|platform|scheduler))",
+            "platform",
+            "cancelled",
+        ),
     ),
     *group(
         Category.TRANSIENT,

@@ -1,0 +1,60 @@
+"""Fixtures that more than one room uses."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pytest
+
+from tests.support import LocalPlatform, local_platform
+
+JOBS = {
+    "nightly": "dbt seed; dbt build --exclude resource_type:seed",
+    "seeds": "dbt seed",
+    "staging": "dbt run --select stg_orders+",
+    "orders": "dbt run --select +orders",
+}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where the server that the test needs is there (``.ci/run`` says so)."""
+    report = yield
+    required = os.environ.get("REQUIRE_SERVICES", "").split()
+    if report.skipped and any(item.get_closest_marker(service) for service in required):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, but its server is on this machine"
+    return report
+
+
+@pytest.fixture(scope="session")
+def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """One platform for all tests, for those who leave it as they found it."""
+    with local_platform(tmp_path_factory.mktemp("platform"), jobs=JOBS) as platform:
+        yield platform
+
+
+@pytest.fixture
+def platform(shared_platform: LocalPlatform) -> Iterator[LocalPlatform]:
+    """The shared platform, without faults, trouble or changed behaviour, before and after each test."""
+    before = shared_platform.control("GET", "behaviour")
+    shared_platform.control("DELETE", "requests")
+    yield shared_platform
+    shared_platform.control("DELETE", "faults")
+    shared_platform.behave(**before)
+    shared_platform.trouble()
+
+
+@pytest.fixture
+def new_platform(tmp_path: Path) -> Callable[..., AbstractContextManager[LocalPlatform]]:
+    """Start platforms of one's own, in one place: the second is a restart of the first."""
+
+    def start(
+        *options: str, jobs: dict[str, str] | None = None, faults: bool = True
+    ) -> AbstractContextManager[LocalPlatform]:
+        return local_platform(tmp_path, *options, jobs=JOBS if jobs is None else jobs, faults=faults)
+
+    return start

@@ -1,0 +1,97 @@
+"""What a platform remembers when its server dies, and what it leaves behind when it is stopped."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+
+from tests.support import EXAMPLE_PROJECT, LocalPlatform
+
+pytestmark = pytest.mark.dbt
+
+NewPlatform = Callable[..., AbstractContextManager[LocalPlatform]]
+
+
+def test_a_run_that_was_going_when_the_server_died_is_an_error(new_platform: NewPlatform) -> None:
+    """Not Starting for ever, and not resumable; a run that waited takes its turn under the new server."""
+    with new_platform() as first:
+        first.run("seeds")
+        first.trouble({"node": "stg_orders", "seconds": 60})
+        going, waiting = first.trigger("orders"), first.trigger("orders")
+        first.until_troubled("stg_orders")
+        first.kill()
+    with new_platform() as second:
+        died = second.get(f"runs/{going['id']}/")
+        assert (died["status"], died["finished_at"] is not None) == (20, True)
+        assert "stopped" in died["status_message"]
+        assert (died["can_retry"], second.steps(died)[-1]["status"]) == (False, 20)
+        assert second.wait(waiting)["status"] == 10
+
+
+def test_a_new_server_goes_on_where_the_old_one_stopped(new_platform: NewPlatform) -> None:
+    """Jobs keep their ids and the token holds; runs, artifacts and logs are there; a failed run can be resumed."""
+    with new_platform() as first:
+        first.run("seeds")
+        first.trouble({"node": "orders", "times": 1, "message": "Connection reset by peer"})
+        failed = first.run("orders")
+        before = first.steps(failed)
+        assert first.stop() == 0
+    with new_platform() as second:
+        assert (second.token, second.jobs) == (first.token, first.jobs)
+        assert second.steps(failed) == before
+        resumed = second.retry(failed)
+    assert (resumed["status"], resumed["id"]) == (10, failed["id"] + 1)
+
+
+def test_jobs_of_an_earlier_server_follow_the_new_options(new_platform: NewPlatform) -> None:
+    """The same name is the same job, with new commands; a job that is not named stays."""
+    with new_platform(jobs={"a": "dbt seed", "b": "dbt build"}) as first:
+        ids = dict(first.jobs)
+    with new_platform(jobs={"a": "dbt seed; dbt run"}) as second:
+        assert second.jobs == ids
+        assert second.get(f"jobs/{ids['a']}/")["execute_steps"] == ["dbt seed", "dbt run"]
+        assert second.get(f"jobs/{ids['b']}/")["execute_steps"] == ["dbt build"]
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_nothing_is_left_running(new_platform: NewPlatform, how: str) -> None:
+    """Stopped or killed in the middle of a query, the server takes dbt with it."""
+    with new_platform() as platform:
+        platform.run("seeds")
+        platform.trouble({"node": "stg_orders", "seconds": 60})
+        run = platform.trigger("orders")
+        platform.until_troubled("stg_orders")
+        started = psutil.Process(platform.process.pid).children(recursive=True)
+        assert len(started) >= 2  # the fork server and dbt
+        getattr(platform, how)()
+        _, alive = psutil.wait_procs(started, timeout=30)
+        assert alive == []
+    with new_platform() as after:
+        assert after.get(f"runs/{run['id']}/")["status"] == 20
+
+
+def test_the_state_directory_may_lie_in_the_project(new_platform: NewPlatform, tmp_path: Path) -> None:
+    """As it does by default for whoever serves the current directory: no run copies the runs before it."""
+    inside = tmp_path / "project" / ".local-platform"
+    with new_platform("--state-dir", str(inside)) as platform:
+        assert platform.run("seeds")["status"] == 10
+        assert platform.run("seeds")["status"] == 10
+        copies = list((inside / "work").glob("*/.local-platform"))
+    assert copies == []
+
+
+def test_two_servers_do_not_share_a_state_directory(new_platform: NewPlatform) -> None:
+    """The second would take the runs of the first for dead: it is refused, and the first goes on."""
+    with new_platform() as platform:
+        state = str(platform.state.parent)
+        command = [sys.executable, "-m", "airflow_dbt_rerun.local", "--project-dir", str(EXAMPLE_PROJECT)]
+        second = subprocess.run([*command, "--state-dir", state], capture_output=True, text=True, check=False)
+        assert second.returncode == 2
+        assert second.stderr.startswith("airflow-dbt-rerun local: --state-dir")
+        assert platform.get("jobs/")

@@ -1,0 +1,535 @@
+"""DbtCloudJobOperator against a real dbt platform: real HTTP, real dbt, blocking and deferrable."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+from pytest_mock import MockerFixture
+from tenacity import stop_after_attempt, wait_fixed
+
+from airflow_dbt_rerun import (
+    Category,
+    DbtCloudJobOperator,
+    DbtRunCancelled,
+    DbtRunExhausted,
+    DbtRunFailed,
+    DbtRunTimeout,
+    DbtRunUnwatchable,
+    RerunPolicy,
+    RerunRule,
+    any_node,
+)
+from airflow_dbt_rerun.exceptions import (
+    DbtConfigError,
+    DbtForbiddenError,
+    DbtNotFoundError,
+    DbtRerunError,
+    DbtUnauthorizedError,
+    DbtUnreachableError,
+)
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from tests.border import TaskInstance, fresh_copy, run_task
+from tests.support import LocalPlatform
+
+pytestmark = pytest.mark.dbt
+
+IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
+RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
+BROKEN = {"node": "orders", "times": -1, "message": "Table with name raw_refunds does not exist!"}
+
+
+@pytest.fixture(scope="session")
+def _seeded(shared_platform: LocalPlatform) -> None:
+    """Build everything once, so that the short job finds its parents."""
+    shared_platform.trouble()
+    assert shared_platform.run("nightly")["status"] == 10
+
+
+@pytest.fixture(autouse=True)
+def _connected(
+    platform: LocalPlatform, _seeded: None, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+) -> None:
+    """Define the connection, and let triggers poll at once."""
+    connect(monkeypatch, host=platform.base_url, login=str(platform.account_id), password=platform.token)
+    mocker.patch("airflow_dbt_rerun.triggers.FIRST_POLL_AFTER", 0.05)
+
+
+def connect(monkeypatch: pytest.MonkeyPatch, **fields: str) -> None:
+    """Define ``dbt_cloud_default``."""
+    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+
+
+@pytest.fixture(params=[False, True], ids=["blocking", "deferrable"])
+def job(request: pytest.FixtureRequest, platform: LocalPlatform) -> Callable[..., DbtCloudJobOperator]:
+    """Make a task of the short job, in one of the two modes."""
+
+    def make(**arguments: Any) -> DbtCloudJobOperator:
+        defaults = {"job_id": platform.jobs["staging"], "policy": IN_A_HURRY, "check_interval": 0.1}
+        return DbtCloudJobOperator(task_id="build", deferrable=request.param, **{**defaults, **arguments})
+
+    return make
+
+
+Make = Callable[..., DbtCloudJobOperator]
+
+
+@pytest.fixture
+def instance(request: pytest.FixtureRequest) -> TaskInstance:
+    """Give each test, in each mode, work of its own."""
+    return TaskInstance(run_id=request.node.name)
+
+
+def runs_of(platform: LocalPlatform, *, at_least: int) -> list[dict[str, Any]]:
+    """List the newest runs of the short job, oldest first."""
+    runs = platform.get(
+        "runs/",
+        job_definition_id=platform.jobs["staging"],
+        order_by="-id",
+        limit=at_least,
+        include_related="['trigger']",
+    )
+    return list(reversed(runs))
+
+
+# --- Promises of the main road
+
+
+def test_success_is_one_run(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """A job that succeeds is started once, and its run id comes back."""
+    run_id = run_task(job(), instance)
+    assert platform.get(f"runs/{run_id}/")["status"] == 10
+    assert [path.split("/")[-4:] for path in platform.posts()] == [
+        ["jobs", str(platform.jobs["staging"]), "run", ""]
+    ]
+    assert instance.xcom("job_run_id") == run_id
+    assert str(run_id) in instance.xcom("job_run_url")
+    assert instance.xcom("dbt_rerun_report")["outcome"] == "succeeded"
+
+
+def test_transient_failure_is_healed_from_failure(
+    job: Make, platform: LocalPlatform, instance: TaskInstance
+) -> None:
+    """P3, P6, P7: the failed run itself is resumed, only what was left undone runs, and the task is green."""
+    platform.trouble(RESET)
+    run_id = run_task(job(), instance)
+    first, second = runs_of(platform, at_least=2)
+    assert (first["status"], second["status"], second["id"]) == (20, 10, run_id)
+    assert second["retrying_run_id"] == first["id"]
+    assert [path.rsplit("/", 3)[-3:] for path in platform.posts()] == [
+        [str(platform.jobs["staging"]), "run", ""],
+        [str(first["id"]), "retry", ""],
+    ]
+    before, after = platform.results(first), platform.results(second)
+    assert set(after) == {name for name, status in before.items() if status in ("error", "skipped")}
+    assert "stg_orders" in before
+    assert [value for key, value in instance.pushed if key == "job_run_id"] == [first["id"], run_id]
+    report = instance.xcom("dbt_rerun_report")
+    assert report["outcome"] == "healed"
+    assert [attempt["kind"] for attempt in report["attempts"]] == ["trigger", "rerun_from_failure"]
+    assert report["attempts"][1]["verification"].startswith("verified")
+
+
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        {"retrying_run_id_filled": False},
+        {"retry_step_name": "command"},
+        {"retry_keeps_overrides": False},
+        {"skipped_step_status": 1},
+        {"skipped_step_status": 30},
+    ],
+    ids=str,
+)
+def test_heals_however_the_real_platform_behaves(
+    platform: LocalPlatform, instance: TaskInstance, behaviour: dict[str, Any]
+) -> None:
+    """Where dbt's documents are silent the heal does not depend on the answer."""
+    platform.behave(**behaviour)
+    platform.trouble(RESET)
+    operator = DbtCloudJobOperator(
+        task_id="t",
+        job_id=platform.jobs["staging"],
+        steps_override=["dbt seed", "dbt run --select stg_orders+", "dbt run --select stg_payments"],
+        policy=IN_A_HURRY,
+        check_interval=0.1,
+    )
+    run_id = run_task(operator, instance)
+    assert platform.get(f"runs/{run_id}/")["status"] == 10
+    assert len(platform.posts()) == 2
+    assert instance.xcom("dbt_rerun_report")["attempts"][1]["verification"].startswith("verified")
+
+
+def test_permanent_failure_fails_at_once(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P4: a bug in the code is not rerun; the error says which node and why, and Airflow does not retry it."""
+    platform.trouble(BROKEN)
+    with pytest.raises(DbtRunFailed, match=r"model orders: code, .*Table with name raw_refunds") as caught:
+        run_task(job(), instance)
+    assert isinstance(caught.value, AirflowFailException)
+    assert len(platform.posts()) == 1
+    assert caught.value.diagnosis is not None
+    assert caught.value.diagnosis.verdict is Category.CODE
+    assert [attempt.run_id for attempt in caught.value.attempts] == [instance.xcom("job_run_id")]
+    assert instance.xcom("dbt_rerun_report")["outcome"] == "failed"
+
+
+def test_failed_test_fails_at_once(platform: LocalPlatform, instance: TaskInstance) -> None:
+    """Status fail is a failed test, whatever its text says: rerunning it would not change the data."""
+    platform.trouble({"node": "unique_orders_order_id", "times": 1, "failures": 3})
+    operator = DbtCloudJobOperator(
+        task_id="t", job_id=platform.jobs["nightly"], policy=IN_A_HURRY, check_interval=0.1
+    )
+    with pytest.raises(DbtRunFailed, match="test_failed"):
+        run_task(operator, instance)
+    assert len(platform.posts()) == 1
+
+
+def test_limits_end_it(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P5: what does not heal is tried as often as the policy says; then Airflow's own retries may go on."""
+    platform.trouble({**RESET, "times": -1})
+    policy = RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(2))
+    with pytest.raises(DbtRunExhausted, match="stop_after_attempt") as caught:
+        run_task(job(policy=policy), instance)
+    assert not isinstance(caught.value, AirflowFailException)
+    assert len(platform.posts()) == 2
+
+
+def test_waits_between_attempts(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """The policy's wait is kept, in the worker or in the triggerer, and reported."""
+    platform.trouble(RESET)
+    run_task(job(policy=RerunPolicy(wait=wait_fixed(1))), instance)
+    assert instance.xcom("dbt_rerun_report")["waited_seconds"] == 1.0
+
+
+def test_without_policy_nothing_is_rerun(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """policy=None runs and diagnoses only."""
+    platform.trouble(RESET)
+    with pytest.raises(DbtRunFailed, match="no policy was given"):
+        run_task(job(policy=None), instance)
+    assert len(platform.posts()) == 1
+
+
+def test_rule_of_your_own(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """A rule decides, also about what the default rules leave to a person."""
+    platform.trouble({**BROKEN, "times": 1})
+    rules = [RerunRule(any_node(Category.CODE))]
+    run_id = run_task(job(policy=RerunPolicy(rules=rules, wait=wait_fixed(0))), instance)
+    assert platform.get(f"runs/{run_id}/")["retrying_run_id"] is not None
+
+
+def test_overrides_reach_dbt(platform: LocalPlatform, instance: TaskInstance) -> None:
+    """steps_override, schema_override and additional_run_config are what the run is triggered with."""
+    operator = DbtCloudJobOperator(
+        task_id="t",
+        job_id=platform.jobs["staging"],
+        steps_override=["dbt seed --select raw_orders"],
+        schema_override="elsewhere",
+        additional_run_config={"threads_override": 2},
+        trigger_reason="the reason",
+        check_interval=0.1,
+    )
+    run_task(operator, instance)
+    trigger = runs_of(platform, at_least=1)[0]["trigger"]
+    assert trigger["steps_override"] == ["dbt seed --select raw_orders"]
+    assert (trigger["schema_override"], trigger["threads_override"]) == ("elsewhere", 2)
+    assert trigger["cause"].startswith("[dbt-rerun ")
+    assert trigger["cause"].endswith("] the reason")
+
+
+def test_job_by_its_names(platform: LocalPlatform, instance: TaskInstance) -> None:
+    """Names do instead of the id; a name that is not there lists what is near."""
+    project = platform.get("projects/")[0]["name"]
+    environment = platform.get("environments/")[0]["name"]
+    names = {"project_name": project, "environment_name": environment, "job_name": "staging"}
+    assert run_task(DbtCloudJobOperator(task_id="t", check_interval=0.1, **names), instance)
+    wrong = DbtCloudJobOperator(task_id="t", **{**names, "job_name": "stag"})
+    with pytest.raises(DbtConfigError, match="job_name='stag' was not found; there is 'staging'"):
+        run_task(wrong, instance)
+
+
+# --- Once, and only once
+
+
+def test_next_try_takes_up_a_finished_run(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P2: an Airflow retry of the same life finds the run of the earlier try and starts none."""
+    operator = job(retries=2)
+    instance.max_tries = 2
+    assert run_task(operator, instance) == run_task(fresh_copy(operator), instance)
+    assert len(platform.posts()) == 1
+
+
+def test_next_try_goes_on_with_a_failed_run(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P2: a try that ended after the failure was seen leaves its work to the next, which resumes that run."""
+    platform.trouble(RESET)
+    with pytest.raises(DbtRunFailed):
+        run_task(job(policy=None), instance)
+    run_id = run_task(job(), instance)
+    assert platform.get(f"runs/{run_id}/")["retrying_run_id"] == instance.pushed[0][1]
+    assert len(platform.posts()) == 2
+    assert instance.xcom("dbt_rerun_report")["attempts"][1]["verification"].startswith("verified")
+
+
+def test_next_try_verifies_a_heal_that_it_did_not_see(
+    job: Make, platform: LocalPlatform, instance: TaskInstance
+) -> None:
+    """P6: a rerun that went green while nobody watched is verified all the same."""
+    platform.trouble(RESET)
+    with pytest.raises(DbtRunFailed):
+        run_task(job(policy=None), instance)
+    healed = platform.retry({"id": instance.xcom("job_run_id")})
+    assert run_task(job(), instance) == healed["id"]
+    assert instance.xcom("dbt_rerun_report")["attempts"][1]["verification"].startswith("verified")
+
+
+def test_cleared_task_begins_a_new_life(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """A clear raises max_tries: the new life has a run of its own."""
+    first = run_task(job(), instance)
+    second = run_task(job(), TaskInstance(run_id=instance.run_id, max_tries=1))
+    assert first != second
+    assert len(platform.posts()) == 2
+
+
+@pytest.mark.parametrize("status", [None, 504], ids=["connection lost", "504"])
+def test_lost_answer_to_the_trigger_starts_no_second_run(
+    job: Make, platform: LocalPlatform, status: int | None, instance: TaskInstance
+) -> None:
+    """P2: when the answer to the POST is lost, the run is looked for and found, not started again."""
+    platform.fault("lost", method="POST", path="/run/", **({"status": status} if status else {}))
+    run_id = run_task(job(), instance)
+    assert platform.get(f"runs/{run_id}/")["status"] == 10
+    assert len(platform.posts()) == 1
+
+
+@pytest.mark.parametrize("filled", [True, False], ids=["named", "null"])
+def test_lost_answer_to_the_retry_starts_no_second_run(
+    job: Make, platform: LocalPlatform, instance: TaskInstance, *, filled: bool
+) -> None:
+    """P2: the same for a retry, also where the platform leaves retrying_run_id null."""
+    platform.behave(retrying_run_id_filled=filled)
+    platform.trouble(RESET)
+    platform.fault("lost", method="POST", path="/retry/")
+    run_task(job(), instance)
+    assert len(platform.posts()) == 2
+    assert instance.xcom("dbt_rerun_report")["outcome"] == "healed"
+
+
+# --- What cannot be resumed
+
+
+def test_run_that_died_before_its_first_node_starts_from_its_failed_step(
+    platform: LocalPlatform, instance: TaskInstance
+) -> None:
+    """Design 5: without node results the failed command and those after it run again, not those before it."""
+    operator = DbtCloudJobOperator(
+        task_id="t",
+        job_id=platform.jobs["staging"],
+        steps_override=["dbt seed --select raw_orders", "dbt run --select no_such_thing --target nowhere"],
+        policy=RerunPolicy(rules=[RerunRule(lambda _: True)], wait=wait_fixed(0), stop=stop_after_attempt(2)),
+        check_interval=0.1,
+    )
+    with pytest.raises(DbtRunExhausted):
+        run_task(operator, instance)
+    first, second = runs_of(platform, at_least=2)
+    assert second["retry_not_supported_reason"] == "RETRY_NO_RUN_RESULTS"
+    assert second["retrying_run_id"] is None
+    assert second["trigger"]["steps_override"] == ["dbt run --select no_such_thing --target nowhere"]
+    assert f">{first['id']}]" in second["trigger"]["cause"]
+
+
+def test_cancelled_run_is_not_rerun(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P1: a run that a person cancelled ends the task for good."""
+    platform.trouble({"node": "orders", "times": 1, "seconds": 60})
+    cancel_when_troubled(platform)
+    with pytest.raises(DbtRunCancelled) as caught:
+        run_task(job(), instance)
+    assert isinstance(caught.value, AirflowFailException)
+    assert len(platform.posts()) == 2
+
+
+def cancel_when_troubled(platform: LocalPlatform) -> None:
+    """Cancel the newest run as soon as it hangs, as a person would."""
+
+    def cancel() -> None:
+        platform.until_troubled("orders")
+        run = runs_of(platform, at_least=1)[0]
+        platform.post(f"runs/{run['id']}/cancel/")
+
+    threading.Thread(target=cancel, daemon=True).start()
+
+
+# --- Kill and time
+
+
+def test_timeout_cancels_the_run(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P5, P9: work that is not over in time fails as a timeout, and its run does not go on."""
+    platform.trouble({"node": "orders", "times": 1, "seconds": 60})
+    with pytest.raises(DbtRunTimeout, match="stopped waiting"):
+        run_task(job(timeout=2), instance)
+    assert platform.wait({"id": instance.xcom("job_run_id"), "status": 3, "is_complete": False})["status"] == 30
+
+
+def test_kill_cancels_our_run(platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P9: a worker that is told to stop cancels the run it started."""
+    platform.trouble({"node": "orders", "times": 1, "seconds": 60})
+    operator = DbtCloudJobOperator(task_id="t", job_id=platform.jobs["staging"], check_interval=0.1)
+
+    def kill() -> None:
+        platform.until_troubled("orders")
+        operator.on_kill()
+
+    killer = threading.Thread(target=kill)
+    killer.start()
+    with pytest.raises(DbtRerunError):
+        operator.execute({"ti": instance})  # type: ignore[typeddict-item]
+    killer.join()
+    assert platform.get(f"runs/{instance.xcom('job_run_id')}/")["status"] == 30
+
+
+# --- Trouble with the API
+
+
+def test_passing_trouble_while_watching_goes_unnoticed(
+    job: Make, platform: LocalPlatform, instance: TaskInstance
+) -> None:
+    """An API that fails now and then is no reason to fail, and none to rerun."""
+    platform.fault("status", method="GET", path=r"/runs/\d+/$", status=503, count=2)
+    platform.fault("malformed", method="GET", path=r"/runs/\d+/$", count=1)
+    run_task(job(hook_params={"retry_delay": 0.1}), instance)
+    assert len(platform.posts()) == 1
+
+
+def test_unreadable_run_is_not_a_failed_run(
+    job: Make, platform: LocalPlatform, mocker: MockerFixture, instance: TaskInstance
+) -> None:
+    """P1: what cannot be read for too long ends as unwatchable; nothing is rerun, whatever the policy says."""
+    mocker.patch("airflow_dbt_rerun.looks.PAUSE_IN_TROUBLE", 0.1)
+    platform.fault("html", method="GET", path=r"/runs/\d+/$", count=-1)
+    with pytest.raises(DbtRunUnwatchable, match="cannot be"):
+        run_task(job(poll_tolerance=0.5), instance)
+    assert len(platform.posts()) == 1
+
+
+def test_missing_artifacts_do_not_hide_the_failure(
+    job: Make, platform: LocalPlatform, mocker: MockerFixture, instance: TaskInstance
+) -> None:
+    """Without run_results.json the step's log tells why."""
+    mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.05,))
+    platform.trouble(BROKEN)
+    platform.fault("status", path="/artifacts/", status=404, count=-1)
+    with pytest.raises(DbtRunFailed, match="Table with name raw_refunds does not exist"):
+        run_task(job(), instance)
+
+
+def test_late_artifacts_are_waited_for(
+    job: Make, platform: LocalPlatform, mocker: MockerFixture, instance: TaskInstance
+) -> None:
+    """Artifacts that come a moment after the run's end are still the best evidence."""
+    mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.05, 0.05, 0.05))
+    platform.trouble(BROKEN)
+    platform.fault("status", path="/artifacts/", status=404, count=2)
+    with pytest.raises(DbtRunFailed):
+        run_task(job(), instance)
+    findings = instance.xcom("dbt_rerun_report")["attempts"][0]["findings"]
+    assert findings[0]["subject"] == "model.corner_shop.orders"
+
+
+# --- What is wrong from the start
+
+
+def test_wrong_token(job: Make, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One clear line, which names the host and does not hold the token."""
+    connect(monkeypatch, host=platform.base_url, login=str(platform.account_id), password="wrong-secret")
+    with pytest.raises(DbtUnauthorizedError, match=r"127\.0\.0\.1") as caught:
+        run_task(job())
+    assert_one_clear_line(caught.value)
+    assert "wrong-secret" not in str(caught.value)
+
+
+def test_wrong_account(job: Make, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One clear line that names the account."""
+    connect(monkeypatch, host=platform.base_url, login="12345", password=platform.token)
+    with pytest.raises(DbtForbiddenError) as caught:
+        run_task(job())
+    assert_one_clear_line(caught.value)
+
+
+def test_unknown_job(job: Make) -> None:
+    """One clear line that names the job."""
+    with pytest.raises(DbtNotFoundError, match="4711") as caught:
+        run_task(job(job_id=4711))
+    assert_one_clear_line(caught.value)
+
+
+def test_unreachable_host(job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One clear line that names the host."""
+    connect(monkeypatch, host="http://127.0.0.1:9", login="1", password="x")
+    with pytest.raises(DbtUnreachableError, match=r"127\.0\.0\.1:9") as caught:
+        run_task(job(hook_params={"retry_limit": 1}))
+    assert_one_clear_line(caught.value)
+
+
+def assert_one_clear_line(error: Exception) -> None:
+    """An error a person reads at night is one line, of bounded length."""
+    assert "\n" not in str(error)
+    assert 20 < len(str(error)) < 400
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({}, "needs job_id, or all of project_name, environment_name and job_name"),
+        ({"project_name": "p", "job_name": "j"}, "needs job_id, or all of"),
+        ({"job_id": "nightly"}, "job_id must be a number, not 'nightly'"),
+        ({"job_id": -3}, "job_id must be a number"),
+        ({"job_id": 1, "account_id": "main"}, "account_id must be a number, not 'main'"),
+        ({"job_id": 1, "policy": "default"}, "policy takes a RerunPolicy or None, not 'default'"),
+        ({"job_id": 1, "timeout": 0}, "timeout takes a number of seconds above zero, not 0"),
+        ({"job_id": 1, "poll_tolerance": -1}, "poll_tolerance takes a number of seconds above zero, not -1"),
+        ({"job_id": 1, "check_interval": "60"}, "check_interval takes a number of seconds above zero, not '60'"),
+    ],
+)
+def test_wrong_arguments_fail_while_the_dag_is_parsed(arguments: dict[str, Any], words: str) -> None:
+    """What can be known to be wrong at parse time is refused there, with the argument's name."""
+    with pytest.raises(DbtConfigError) as caught:
+        DbtCloudJobOperator(task_id="t", **arguments)
+    assert words in str(caught.value)
+
+
+def test_wrong_rendered_job_id(job: Make) -> None:
+    """A template can render to no number: said before anything is sent."""
+    operator = job(job_id="{{ var.value.job }}")
+    operator.job_id = "nightly"
+    with pytest.raises(DbtConfigError, match="job_id must be a number, not 'nightly'"):
+        run_task(operator)
+
+
+# --- Quiet
+
+
+def test_no_token_anywhere(
+    job: Make,
+    platform: LocalPlatform,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    instance: TaskInstance,
+) -> None:
+    """P10: the token is in no log, XCom, trigger, exception or repr of a whole heal."""
+    caplog.set_level(logging.DEBUG)
+    platform.trouble(RESET)
+    operator = job()
+    run_task(operator, instance)
+    hook = DbtCloudRerunHook()
+    shown = [
+        caplog.text,
+        *capsys.readouterr(),
+        json.dumps(instance.pushed),
+        repr(operator),
+        repr(hook),
+        repr(hook.client),
+    ]
+    assert not [text for text in shown if platform.token in text]
