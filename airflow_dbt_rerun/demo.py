@@ -12,10 +12,10 @@ import json
 import os
 import re
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
@@ -56,6 +56,7 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
 def demo(arguments: argparse.Namespace) -> int:
     """Show it; give 0 if all went as it should, else 1."""
     folder: Path = arguments.dir.resolve()
+    began = time.monotonic()
     shutil.rmtree(folder / "platform", ignore_errors=True)
     state = folder / "platform" / "state"
     state.mkdir(parents=True)
@@ -67,7 +68,9 @@ def demo(arguments: argparse.Namespace) -> int:
         _say(f"Airflow runs the DAG {DAG_ID} (example_dags/{DAG_ID}.py). What its tasks say:\n")
         _run_dag(folder, environment)
         shown = [_read_job(platform, folder, name) for name in JOBS]
-    return _conclude(shown, folder)
+    status = _conclude(shown, folder)
+    _say(f"That took {time.monotonic() - began:.0f} s.")
+    return status
 
 
 def _say(words: str) -> None:
@@ -99,22 +102,33 @@ class _Platform:
 
 @contextlib.contextmanager
 def _platform(folder: Path) -> Iterator[_Platform]:
-    """Run the local platform as a process of its own, and end it whatever happens."""
+    """Run the local platform as a process of its own."""
     command = [sys.executable, "-m", "airflow_dbt_rerun.cli", "local", "--project-dir", str(EXAMPLE_PROJECT)]
     command += ["--state-dir", str(folder / "platform"), "--account-id", str(ACCOUNT_ID)]
     for name, steps in JOBS.items():
         command += ["--job", f"{name}={steps}"]
-    with (folder / "platform.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)  # noqa: S603
+    with (folder / "platform.log").open("w") as log, _process(command, stderr=log) as lines:
+        ready = next(lines, None)
+        if ready is None:
+            raise SystemExit((folder / "platform.log").read_text().strip() or "the platform did not start")
+        yield _Platform(**{name: json.loads(ready)[name] for name in _Platform.__dataclass_fields__})
+
+
+@contextlib.contextmanager
+def _process(command: list[str], **options: Any) -> Iterator[Iterator[str]]:
+    """Run a command, give the lines it prints, and end it whatever happens."""
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)  # noqa: S603
+    assert process.stdout is not None
+    try:
+        yield iter(process.stdout)
+    finally:
+        process.terminate()
         try:
-            assert process.stdout is not None
-            ready = process.stdout.readline()
-            if not ready:
-                raise SystemExit((folder / "platform.log").read_text().strip() or "the platform did not start")
-            yield _Platform(**{name: json.loads(ready)[name] for name in _Platform.__dataclass_fields__})
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=30)
+            process.wait(timeout=15)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        process.stdout.close()
 
 
 # --- Airflow
@@ -153,7 +167,7 @@ def _example_dags() -> Path:
 def _prepare_airflow(folder: Path, environment: Mapping[str, str]) -> None:
     database = _airflow_home(folder) / "airflow.db"
     if not database.exists():
-        _say(f"Making Airflow's database ({database}), once ...")
+        _say("Making Airflow's database, once ...")
         _airflow("db", "migrate", log=folder / "airflow-db.log", environment=environment)
 
 
@@ -162,12 +176,9 @@ def _run_dag(folder: Path, environment: Mapping[str, str]) -> None:
     command = [_airflow_executable(), "dags", "test", DAG_ID]
     with (
         (folder / "airflow.log").open("w") as log,
-        subprocess.Popen(  # noqa: S603
-            command, env=dict(environment), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        ) as process,
+        _process(command, env=dict(environment), stderr=subprocess.STDOUT) as lines,
     ):
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in lines:
             log.write(line)
             if told := STORY.search(line):
                 _say(f"  {told['told'] or told['told2']}")
@@ -269,7 +280,7 @@ def _conclude(shown: list[_Shown], folder: Path) -> int:
     checks = list(_checks(*shown))
     for words, holds in checks:
         _say(f"  [{'ok' if holds else 'NOT SO'}] {words}")
-    logs, files = folder / "airflow.log", folder / "platform"
+    logs, files = os.path.relpath(folder / "airflow.log"), os.path.relpath(folder / "platform")
     _say(f"\nLook further: {logs} (what the tasks logged), {files} (what dbt wrote)")
     return 0 if all(holds for _, holds in checks) else 1
 

@@ -33,9 +33,9 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 
 
 def test_final_errors_stop_airflows_retries_and_the_others_do_not() -> None:
-    """Permanent verdicts are AirflowFailException, which Airflow never retries; the rest leaves it its retries."""
+    """What cannot pass by itself is an AirflowFailException, which Airflow never retries; the rest is not."""
     final = {name for name, kind in OURS.items() if issubclass(kind, AirflowFailException)}
-    assert final == {"DbtRunFailed", "DbtRunCancelled"}
+    assert final == {"DbtConfigError", "DbtRunFailed", "DbtRunCancelled"}
     assert all(issubclass(kind, AirflowException) for kind in OURS.values())
 
 
