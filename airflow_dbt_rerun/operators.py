@@ -30,7 +30,7 @@ from airflow_dbt_rerun.exceptions import (
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from airflow_dbt_rerun.links import XCOM_REPORT, XCOM_RUN_ID, XCOM_RUN_URL, DbtCloudRunLink
 from airflow_dbt_rerun.posts import Work
-from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
+from airflow_dbt_rerun.triggers import OUTCOMES, DbtCloudRunTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -168,8 +168,12 @@ class DbtCloudJobOperator(BaseOperator):
         session, seen = driver.begin(deadline=time.time() + self.timeout)
         return self._go_on(context, driver, session, seen)
 
-    def execute_complete(self, context: Context, event: dict[str, Any]) -> int:
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
         """Go on where the triggerer's wait ended: read the run afresh, then decide."""
+        if not event or event.get("outcome") not in OUTCOMES:
+            raise DbtRunUnwatchable(
+                f"the triggerer sent {event!r}, which says nothing about the run: nothing is rerun"
+            )
         driver = self._driver(context)
         session = RerunSession.from_dict(event["session"])
         self._running = session.run_id

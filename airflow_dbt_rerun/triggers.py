@@ -20,6 +20,9 @@ from airflow_dbt_rerun.core.polling import Outcome, OutOfTime, Over, Poll, Unwat
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 
+OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
+"""What an event can say of a wait. None of them says that the run failed: the worker reads that afresh."""
+
 FIRST_POLL_AFTER = 5.0
 """Seconds before the first poll: very short deferrals can be lost in a race of Airflow's scheduler."""
 
@@ -27,8 +30,8 @@ FIRST_POLL_AFTER = 5.0
 class DbtCloudRunTrigger(BaseTrigger):
     """Fires once: when the dbt run is over, when ``until`` has come, or when the run cannot be watched.
 
-    The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "session": ...}`` with the outcomes
-    ``over``, ``moment``, ``out_of_time`` and ``unwatchable``. It never says "failed": the worker reads that fresh.
+    The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "session": ...}``, with one of
+    :data:`OUTCOMES`.
 
     :param dbt_cloud_conn_id: the connection to the dbt platform.
     :param account_id: the account, where it is not the connection's.

@@ -393,6 +393,17 @@ def test_kill_cancels_our_run(platform: LocalPlatform, instance: TaskInstance) -
 # --- Trouble with the API
 
 
+@pytest.mark.parametrize("event", [None, {}, {"outcome": "success"}, {"status": "error", "message": "x"}])
+def test_event_that_says_nothing_is_neither_success_nor_failure(
+    platform: LocalPlatform, instance: TaskInstance, event: dict[str, Any] | None
+) -> None:
+    """P1: an event that is missing or unknown ends as unwatchable; nothing is rerun (apache/airflow#69739)."""
+    operator = DbtCloudJobOperator(task_id="t", job_id=platform.jobs["staging"], deferrable=True)
+    with pytest.raises(DbtRunUnwatchable, match="nothing is rerun"):
+        operator.execute_complete({"ti": instance}, event)  # type: ignore[typeddict-item]
+    assert platform.posts() == []
+
+
 def test_passing_trouble_while_watching_goes_unnoticed(
     job: Make, platform: LocalPlatform, instance: TaskInstance
 ) -> None:

@@ -58,37 +58,36 @@ def choose_kind(wanted: RerunAction, run: Run, diagnosis: Diagnosis, fallback: R
     return Choice(RerunAction.FAIL, words or f"the platform refuses a retry ({reason or 'no reason given'})")
 
 
-def commands_from_failed_step(run: Run, resumed_command: str | None = None) -> tuple[str, ...]:
+def commands_from_failed_step(run: Run, resumed: tuple[str, ...] = ()) -> tuple[str, ...]:
     """Name the failed command and those after it: what a rerun from the failed step has to run.
 
     When a built-in step failed (clone, profile, deps) no command had run, so these are all commands.
 
     :param run: the failed run with its steps and commands.
-    :param resumed_command: the command that this run resumes, if it is a rerun from failure: its own step is then
-        named ``dbt retry`` or the like and stands for that command.
+    :param resumed: the commands that this run took up, if it is a rerun from failure. The run itself does not tell:
+        its first step may be named ``dbt retry``, and the platform may show the job's commands instead.
     """
+    commands = resumed or run.commands
     step = run.stopping_step
     if step is None or step.command is None:
-        return run.commands
-    position = _position(run, resumed_command)
-    return run.commands[position:]
+        return commands
+    return commands[_position(run, commands, resumed=bool(resumed)) :]
 
 
-def _position(run: Run, resumed_command: str | None) -> int:
+def _position(run: Run, commands: tuple[str, ...], *, resumed: bool) -> int:
     """Find the failed step's place among the commands, by walking both lists side by side.
 
     Looking the name up would be wrong for a job that runs the same command twice.
     """
     position = 0
     for step in run.steps:
-        command = step.command
-        if command is not None and command.startswith("dbt retry") and resumed_command:
-            command = resumed_command
-        if command in run.commands[position:]:
-            position += run.commands[position:].index(command)
-            if step == run.stopping_step:
-                return position
-            position += 1
-        elif step == run.stopping_step:
-            return min(position, len(run.commands))
-    return 0
+        command = step.command or ""
+        if resumed and command.startswith("dbt retry"):
+            command = commands[0]
+        found = command in commands[position:]
+        if found:
+            position += commands[position:].index(command)
+        if step == run.stopping_step:
+            break
+        position += 1 if found else 0
+    return position

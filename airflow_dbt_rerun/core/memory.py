@@ -30,8 +30,8 @@ class Attempt:
     ours: bool = True
     """Whether we started it, and so may cancel it."""
     of_run: int | None = None
-    resumed_command: str | None = None
-    """The command that a rerun from failure resumes: its own step is named after ``dbt retry``."""
+    resumes: tuple[str, ...] = ()
+    """The commands that a rerun from failure takes up: the failed one and those after it."""
     git_sha: str | None = None
     status: str | None = None
     diagnosis: Mapping[str, Any] | None = None
@@ -53,7 +53,12 @@ class Plan:
     not_before: float
     wait_seconds: float
     reason: str
-    command: str | None = None
+    commands: tuple[str, ...] = ()
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read a plan as JSON has it."""
+        return cls(**{**data, "action": RerunAction(data["action"]), "commands": tuple(data["commands"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ class RerunSession:
                 str(plan.action),
                 run.href,
                 of_run=plan.run_id,
-                resumed_command=plan.command,
+                resumes=plan.commands,
                 waited=plan.wait_seconds,
             )
         return replace(self, attempts=(*self.attempts, attempt), plan=None)
@@ -132,11 +137,11 @@ class RerunSession:
         resumed = rerun.trigger is None or rerun.trigger.cause_category == "rerun"
         resumed = resumed or rerun.retrying_run_id is not None
         action = RerunAction.RERUN_FROM_FAILURE if resumed else RerunAction.RERUN_FROM_STEP
-        commands = commands_from_failed_step(after, self.attempts[-1].resumed_command) if resumed else ()
-        plan = Plan(after.id, action, 0.0, 0.0, "decided by an earlier try of this task")
+        commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else ()
+        plan = Plan(after.id, action, 0.0, 0.0, "decided by an earlier try of this task", commands)
         return replace(
             self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
-            plan=replace(plan, command=commands[0] if commands else None),
+            plan=plan,
         )
 
     @classmethod
@@ -147,13 +152,12 @@ class RerunSession:
         """
         if data.get("version") != SESSION_VERSION:
             raise ValueError(f"a session of version {data.get('version')!r}; this is version {SESSION_VERSION}")
-        plan = data.get("plan")
         return cls(
             started_at=data["started_at"],
-            deadline=data.get("deadline"),
-            attempts=tuple(Attempt(**attempt) for attempt in data.get("attempts") or ()),
-            plan=Plan(**{**plan, "action": RerunAction(plan["action"])}) if plan else None,
-            overrides=dict(data.get("overrides") or {}),
+            deadline=data["deadline"],
+            attempts=tuple(Attempt(**{**each, "resumes": tuple(each["resumes"])}) for each in data["attempts"]),
+            plan=Plan.from_dict(data["plan"]) if data["plan"] else None,
+            overrides=dict(data["overrides"]),
         )
 
     def with_current(self, **changes: Any) -> RerunSession:

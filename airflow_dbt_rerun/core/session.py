@@ -215,12 +215,12 @@ def _carry_out(
     if action is RerunAction.FAIL:
         reason = _tell(run, diagnosis, f"no rerun is possible: {choice.why_not_wanted}")
         return replace(session, plan=None), Fail(reason, run=run, diagnosis=diagnosis)
-    commands = commands_from_failed_step(run, session.attempts[-1].resumed_command)
+    commands = commands_from_failed_step(run, session.attempts[-1].resumes)
     if action is RerunAction.RERUN_FROM_STEP and not commands:
         reason = _tell(run, diagnosis, "no rerun is possible: the commands of the job could not be read")
         return replace(session, plan=None), Fail(reason, run=run, diagnosis=diagnosis)
-    resumed = commands[0] if commands and action is RerunAction.RERUN_FROM_FAILURE else None
-    session = replace(session, plan=replace(plan, action=action, command=resumed))
+    resumes = commands if action is RerunAction.RERUN_FROM_FAILURE else ()
+    session = replace(session, plan=replace(plan, action=action, commands=resumes))
     overrides = _overrides(session, action, commands)
     return session, Rerun(action, run.id, plan.reason, overrides, choice.why_not_wanted)
 

@@ -16,21 +16,23 @@ def test_every_reason_of_the_platform_has_words() -> None:
 
 
 @pytest.mark.parametrize(
-    ("commands", "ran", "resumed", "expected"),
+    ("commands", "ran", "resumes", "expected"),
     [
-        (("dbt a", "dbt b", "dbt c"), ("dbt a", "dbt b"), None, ("dbt b", "dbt c")),
-        (("dbt a", "dbt b"), ("dbt a",), None, ("dbt a", "dbt b")),
-        (("dbt run", "dbt test", "dbt run"), ("dbt run", "dbt test", "dbt run"), None, ("dbt run",)),
-        (("dbt a", "dbt b", "dbt c"), ("dbt retry",), "dbt b", ("dbt b", "dbt c")),
-        (("dbt a", "dbt b", "dbt c"), ("dbt retry", "dbt c"), "dbt b", ("dbt c",)),
-        (("dbt a", "dbt b"), ("dbt source freshness", "dbt a"), None, ("dbt a", "dbt b")),
+        (("dbt a", "dbt b", "dbt c"), ("dbt a", "dbt b"), (), ("dbt b", "dbt c")),
+        (("dbt a", "dbt b"), ("dbt a",), (), ("dbt a", "dbt b")),
+        (("dbt run", "dbt test", "dbt run"), ("dbt run", "dbt test", "dbt run"), (), ("dbt run",)),
+        (("dbt a", "dbt b", "dbt c"), ("dbt retry",), ("dbt b", "dbt c"), ("dbt b", "dbt c")),
+        (("dbt a", "dbt b", "dbt c"), ("dbt retry", "dbt c"), ("dbt b", "dbt c"), ("dbt c",)),
+        (("dbt of the job",), ("dbt b",), ("dbt b", "dbt c"), ("dbt b", "dbt c")),
+        (("dbt of the job",), ("dbt b", "dbt c"), ("dbt b", "dbt c"), ("dbt c",)),
+        (("dbt a", "dbt b"), ("dbt source freshness", "dbt a"), (), ("dbt a", "dbt b")),
     ],
 )
 def test_commands_from_failed_step(
-    commands: tuple[str, ...], ran: tuple[str, ...], resumed: str | None, expected: tuple[str, ...]
+    commands: tuple[str, ...], ran: tuple[str, ...], resumes: tuple[str, ...], expected: tuple[str, ...]
 ) -> None:
     """The last of the steps that ran is the one that failed; it and what follows must run (again)."""
-    assert commands_from_failed_step(run(commands=commands, steps=steps(*ran)), resumed) == expected
+    assert commands_from_failed_step(run(commands=commands, steps=steps(*ran)), resumes) == expected
 
 
 def test_built_in_deps_step_runs_all_commands() -> None:

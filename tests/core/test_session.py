@@ -91,7 +91,7 @@ def test_transient_failure_is_rerun_from_failure() -> None:
     assert isinstance(answer, Succeed)
     assert [attempt.run_id for attempt in session.attempts] == [101, 102]
     assert session.attempts[1].of_run == 101
-    assert session.attempts[1].resumed_command == "dbt build"
+    assert session.attempts[1].resumes == ("dbt build", "dbt docs generate")
     assert (session.attempts[1].nodes_run, session.attempts[1].nodes_saved) == (2, 1)
 
 
@@ -212,6 +212,23 @@ def test_from_failed_step_runs_that_command_and_those_after_it() -> None:
         "threads_override": 8,
         "steps_override": ["dbt build", "dbt docs generate"],
     }
+
+
+def test_commands_of_a_resumed_run_are_those_it_took_up() -> None:
+    """The platform may show the job's commands on a retry of a run that had its own: these are not run instead."""
+    own = Trigger("x", "api", {"steps_override": ["dbt a", "dbt b"]})
+    first = failed(commands=("dbt a", "dbt b"), steps=steps("dbt a", "dbt b"), trigger=own)
+    second = failed(
+        102,
+        RESET + "again",
+        commands=("dbt of the job",),
+        steps=(step(1, "Clone git repository", 20, "fatal: Connection timed out"),),
+        can_retry=False,
+        retry_not_supported_reason="RETRY_NO_RUN_RESULTS",
+    )
+    _, answer = play([first, second])
+    assert isinstance(answer, Rerun)
+    assert answer.overrides["steps_override"] == ["dbt b"]
 
 
 def test_failed_clone_runs_all_commands() -> None:
@@ -350,7 +367,7 @@ def test_memory_is_rebuilt_from_the_platform() -> None:
     assert session.started_at == 600.0
     assert [attempt.run_id for attempt in session.attempts] == [101, 102]
     assert session.attempts[1].kind == RerunAction.RERUN_FROM_FAILURE
-    assert session.attempts[1].resumed_command == "dbt build"
+    assert session.attempts[1].resumes == ("dbt build", "dbt docs generate")
     session, answer = next_step(session, failed(103), AT_ONCE, NOW)
     assert isinstance(answer, Fail)
     assert len(session.attempts) == 3
