@@ -72,9 +72,10 @@ def test_fires_at_its_deadline(hanging: Json, platform: LocalPlatform) -> None:
     platform.post(f"runs/{hanging['id']}/cancel/")
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"dbt_cloud_conn_id": "nowhere"}, {"account_id": "main"}, {"hook_params": {"x": 1}}]
-)
+WRONG = [{"dbt_cloud_conn_id": "nowhere"}, {"account_id": "main"}, {"hook_params": {"x": 1}}]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
 def test_what_goes_wrong_is_an_event_too(wrong: dict[str, Any]) -> None:
     """P1: an error inside the trigger reaches the worker as unwatchable, with its words."""
     event = wait(run={"id": 1}, **wrong)
@@ -98,7 +99,7 @@ def test_kill_leaves_a_run_that_is_not_ours(hanging: Json, platform: LocalPlatfo
 def test_hand_over_to_another_triggerer_is_no_kill(
     hanging: Json, platform: LocalPlatform, mocker: MockerFixture
 ) -> None:
-    """A trigger that moves to another triggerer gets on_kill too, its task still deferred (apache/airflow#73454)."""
+    """A trigger that moves to another triggerer gets on_kill, its task still deferred (apache/airflow#73454)."""
     pytest.importorskip("airflow.sdk", reason="Airflow 2 never calls on_kill of a trigger")
     states = {"run": {"task": "deferred"}}
     mocker.patch("airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states", return_value=states)
