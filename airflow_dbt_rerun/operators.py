@@ -73,7 +73,8 @@ class DbtCloudJobOperator(BaseOperator):
     :param poll_tolerance: seconds for which dbt may give no readable answer before the run counts as unwatchable.
     :param timeout: seconds for the whole work, all attempts and waits together. Then the run is cancelled.
     :param deferrable: wait in the triggerer instead of a worker.
-    :param cancel_on_kill: cancel our run when the task is killed or times out.
+    :param cancel_on_kill: cancel our run when the task is killed or times out. Airflow before 3.3 tells nobody when
+        a *deferred* task is killed: there the run goes on.
     :param hook_params: further arguments of :class:`DbtCloudRerunHook`.
     :return: the id of the run that finished the work.
     :raises DbtRunFailed: if a rerun cannot heal it; Airflow does not retry this.

@@ -164,12 +164,12 @@ class DbtCloudRunTrigger(BaseTrigger):
                 self.log.info("Cancelled dbt run %s, since its task was killed", self.run_id)
 
     async def _is_still_deferred(self) -> bool:
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
-        from asgiref.sync import sync_to_async  # noqa: PLC0415 - only Airflow 3.3 and newer get here
-
         instance = self.task_instance
         if instance is None:
             return False
+        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
+        from asgiref.sync import sync_to_async  # noqa: PLC0415 - only Airflow 3.3 and newer get here
+
         states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
             dag_id=instance.dag_id,
             task_ids=[instance.task_id],
