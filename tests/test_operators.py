@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 from pytest_mock import MockerFixture
 from tenacity import stop_after_attempt, wait_fixed
 
@@ -390,6 +390,21 @@ def test_kill_cancels_our_run(platform: LocalPlatform, instance: TaskInstance) -
     assert platform.get(f"runs/{instance.xcom('job_run_id')}/")["status"] == 30
 
 
+def test_kill_of_a_resumed_worker_cancels_our_run(platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P9: a worker that was woken by the triggerer and is told to stop knows which run is its own."""
+    platform.trouble({"node": "orders", "times": 1, "seconds": 60})
+    operator = DbtCloudJobOperator(task_id="t", job_id=platform.jobs["staging"], deferrable=True)
+    context: Any = {"ti": instance}
+    with pytest.raises(TaskDeferred) as deferred:
+        fresh_copy(operator).execute(context)
+    _, arguments = deferred.value.trigger.serialize()
+    resumed = fresh_copy(operator)
+    with pytest.raises(TaskDeferred):
+        resumed.execute_complete(context, {**arguments, "outcome": "moment"})
+    resumed.on_kill()
+    assert platform.get(f"runs/{instance.xcom('job_run_id')}/")["status"] == 30
+
+
 # --- Trouble with the API
 
 
@@ -442,7 +457,7 @@ def test_late_artifacts_are_waited_for(
     """Artifacts that come a moment after the run's end are still the best evidence."""
     mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.05, 0.05, 0.05))
     platform.trouble(BROKEN)
-    platform.fault("status", path="/artifacts/", status=404, count=2)
+    platform.fault("status", path="/artifacts/", status=404, count=5)
     with pytest.raises(DbtRunFailed):
         run_task(job(), instance)
     findings = instance.xcom("dbt_rerun_report")["attempts"][0]["findings"]
