@@ -9,7 +9,14 @@ from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_dbt_rerun import DbtCloudJobOperator
 
-with DAG(dag_id="dbt_rerun_many", schedule=None, catchup=False, tags=["dbt"], doc_md=__doc__) as dag:
+with DAG(
+    dag_id="dbt_rerun_many",
+    schedule=None,
+    catchup=False,
+    tags=["dbt"],
+    doc_md=__doc__,
+    render_template_as_native_obj=True,  # the Variable arrives as a list, not as its text
+) as dag:
 
     @task
     def job_ids(jobs: list[int]) -> list[int]:
