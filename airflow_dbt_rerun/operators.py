@@ -78,7 +78,8 @@ class DbtCloudJobOperator(BaseOperator):
     :param hook_params: further arguments of :class:`DbtCloudRerunHook`.
     :return: the id of the run that finished the work.
     :raises DbtRunFailed: if a rerun cannot heal it; Airflow does not retry this.
-    :raises DbtRunExhausted: if it might heal, but the policy's limits are reached; Airflow may retry this.
+    :raises DbtRunExhausted: if it might heal, but the policy's limits are reached. Airflow may retry this: the new
+        try takes the failed run up, and the attempts so far count.
     :raises DbtRunCancelled: if somebody cancelled the run; Airflow does not retry this.
     :raises DbtRunTimeout: if the work was not over in time.
     :raises DbtRunUnwatchable: if the run could not be read for too long.
