@@ -17,7 +17,7 @@
         │   └── DbtBadAnswerError             HTML, malformed JSON, missing fields
         └── DbtRunError                       a dbt run did not end as the task needs it
             ├── DbtRunFailed (and AirflowFailException)     final: Airflow must not retry
-            ├── DbtRunExhausted               our reruns are used up: Airflow's own retries may go on
+            ├── DbtRunExhausted               our reruns are used up: Airflow may retry, and attempts count
             ├── DbtRunCancelled (and AirflowFailException)  stopped by a person or the platform
             ├── DbtRunTimeout                 not over within the time allowed
             └── DbtRunUnwatchable             its status could not be read: it may well have succeeded
@@ -141,7 +141,7 @@ class DbtRunFailed(DbtRunError, AirflowFailException):  # noqa: N818 - says what
 
 
 class DbtRunExhausted(DbtRunError):  # noqa: N818 - as above
-    """The run failed and the policy's reruns are used up; Airflow's own retries may continue from here."""
+    """The run failed and the policy's reruns are used up. An Airflow retry goes on from here; attempts count."""
 
 
 class DbtRunCancelled(DbtRunError, AirflowFailException):  # noqa: N818 - as above

@@ -14,8 +14,9 @@ from airflow_dbt_rerun.api.names import find_job_id
 from airflow_dbt_rerun.core.lineage import Marker
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunPolicy
+from airflow_dbt_rerun.core.polling import Unwatchable
 from airflow_dbt_rerun.core.report import report
-from airflow_dbt_rerun.core.session import Fail, NotReadable, Observation, RerunSession, Wait
+from airflow_dbt_rerun.core.session import Fail, Observation, RerunSession, Wait
 from airflow_dbt_rerun.drive import DEFAULT_CHECK_INTERVAL, DEFAULT_TOLERANCE, Driver
 from airflow_dbt_rerun.exceptions import (
     DbtApiError,
@@ -183,7 +184,7 @@ class DbtCloudJobOperator(BaseOperator):
 
     def _seen(self, driver: Driver, session: RerunSession, event: Mapping[str, Any]) -> Observation:
         if event["outcome"] == "unwatchable":
-            return NotReadable(f"dbt run {event['run_id']} cannot be watched: {event['reason']}")
+            return driver.observe(session, Unwatchable(event["run_id"], event["reason"]))
         return driver.look(session, int(event["run_id"]))
 
     def _go_on(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -35,9 +34,6 @@ def hanging(platform: LocalPlatform) -> Json:
     run = platform.trigger("seeds")
     platform.until_troubled("raw_orders")
     return run
-
-
-Make = Callable[..., DbtCloudRunTrigger]
 
 
 def trigger(run: Json, **arguments: Any) -> DbtCloudRunTrigger:

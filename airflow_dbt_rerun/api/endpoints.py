@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
+from airflow_dbt_rerun.core.lineage import CAUSE_MAX_LENGTH
 from airflow_dbt_rerun.core.models import Job, Run, RunStep, StepResults
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
@@ -24,9 +25,6 @@ Moment = datetime | str
 
 PAGE = 100
 """Elements in one page of a list, and the most the platform gives at once."""
-
-MAX_CAUSE = 255
-"""Characters the platform keeps of a trigger's cause."""
 
 FULL_RUN = ("trigger", "job", "audit", "run_steps")
 """``include_related`` for a run as a diagnosis needs it: what was asked for, who stopped it, every step's log."""
@@ -155,7 +153,7 @@ def list_jobs(
 def trigger_job(job_id: Id, *, cause: str, overrides: Mapping[str, Any] | None = None) -> Endpoint[Run]:
     """Start a run of a job. ``overrides`` are fields of dbt's trigger request; those that are None stay away."""
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
-    body = {**given, "cause": cause[:MAX_CAUSE]}
+    body = {**given, "cause": cause[:CAUSE_MAX_LENGTH]}
     return Endpoint("POST", f"jobs/{number('job_id', job_id)}/run/", _data(Run.from_api), json=body)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -222,8 +222,3 @@ def error_block(log: str) -> str:
 
 def _plural(word: str, count: int) -> str:
     return word if count == 1 else f"{word}s"
-
-
-def healable(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Keep the findings that a rerun could heal: transient, throttled and timed out."""
-    return tuple(finding for finding in findings if finding.category.healable)
