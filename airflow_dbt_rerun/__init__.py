@@ -11,7 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from airflow_dbt_rerun.core.categories import Category
-    from airflow_dbt_rerun.core.conditions import RerunState, any_node, every, message
+    from airflow_dbt_rerun.core.conditions import (
+        Condition,
+        RerunState,
+        any_node,
+        attempt_number,
+        every,
+        message,
+        node,
+        run,
+        step,
+    )
     from airflow_dbt_rerun.core.diagnosis import Diagnosis, Finding, classify
     from airflow_dbt_rerun.core.policy import (
         DEFAULT_RULES,
@@ -21,6 +31,7 @@ if TYPE_CHECKING:
         RerunRule,
         Superseded,
     )
+    from airflow_dbt_rerun.core.signatures import Signature
     from airflow_dbt_rerun.exceptions import (
         DbtApiError,
         DbtConfigError,
@@ -42,6 +53,7 @@ __version__ = "0.1.0"
 __all__ = [
     "DEFAULT_RULES",
     "Category",
+    "Condition",
     "DbtApiError",
     "DbtCloudJobOperator",
     "DbtCloudRerunHook",
@@ -62,18 +74,34 @@ __all__ = [
     "RerunPolicy",
     "RerunRule",
     "RerunState",
+    "Signature",
     "Superseded",
     "any_node",
+    "attempt_number",
     "classify",
     "every",
     "message",
+    "node",
+    "run",
+    "step",
 ]
 
 _ROOMS = {
     "core.categories": ("Category",),
-    "core.conditions": ("RerunState", "any_node", "every", "message"),
+    "core.conditions": (
+        "Condition",
+        "RerunState",
+        "any_node",
+        "attempt_number",
+        "every",
+        "message",
+        "node",
+        "run",
+        "step",
+    ),
     "core.diagnosis": ("Diagnosis", "Finding", "classify"),
     "core.policy": ("DEFAULT_RULES", "RerunAction", "RerunDecision", "RerunPolicy", "RerunRule", "Superseded"),
+    "core.signatures": ("Signature",),
     "exceptions": (
         "DbtApiError",
         "DbtConfigError",

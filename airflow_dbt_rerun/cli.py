@@ -1,12 +1,14 @@
-"""The command line: ``airflow-dbt-rerun local | demo``."""
+"""The command line: ``airflow-dbt-rerun diagnose | explain-policy | local | demo``."""
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 
 from airflow_dbt_rerun import __version__, demo
+from airflow_dbt_rerun.commands import diagnose, explain_policy
 from airflow_dbt_rerun.local import command as local
 
 
@@ -17,6 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     parser.add_argument("--version", action="version", version=__version__)
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
+    diagnose.add_parser(subcommands)
+    explain_policy.add_parser(subcommands)
     local.add_parser(subcommands)
     demo.add_parser(subcommands)
     parsed = parser.parse_args(arguments)
@@ -24,6 +28,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parsed.func(parsed)
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # the reader has seen enough: "... | head"
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     return status
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from airflow_dbt_rerun.api.endpoints import get_run
+from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.lineage import chain
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunPolicy
@@ -78,7 +79,14 @@ class Driver:
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._sleep = sleep
-        self._looks = Looks(client, tolerance=tolerance, log=self._log, clock=clock, sleep=sleep)
+        self._looks = Looks(
+            client,
+            tolerance=tolerance,
+            with_manifest=policy is not None and policy.needs_manifest,
+            log=self._log,
+            clock=clock,
+            sleep=sleep,
+        )
         self._posts = Posts(client, self._looks, work, on_run=on_run, log=self._log, sleep=sleep)
 
     def begin(self, *, deadline: float | None) -> tuple[RerunSession, Observation]:
@@ -93,6 +101,8 @@ class Driver:
         self._on_run(runs[-1])
         full = [self._looks.read(run.id) for run in runs]
         session = RerunSession.of_chain(full, now=self._clock(), deadline=deadline)
+        for run in full[:-1]:  # why they failed counts on: it tells whether there is progress
+            session = session.recalling(diagnose(run, self._looks.results(run), signatures=self._signatures))
         return session, self._looks.look(session, full[-1].id)
 
     def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, Wait | Succeed | Fail]:

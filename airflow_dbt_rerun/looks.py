@@ -7,7 +7,15 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
-from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, get_run, get_step_results, list_runs
+from airflow_dbt_rerun.api.endpoints import (
+    FULL_RUN,
+    Endpoint,
+    get_json_artifact,
+    get_run,
+    get_step_results,
+    list_runs,
+)
+from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.memory import RerunSession
 from airflow_dbt_rerun.core.models import RetryNotSupported, Run, RunStep, StepResults
 from airflow_dbt_rerun.core.steps import NotReadable, Observation, RunSeen
@@ -45,6 +53,7 @@ class Looks:
 
     :param client: sends requests.
     :param tolerance: seconds for which the API may give no readable answer before a look fails.
+    :param with_manifest: whether a failed run's ``manifest.json`` is read as well; it can be large.
     :param clock: gives epoch seconds.
     :param sleep: waits so many seconds.
     """
@@ -54,12 +63,14 @@ class Looks:
         client: Sender,
         *,
         tolerance: float = 600.0,
+        with_manifest: bool = False,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
         self._tolerance = tolerance
+        self._with_manifest = with_manifest
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._sleep = sleep
@@ -70,7 +81,7 @@ class Looks:
             run = self.read(run_id)
             if run.is_error:
                 run, results = self._evidence(run)
-                return RunSeen(run, results, newest=self._newest_if_superseded(run))
+                return RunSeen(run, results, newest=self._newest_if_superseded(run), facts=self._facts(run))
             if run.is_success and (resumed := session.resumed_by(run_id)):
                 return RunSeen(run, self._results(run.id, run.steps), before=self._left_undone(resumed))
         except BEARABLE as error:
@@ -95,17 +106,34 @@ class Looks:
     def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
         """Fetch results of the failed steps; wait a little for what may come late, then go on without."""
         for pause in ARTIFACT_PAUSES:
-            results = self._results(run.id, run.failed_steps)
+            results = self.results(run)
             if _is_enough(run, results):
                 return run, results
             self._sleep(pause)
             run = self.read(run.id)
-        return run, self._results(run.id, run.failed_steps)
+        return run, self.results(run)
+
+    def _facts(self, run: Run) -> ManifestFacts | None:
+        """Read the manifest of the failed step, where the policy asks for what is in it."""
+        step = run.stopping_step
+        if not self._with_manifest or step is None or step.command is None:
+            return None
+        try:
+            return ManifestFacts.from_artifact(
+                self._client.send(get_json_artifact(run.id, "manifest.json", step=step.index))
+            )
+        except DbtApiError as error:
+            self._log.warning("Going on without manifest.json, so no condition on tags can match: %s", error)
+            return None
 
     def _left_undone(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
         """Fetch what these failed runs left undone, in their order."""
         runs = [self.read(run_id) for run_id in run_ids]
-        return tuple(result for run in runs for result in self._results(run.id, run.failed_steps))
+        return tuple(result for run in runs for result in self.results(run))
+
+    def results(self, run: Run) -> tuple[StepResults, ...]:
+        """Read the node results of a run's failed steps, as far as they are there now."""
+        return self._results(run.id, run.failed_steps)
 
     def _results(self, run_id: int, steps: Sequence[RunStep]) -> tuple[StepResults, ...]:
         found = (self._step_results(run_id, step.index) for step in steps if step.command)

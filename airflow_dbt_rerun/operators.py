@@ -17,6 +17,7 @@ from airflow_dbt_rerun.core.policy import RerunPolicy
 from airflow_dbt_rerun.core.polling import Unwatchable
 from airflow_dbt_rerun.core.report import report
 from airflow_dbt_rerun.core.session import Fail, Observation, RerunSession, Wait
+from airflow_dbt_rerun.core.signatures import Signature, own
 from airflow_dbt_rerun.drive import DEFAULT_CHECK_INTERVAL, DEFAULT_TOLERANCE, Driver
 from airflow_dbt_rerun.exceptions import (
     DbtApiError,
@@ -30,7 +31,9 @@ from airflow_dbt_rerun.exceptions import (
 )
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from airflow_dbt_rerun.links import XCOM_REPORT, XCOM_RUN_ID, XCOM_RUN_URL, DbtCloudRunLink
+from airflow_dbt_rerun.own_signatures import team_signatures
 from airflow_dbt_rerun.posts import Work
+from airflow_dbt_rerun.texts import as_policy
 from airflow_dbt_rerun.triggers import OUTCOMES, DbtCloudRunTrigger
 
 if TYPE_CHECKING:
@@ -69,7 +72,10 @@ class DbtCloudJobOperator(BaseOperator):
     :param steps_override: dbt commands to run instead of the job's.
     :param schema_override: schema to build into instead of the target's.
     :param additional_run_config: further fields of dbt's trigger request, for example ``threads_override``.
-    :param policy: when to rerun, how, and when to give up; None reruns nothing.
+    :param policy: when to rerun, how, and when to give up; None reruns nothing. Also as plain data: a mapping, or
+        a YAML or JSON text, for example ``"{{ var.value.dbt_rerun_policy }}"`` (see ``docs/policies.md``).
+    :param signatures: known errors of your own, tried before the team's (Airflow Variable
+        ``dbt_rerun_signatures``, configuration ``[dbt_rerun] signatures``) and before the built-in ones.
     :param check_interval: seconds between polls.
     :param poll_tolerance: seconds for which dbt may give no readable answer before the run counts as unwatchable.
     :param timeout: seconds for the whole work, all attempts and waits together. Then the run is cancelled.
@@ -98,6 +104,7 @@ class DbtCloudJobOperator(BaseOperator):
         "steps_override",
         "schema_override",
         "additional_run_config",
+        "policy",
     )
     operator_extra_links = (DbtCloudRunLink(),)
     ui_color = "#ff694a"
@@ -115,7 +122,8 @@ class DbtCloudJobOperator(BaseOperator):
         steps_override: list[str] | None = None,
         schema_override: str | None = None,
         additional_run_config: dict[str, Any] | None = None,
-        policy: RerunPolicy | None = RerunPolicy(),  # noqa: B008 - a policy is an immutable value
+        policy: RerunPolicy | Mapping[str, Any] | str | None = RerunPolicy(),  # noqa: B008 - an immutable value
+        signatures: Sequence[Signature | Mapping[str, str]] | None = None,
         check_interval: float = DEFAULT_CHECK_INTERVAL,
         poll_tolerance: float = DEFAULT_TOLERANCE,
         timeout: float = DEFAULT_TIMEOUT,
@@ -136,6 +144,7 @@ class DbtCloudJobOperator(BaseOperator):
         self.schema_override = schema_override
         self.additional_run_config = additional_run_config
         self.policy = policy
+        self.signatures = signatures
         self.check_interval = check_interval
         self.poll_tolerance = poll_tolerance
         self.timeout = timeout
@@ -156,18 +165,31 @@ class DbtCloudJobOperator(BaseOperator):
             value = getattr(self, parameter)
             if isinstance(value, int) or (isinstance(value, str) and "{{" not in value):
                 number(parameter, value)
-        if self.policy is not None and not isinstance(self.policy, RerunPolicy):
-            raise DbtConfigError(f"policy takes a RerunPolicy or None, not {self.policy!r}")
+        if not (isinstance(self.policy, str) and "{{" in self.policy):
+            self.policy = self._read_policy()
+        self.signatures = self._checked_signatures()
         for parameter in ("check_interval", "poll_tolerance", "timeout"):
             value = getattr(self, parameter)
             if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
                 raise DbtConfigError(f"{parameter} takes a number of seconds above zero, not {value!r}")
 
+    def _read_policy(self) -> RerunPolicy | None:
+        try:
+            return as_policy(self.policy, "policy")
+        except (TypeError, ValueError) as error:
+            raise DbtConfigError(str(error)) from error
+
+    def _checked_signatures(self) -> tuple[Signature, ...]:
+        try:
+            return own.check(self.signatures, "signatures")
+        except (TypeError, ValueError) as error:
+            raise DbtConfigError(str(error)) from error
+
     # --- The task
 
     def execute(self, context: Context) -> int:
         """Run the job to its end, blocking, or until there is something to wait for in the triggerer."""
-        driver = self._driver(context)
+        driver = self._driver(context, team_signatures(self.log))
         session, seen = driver.begin(deadline=time.time() + self.timeout)
         return self._go_on(context, driver, session, seen)
 
@@ -177,7 +199,8 @@ class DbtCloudJobOperator(BaseOperator):
             raise DbtRunUnwatchable(
                 f"the triggerer sent {event!r}, which says nothing about the run: nothing is rerun"
             )
-        driver = self._driver(context)
+        # A heal under way must not die of a Variable that somebody edited: what is wrong there is left out.
+        driver = self._driver(context, team_signatures(self.log, strict=False))
         session = RerunSession.from_dict(event["session"])
         self._running = session.run_id
         return self._go_on(context, driver, session, self._seen(driver, session, event))
@@ -244,7 +267,7 @@ class DbtCloudJobOperator(BaseOperator):
         """The hook of this task's connection."""
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
 
-    def _driver(self, context: Context) -> Driver:
+    def _driver(self, context: Context, team: Sequence[Signature]) -> Driver:
         instance = context["ti"]
 
         def on_run(run: Run) -> None:
@@ -256,7 +279,8 @@ class DbtCloudJobOperator(BaseOperator):
         return Driver(
             self.hook.client,
             self._work(instance),
-            self.policy,
+            self._read_policy(),
+            signatures=(*self._checked_signatures(), *team),
             on_run=on_run,
             check_interval=self.check_interval,
             tolerance=self.poll_tolerance,

@@ -11,6 +11,9 @@ from airflow_dbt_rerun import __version__
 
 INTEGRATION = "dbt Cloud (rerun)"
 
+CONFIG_SECTION = "dbt_rerun"
+"""This package's section of Airflow's configuration."""
+
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "hidden-fields": ["schema", "port"],
     "relabeling": {"host": "Access URL", "login": "Account ID", "password": "API Token"},
@@ -22,6 +25,22 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     },
 }
 """The connection form: the fields of the official dbt Cloud connection, which works here as it is."""
+
+CONFIG_OPTIONS: dict[str, dict[str, Any]] = {
+    "signatures": {
+        "description": (
+            "Errors that your dbt jobs meet and that mean something else to you than to everybody: a JSON or YAML\n"
+            "list of {category, pattern, name, source}, or the absolute path of a file that holds one. They are\n"
+            "tried after those given in code and in the Airflow Variable dbt_rerun_signatures, and before the\n"
+            "built-in ones.\n"
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "/opt/airflow/config/dbt_rerun_signatures.yaml",
+        "default": "",
+    }
+}
+"""What ``airflow.cfg`` may say in that section."""
 
 
 def get_provider_info() -> dict[str, Any]:
@@ -57,6 +76,7 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "extra-links": ["airflow_dbt_rerun.links.DbtCloudRunLink"],
+        "config": {CONFIG_SECTION: {"description": "Healing of dbt Cloud jobs.", "options": CONFIG_OPTIONS}},
     }
 
 

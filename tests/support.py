@@ -120,7 +120,11 @@ class LocalPlatform:
 
     def posts(self) -> list[str]:
         """Return the paths of all POSTs so far."""
-        return [request["path"] for request in self.control("GET", "requests") if request["method"] == "POST"]
+        return self.paths("POST")
+
+    def paths(self, method: str = "GET") -> list[str]:
+        """List what was asked with one method since the test began."""
+        return [request["path"] for request in self.control("GET", "requests") if request["method"] == method]
 
     # --- the process
 

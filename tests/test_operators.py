@@ -24,6 +24,7 @@ from airflow_dbt_rerun import (
     RerunPolicy,
     RerunRule,
     any_node,
+    node,
 )
 from airflow_dbt_rerun.exceptions import (
     DbtConfigError,
@@ -220,6 +221,76 @@ def test_rule_of_your_own(job: Make, platform: LocalPlatform, instance: TaskInst
     rules = [RerunRule(any_node(Category.CODE))]
     run_id = run_task(job(policy=RerunPolicy(rules=rules, wait=wait_fixed(0))), instance)
     assert platform.get(f"runs/{run_id}/")["retrying_run_id"] is not None
+
+
+HICCUP = {"node": "orders", "times": 1, "message": "the loader was not done"}
+
+
+def test_policy_as_plain_data(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """A team's policy can come as a mapping, or as a text that a template renders on the worker."""
+    data = {"rules": [{"when": {"message": "loader was not done"}}], "wait": {"wait_fixed": 0}}
+    operator = job(policy="{{ var.value.dbt_rerun_policy }}")
+    for policy in (data, json.dumps(data)):
+        platform.trouble(HICCUP)
+        operator.policy = policy
+        run_id = run_task(operator, TaskInstance(run_id=f"{instance.run_id} {type(policy)}"))
+        assert platform.get(f"runs/{run_id}/")["retrying_run_id"] is not None
+
+
+def test_rule_about_a_nodes_tag_and_file(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """What only the manifest knows is read from the failed run's own artifact."""
+    platform.trouble({**BROKEN, "times": 1})
+    policy = RerunPolicy(rules=[RerunRule(node("model", tag="daily", path="models/marts"))], wait=wait_fixed(0))
+    run_id = run_task(job(policy=policy), instance)
+    assert platform.get(f"runs/{run_id}/")["retrying_run_id"] is not None
+    assert any(path.endswith("manifest.json") for path in platform.paths())
+
+
+def test_override_of_a_rule_reaches_dbt(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """A rerun that a resumed run could not carry is a new run of the failed command, with the override."""
+    platform.trouble(RESET)
+    rule = RerunRule(any_node(Category.TRANSIENT), overrides={"threads_override": 1})
+    run_id = run_task(job(policy=RerunPolicy(rules=[rule], wait=wait_fixed(0))), instance)
+    newest = runs_of(platform, at_least=1)[0]
+    assert (newest["id"], newest["trigger"]["threads_override"]) == (run_id, 1)
+
+
+@pytest.mark.parametrize("where", ["code", "configuration"])
+def test_signature_of_your_own(
+    where: str, job: Make, platform: LocalPlatform, instance: TaskInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error that only this team knows heals by its signature, given in code or kept for all DAGs."""
+    platform.trouble(HICCUP)
+    known = {"category": "transient", "pattern": "loader was not done", "name": "loader late"}
+    policy = RerunPolicy(rules=[RerunRule(any_node(Category.TRANSIENT))], wait=wait_fixed(0))
+    if where == "configuration":
+        monkeypatch.setenv("AIRFLOW__DBT_RERUN__SIGNATURES", json.dumps([known]))
+    operator = job(policy=policy, signatures=[known] if where == "code" else None)
+    run_task(operator, instance)
+    first = instance.xcom("dbt_rerun_report")["attempts"][0]
+    assert first["findings"][0]["signature"] == "loader late"
+
+
+def test_wrong_signatures_of_the_team_start_nothing(
+    job: Make, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broken list is answered before the first run is started, by entry."""
+    monkeypatch.setenv("AIRFLOW__DBT_RERUN__SIGNATURES", '[{"category": "transiant", "pattern": "x"}]')
+    with pytest.raises(DbtConfigError, match=r"entry 1.*transiant"):
+        run_task(job())
+    assert platform.posts() == []
+
+
+def test_next_try_knows_why_earlier_runs_failed(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
+    """P5: what is adopted is diagnosed again, so that the report is whole and standstill is seen."""
+    platform.trouble({**RESET, "times": -1})
+    policy = RerunPolicy(stop=stop_after_attempt(2), wait=wait_fixed(0))
+    for tries in (policy, RerunPolicy(stop=stop_after_attempt(9), wait=wait_fixed(0))):
+        with pytest.raises(DbtRunExhausted) as caught:
+            run_task(job(policy=tries), instance)
+    assert "no progress" in str(caught.value)
+    attempts = instance.xcom("dbt_rerun_report")["attempts"]
+    assert [attempt["verdict"] for attempt in attempts] == ["transient"] * 3
 
 
 def test_overrides_reach_dbt(platform: LocalPlatform, instance: TaskInstance) -> None:
@@ -513,7 +584,10 @@ def assert_one_clear_line(error: Exception) -> None:
         ({"job_id": "nightly"}, "job_id must be a number, not 'nightly'"),
         ({"job_id": -3}, "job_id must be a number"),
         ({"job_id": 1, "account_id": "main"}, "account_id must be a number, not 'main'"),
-        ({"job_id": 1, "policy": "default"}, "policy takes a RerunPolicy or None, not 'default'"),
+        ({"job_id": 1, "policy": 3}, "policy takes a RerunPolicy, a mapping, a YAML or JSON text, or None, not 3"),
+        ({"job_id": 1, "policy": {"rules": [{"when": {"any_nod": "x"}}]}}, "policy.rules[0].when"),
+        ({"job_id": 1, "policy": "rules: [1]"}, "policy.rules[0]"),
+        ({"job_id": 1, "signatures": [{"category": "code", "pattern": "("}]}, "signatures[0]: "),
         ({"job_id": 1, "timeout": 0}, "timeout takes a number of seconds above zero, not 0"),
         ({"job_id": 1, "poll_tolerance": -1}, "poll_tolerance takes a number of seconds above zero, not -1"),
         ({"job_id": 1, "check_interval": "60"}, "check_interval takes a number of seconds above zero, not '60'"),

@@ -56,6 +56,17 @@ def test_the_hook_serves_its_connection_type_and_leaves_the_official_one_alone(m
     assert official.package_name == "apache-airflow-providers-dbt-cloud"
 
 
+def test_the_configuration_shows_our_section() -> None:
+    """``airflow config list`` tells how to give a team's own signatures, and that none are given by default."""
+    command = [sys.executable, "-m", "airflow", "config", "list", "--section", "dbt_rerun"]
+    options = ["--include-descriptions", "--include-examples"]
+    done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
+    shown = done.stdout[done.stdout.index("[dbt_rerun]") :]
+    assert "a JSON or YAML" in shown
+    assert "# Example: signatures = /opt/airflow/config/dbt_rerun_signatures.yaml" in shown
+    assert shown.rstrip().endswith("signatures =")
+
+
 FORM = """
 import json
 try:

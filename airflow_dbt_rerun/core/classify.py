@@ -12,6 +12,7 @@ from functools import lru_cache
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.cleaning import clean, error_lines, evidence
 from airflow_dbt_rerun.core.signatures import Signature, tables_for
+from airflow_dbt_rerun.core.signatures.literals import Index
 
 __all__ = ["classify", "clean", "match"]
 
@@ -59,8 +60,9 @@ def _first_own(message: str, extra: Sequence[Signature]) -> Signature | None:
 @lru_cache(maxsize=2048)
 def _first_known(text: str, adapter: str) -> Signature | None:
     """Find the first signature in the evidence. Nodes of a run tend to fail alike, hence the cache."""
-    for table in tables_for(adapter):
-        for signature in table:
-            if signature.found_in(text):
-                return signature
-    return None
+    return next((known for known in _index(adapter).candidates(text) if known.found_in(text)), None)
+
+
+@lru_cache(maxsize=32)
+def _index(adapter: str) -> Index:
+    return Index([signature for table in tables_for(adapter) for signature in table])

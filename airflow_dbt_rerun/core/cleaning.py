@@ -23,7 +23,7 @@ _LINES_FOR_PEOPLE = 4
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LOG_TIME = re.compile(
-    r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?\s*(?:\[\w+ *\])?(?: ?[\[(][\w -]+(?: \(\])?[\])]:)?\s*"
+    r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?\s*(?:\[\w+ *\])?(?: ?(?:\[[^\]\n]{1,60}\]|\(\w{1,60}\)):)?\s*"
 )
 _BLANKS = re.compile(r"[ \t\xa0]+")
 
@@ -36,12 +36,13 @@ _END_OF_WORDS = re.compile(
 )
 """What follows is SQL, a stack or rows."""
 
-_DBT_OBJECT = (
+DBT_OBJECT = (
     r"(?:model|test|unit[_ ]test|seed|snapshot|macro|operation|analysis|sql[_ ]operation|source|exposure|function"
     r"|saved[_ ]query|semantic[_ ]model|metric|hook|on-run-start|on-run-end|rpc)"
 )
+"""What dbt can name in front of an error."""
 _DBT_FRAME = re.compile(
-    rf"\b([A-Za-z]\w{{0,30}}(?: [A-Z]\w{{0,30}}){{0,3}} Error) in {_DBT_OBJECT} \S+(?: \([^)\n]*\))?[:…. ]*"
+    rf"\b([A-Za-z]\w{{0,30}}(?: [A-Z]\w{{0,30}}){{0,3}} Error) in {DBT_OBJECT} \S+(?: \([^)\n]*\))?[:…. ]*"
 )
 _DBT_KIND = re.compile(r"^((?:[A-Za-z]\w* ){1,3}Error)$")
 _DBT_HOOK = re.compile(r"^\S+\.on-run-(?:start|end)\.\d+ failed, error: ?")
@@ -51,8 +52,8 @@ _QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at ).*$")
 _NO_WORDS = re.compile(
     rf"""^(?:
         LINE\ \d+: | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
-      | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {_DBT_OBJECT}\
-      | \d+\ of\ \d+\ (?:START|OK|ERROR|SKIP|FAIL|PASS|WARN)
+      | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {DBT_OBJECT}\b
+      | \d+\ of\ \d+\ (?:START|OK|ERROR(?!\ STALE)|SKIP|FAIL|PASS|WARN)
       | Done\.\ PASS= | Finished\ running\b | with\ \d+\ errors?\b | Completed\ with\ \d+ | dbt\ command\ failed$
       | Traceback\ \(most\ recent | File\ ".*",\ line\ \d | at\ [\w.$]+\( | \.\.\.\ \d+\ more$
       | Encountered\ an\ error:$ | This\ probably\ means\ the\ server | before\ or\ while\ processing\ the\ request
@@ -67,11 +68,16 @@ _NO_WORDS = re.compile(
 _CODE_BELOW = re.compile(r'^File ".*", line \d')
 
 _QUOTED = re.compile(
-    r"""(?<![\w'])'(?:[^'\n]|'(?=\w)){0,500}'(?!\w) | "[^"\n]{0,500}" | `[^`\n]{0,300}`""", re.VERBOSE
+    r"""'{3}(?:[^']|'(?!'')){0,3000}'{3} | (?<![\w'])'(?:[^'\n]|'(?=\w)){0,500}'(?!\w)
+      | "[^"\n]{0,500}" | `[^`\n]{0,300}`""",
+    re.VERBOSE,
 )
 _SPEAKS_BEFORE = re.compile(
     r"""(?: (?:Error|Exception|Disconnected|Timeout)\( (?:-?\d+,\ ?)?
-          | (?:\b[MD]|\bmsg|message|reason|error|error_?code|Message\w?|infoMessages)['"]?\ ?[:=]\ ?\[?
+          | (?:\A|\n|Error:\ |Exception:\ )\(
+          | \(\d+,\ ?b
+          | (?:\b[MD]|\bmsg|message|reason|error|exception|error_?code|error_description|Message\w?|infoMessages)
+            ['"]?\ ?[:=]\ ?\[?
         )$""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -96,7 +102,7 @@ _BARE_VALUE = re.compile(r"(\bBad \w{1,30} value: |\bOriginal value: |\bvalue: )
 _URL = re.compile(r"(\bhttps?://[\w.:-]+)/[^\s\"')]+")
 """An address may carry a signature or a token behind its host."""
 _PATH = re.compile(
-    r"(?<![\w.:/-])(?:https?://\S+|[\w.:~-]*(?:/[\w.%=&?~+*-]+){2,}/?|[\w.-]+\.(?:sql|ya?ml|py|csv|parquet|json|md)\b)"
+    r"(?<![\w.:/-])(?:https?://\S+|[\w.:~-]*(?:/[\w.%=&?~+*-]+){2,}/?|[\w.-]+\.(?:sql|ya?ml|py|csv|parquet|json|md)\b(?!\.\w))"
 )
 
 
@@ -143,9 +149,14 @@ def _unframed(lines: list[str]) -> list[str]:
     return [words for line in kept if (words := _EMPTY_KIND.sub("", line))] or kept
 
 
+def plain_line(line: str) -> str:
+    """Take the log's time and spare blanks off a line."""
+    return _BLANKS.sub(" ", _LOG_TIME.sub("", line)).strip()
+
+
 def _words(line: str) -> str:
     """Take the log's time, dbt's frame, quoted SQL and spare blanks off a line."""
-    words = _BLANKS.sub(" ", _LOG_TIME.sub("", line)).strip()
+    words = plain_line(line)
     words = _DBT_FRAME.sub(r"\1: ", _DBT_HOOK.sub("hook failed: ", words))
     return _DBT_KIND.sub(r"\1:", _QUOTED_SQL.sub("", words).strip())
 

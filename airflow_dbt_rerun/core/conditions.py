@@ -1,65 +1,32 @@
-"""When a rule applies: ``any_node(...)``, ``every(...)``, ``message(...)``, joined with ``&``, ``|`` and ``~``.
+"""When a rule applies: the questions that can be asked about a failed run.
 
-A condition is a callable that takes a :class:`RerunState` and returns a bool, so any function of yours will do as
-well. Ours have a readable ``repr`` that is the same in every process: Airflow hashes it when a policy is passed
-through ``partial()`` or ``default_args``, and a hash that changes would mean a new DAG version at every parse.
+Join them with ``&``, ``|`` and ``~``; any function that takes a :class:`RerunState` and returns a bool joins in.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.language.condition import AnyCondition, Condition, RerunState
+from airflow_dbt_rerun.core.language.questions import ask
+from airflow_dbt_rerun.core.language.strategies import describe
 
+__all__ = [
+    "AnyCondition",
+    "Condition",
+    "RerunState",
+    "any_node",
+    "attempt_number",
+    "describe",
+    "every",
+    "message",
+    "node",
+    "run",
+    "step",
+]
 
-@dataclass(frozen=True, slots=True)
-class RerunState:
-    """What conditions, stops and waits may look at. tenacity's own ``stop_*`` and ``wait_*`` read it too."""
-
-    run: Run
-    diagnosis: Diagnosis
-    attempt_number: int
-    """The attempt that just failed; the first run is attempt 1."""
-    seconds_since_start: float
-    """Wall-clock seconds since attempt 1 was seen first."""
-    upcoming_sleep: float = 0.0
-    """Seconds to wait before the next attempt, once known."""
-    idle_for: float = 0.0
-    outcome: Any = None
-
-
-AnyCondition = Callable[[RerunState], bool]
-
-
-class Condition:
-    """A question about a failed run that knows its own words."""
-
-    __slots__ = ("_test", "_words")
-
-    def __init__(self, words: str, test: AnyCondition) -> None:
-        self._words = words
-        self._test = test
-
-    def __call__(self, state: RerunState) -> bool:
-        """Say whether the condition holds."""
-        return self._test(state)
-
-    def __and__(self, other: AnyCondition) -> Condition:
-        return Condition(f"({self!r} & {describe(other)})", lambda state: self(state) and other(state))
-
-    def __or__(self, other: AnyCondition) -> Condition:
-        return Condition(f"({self!r} | {describe(other)})", lambda state: self(state) or other(state))
-
-    def __invert__(self) -> Condition:
-        return Condition(f"~{self!r}", lambda state: not self(state))
-
-    def __repr__(self) -> str:
-        return self._words
+OneOrMore = str | Iterable[str]
 
 
 def any_node(*categories: Category | str) -> Condition:
@@ -67,11 +34,7 @@ def any_node(*categories: Category | str) -> Condition:
 
     :raises ValueError: if a category does not exist or none is given.
     """
-    wanted = _categories("any_node", categories)
-    return Condition(
-        f"any_node({', '.join(wanted)})",
-        lambda state: any(finding.category in wanted for finding in state.diagnosis.findings),
-    )
+    return ask("any_node", categories=categories)
 
 
 def every(*categories: Category | str) -> Condition:
@@ -79,11 +42,7 @@ def every(*categories: Category | str) -> Condition:
 
     :raises ValueError: if a category does not exist or none is given.
     """
-    wanted = _categories("every", categories)
-    return Condition(
-        f"every({', '.join(wanted)})",
-        lambda state: all(finding.category in wanted for finding in state.diagnosis.findings),
-    )
+    return ask("every", categories=categories)
 
 
 def message(pattern: str) -> Condition:
@@ -91,41 +50,64 @@ def message(pattern: str) -> Condition:
 
     :raises ValueError: if the pattern is not a valid regular expression.
     """
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"message({pattern!r}): not a valid regular expression: {error}") from error
-    return Condition(
-        f"message({pattern!r})",
-        lambda state: any(compiled.search(finding.message) for finding in state.diagnosis.findings),
+    return ask("message", pattern=pattern)
+
+
+def node(
+    resource_type: OneOrMore | None = None,
+    *,
+    name: OneOrMore | None = None,
+    tag: OneOrMore | None = None,
+    path: OneOrMore | None = None,
+) -> Condition:
+    """Match when a failed node fits all of this together. Each takes one value, or several to choose from.
+
+    ``name``, ``tag`` and ``path`` may have dbt's wildcards ``*``, ``?`` and ``[..]``; upper and lower case differ.
+
+    :param resource_type: ``model``, ``test``, ``unit_test``, ``seed``, ``snapshot``, ``operation`` (a hook), ...
+    :param name: the node's name, for example ``stg_*``.
+    :param tag: one of its tags; known only with the run's ``manifest.json``.
+    :param path: its file or a folder above it, for example ``models/staging``.
+    :raises ValueError: if nothing is given, or a resource type does not exist.
+    """
+    return ask("node", resource_type=resource_type, name=name, tag=tag, path=path)
+
+
+def step(*patterns: str) -> Condition:
+    """Match when the step that stopped the run is like this: its whole name, or its dbt command.
+
+    :param patterns: with wildcards, for example ``dbt test*``; several to choose from.
+    """
+    return ask("step", patterns=patterns)
+
+
+def run(
+    *,
+    job_id: int | Iterable[int] | None = None,
+    environment_id: int | Iterable[int] | None = None,
+    project_id: int | Iterable[int] | None = None,
+    cause_category: OneOrMore | None = None,
+) -> Condition:
+    """Match when the failed run fits all of this together. Each takes one value, or several to choose from.
+
+    :param cause_category: who started the run, in dbt's own word: ``api``, ``scheduled``, ``ui``, ``ci``,
+        ``merge``, ``rerun``, ``job completion``, ...
+    :raises ValueError: if nothing is given.
+    """
+    return ask(
+        "run",
+        job_id=job_id,
+        environment_id=environment_id,
+        project_id=project_id,
+        cause_category=cause_category,
     )
 
 
-def _categories(where: str, given: tuple[Category | str, ...]) -> tuple[Category, ...]:
-    known = ", ".join(Category)
-    if not given:
-        raise ValueError(f"{where}() needs at least one category: {known}")
-    for category in given:
-        if category not in Category.__members__.values():
-            raise ValueError(f"{where}(): there is no category {category!r}; there are {known}")
-    return tuple(Category(category) for category in given)
+def attempt_number(
+    exactly: int | None = None, /, *, at_least: int | None = None, at_most: int | None = None
+) -> Condition:
+    """Match by the attempt that just failed; the first run is attempt 1.
 
-
-def describe(thing: object) -> str:
-    """Name a condition, stop or wait in words that are the same in every process.
-
-    tenacity's default ``repr`` holds a memory address; its objects are shown as they are written instead.
+    :raises ValueError: if nothing is given, or no attempt could match.
     """
-    if isinstance(thing, Condition):
-        return repr(thing)
-    name = getattr(thing, "__qualname__", None)
-    if name is not None:
-        return str(name)
-    arguments = ", ".join(f"{key}={_value(value)}" for key, value in sorted(vars(thing).items()))
-    return f"{type(thing).__name__}({arguments})"
-
-
-def _value(value: object) -> str:
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_value(item) for item in value) + "]"
-    return repr(value) if isinstance(value, (int, float, str, type(None))) else describe(value)
+    return ask("attempt_number", exactly=exactly, at_least=at_least, at_most=at_most)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from airflow_dbt_rerun.core.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.policy import RerunAction
 
@@ -36,18 +38,28 @@ class Choice:
     superseded: bool = False
 
 
-def choose_kind(wanted: RerunAction, run: Run, diagnosis: Diagnosis, fallback: RerunAction) -> Choice:
+def choose_kind(
+    wanted: RerunAction,
+    run: Run,
+    diagnosis: Diagnosis,
+    fallback: RerunAction,
+    overrides: Mapping[str, Any] | None = None,
+) -> Choice:
     """Pick the kind of rerun that the platform and dbt allow.
 
     :param wanted: what the policy asked for.
     :param run: the failed run, read a moment ago.
     :param fallback: what to do where the run cannot be resumed but its commands can run again.
+    :param overrides: what the rule wants to change for the rerun; a resumed run keeps its own settings.
     """
     reason = run.retry_not_supported_reason
     if reason == RetryNotSupported.NOT_LATEST_RUN:
         return Choice(RerunAction.FAIL, WHY_NOT_FROM_FAILURE[RetryNotSupported.NOT_LATEST_RUN], superseded=True)
     if wanted is not RerunAction.RERUN_FROM_FAILURE:
         return Choice(wanted)
+    if overrides:
+        changed = ", ".join(overrides)
+        return Choice(fallback, f"a resumed run keeps its own settings, and the rule changes {changed}")
     if diagnosis.only_hooks_failed:
         return Choice(fallback, "only a hook failed, which dbt retry would not run again")
     if run.can_retry is not False:

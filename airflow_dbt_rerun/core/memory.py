@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Self
 
+from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.kinds import commands_from_failed_step
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction
@@ -36,6 +37,8 @@ class Attempt:
     status: str | None = None
     diagnosis: Mapping[str, Any] | None = None
     fingerprint: str | None = None
+    progress: str | None = None
+    """What this rerun healed of what the attempt before had left undone."""
     decision: str | None = None
     waited: float = 0.0
     verification: str | None = None
@@ -54,6 +57,8 @@ class Plan:
     wait_seconds: float
     reason: str
     commands: tuple[str, ...] = ()
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    """What the rule changes for this rerun: fields of dbt's trigger request."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -143,6 +148,15 @@ class RerunSession:
             self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
             plan=plan,
         )
+
+    def recalling(self, diagnosis: Diagnosis) -> RerunSession:
+        """Remember again why an attempt failed that was made before this memory began."""
+        told = diagnosis.to_dict()
+        attempts = (
+            replace(a, diagnosis=told, fingerprint=diagnosis.fingerprint) if a.run_id == diagnosis.run_id else a
+            for a in self.attempts
+        )
+        return replace(self, attempts=tuple(attempts))
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:

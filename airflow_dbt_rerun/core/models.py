@@ -42,6 +42,9 @@ NODE_FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 NODE_SKIPPED = frozenset({"skipped"})
 """Node statuses that mean: this node never ran."""
 
+SKIP_TEXTS = ("Skipping due to fail_fast", "Skipped due to upstream failure")
+"""Messages of nodes that never ran, whatever their status; dbt-core's ordinary skip has none."""
+
 
 class RetryNotSupported(StrEnum):
     """Why the platform will not resume a run (API field ``retry_not_supported_reason``)."""
@@ -140,6 +143,8 @@ class Run:
     steps: tuple[RunStep, ...] = ()
     commands: tuple[str, ...] = ()
     cancelled_by: str | None = None
+    failed_runs: int | None = None
+    """Failed runs of the job in a row, as its job says (``run_failure_count``); dbt deactivates a job at 100."""
 
     @property
     def is_terminal(self) -> bool:
@@ -171,11 +176,13 @@ class Run:
 
     @property
     def stopping_step(self) -> RunStep | None:
-        """The step that ended the run: the last one that failed.
+        """The step that ended the run: the last one that failed, or the first one that was cancelled.
 
         A failed step before it did not stop the job: dbt's "run source freshness" box may fail without
         failing the run (docs.getdbt.com/docs/deploy/job-commands).
         """
+        if self.is_cancelled:
+            return next((step for step in self.steps if step.status == RunStatus.CANCELLED), None)
         return self.failed_steps[-1] if self.failed_steps else None
 
     @property
@@ -213,6 +220,7 @@ class Run:
             steps=tuple(RunStep.from_api(step) for step in data.get("run_steps") or ()),
             commands=_commands(data),
             cancelled_by=_cancelling_actor(data),
+            failed_runs=(data.get("job") or {}).get("run_failure_count"),
         )
 
 
@@ -227,6 +235,19 @@ def _cancelling_actor(data: JsonObject) -> str | None:
     cancellation = (data.get("audit") or {}).get("cancellation") or {}
     actor = cancellation.get("actor") or {}
     return actor.get("name") or actor.get("type") or (str(actor["id"]) if actor.get("id") else None)
+
+
+def short_name(unique_id: str) -> str:
+    """Shorten a unique id to what dbt prints: ``orders``, ``orders.v2``, ``raw.events`` (a source).
+
+    Data tests lose the hash at their end, unit tests the model before their name.
+    """
+    kind, *parts = unique_id.split(".")
+    if len(parts) < 2:  # noqa: PLR2004 - kind.package.name
+        return unique_id
+    if kind == "test":
+        return parts[1]
+    return parts[-1] if kind == "unit_test" else ".".join(parts[1:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,9 +268,8 @@ class NodeResult:
 
     @property
     def name(self) -> str:
-        """The node's short name: what dbt prints. Generic tests lose the hash at their end."""
-        parts = self.unique_id.split(".")
-        return parts[2] if len(parts) > 2 else self.unique_id  # noqa: PLR2004 - type.package.name[.hash]
+        """The node's short name: see :func:`short_name`."""
+        return short_name(self.unique_id)
 
     @property
     def is_ok(self) -> bool:
@@ -259,12 +279,12 @@ class NodeResult:
     @property
     def is_failed(self) -> bool:
         """Whether this node itself failed."""
-        return self.status in NODE_FAILED
+        return self.status in NODE_FAILED and not self.is_skipped
 
     @property
     def is_skipped(self) -> bool:
         """Whether this node never ran."""
-        return self.status in NODE_SKIPPED
+        return self.status in NODE_SKIPPED or (self.message or "").startswith(SKIP_TEXTS)
 
     @classmethod
     def from_artifact(cls, result: JsonObject, *, step_index: int | None = None) -> NodeResult:

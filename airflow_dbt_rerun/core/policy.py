@@ -6,79 +6,39 @@ The first rule whose condition matches decides; a diagnosis that no rule covers 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from enum import StrEnum
-from typing import cast
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
 
-from tenacity import (
-    RetryCallState,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-    wait_random,
+from tenacity import stop_after_attempt, stop_after_delay, wait_exponential, wait_random
+
+from airflow_dbt_rerun.core.language.arguments import Written, names_its_arguments
+from airflow_dbt_rerun.core.language.condition import RerunState
+from airflow_dbt_rerun.core.language.overrides import plain
+from airflow_dbt_rerun.core.language.policy_data import SETTINGS, Superseded, read_policy, write_policy
+from airflow_dbt_rerun.core.language.policy_words import policy_words
+from airflow_dbt_rerun.core.language.strategies import STOP, WAIT, check_strategy, describe
+from airflow_dbt_rerun.core.language.values import shown
+from airflow_dbt_rerun.core.rules import (
+    DEFAULT_RULES,
+    RerunAction,
+    RerunRule,
+    Stop,
+    Wait,
+    checked_rules,
 )
-from tenacity.stop import stop_base
-from tenacity.wait import wait_base
 
-from airflow_dbt_rerun.core.arguments import member_of, names_its_arguments, readable, require_callable
-from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.conditions import AnyCondition, RerunState, any_node, describe, every
-
-Stop = stop_base | Callable[[RerunState], bool]
-Wait = wait_base | Callable[[RerunState], float]
-
-
-class RerunAction(StrEnum):
-    """What to do about a failed run."""
-
-    RERUN_FROM_FAILURE = "rerun_from_failure"
-    """Resume the failed run: only failed and skipped nodes run (``POST runs/{id}/retry/``)."""
-    RERUN_FROM_STEP = "rerun_from_step"
-    """A new run of the failed command and the commands after it."""
-    RERUN_FROM_START = "rerun_from_start"
-    """A new run of everything."""
-    FAIL = "fail"
-    """Leave it; tell a person."""
-
-
-class Superseded(StrEnum):
-    """What to do when the job has a newer run, so that the failed one can no longer be resumed."""
-
-    ADOPT = "adopt"
-    """Watch the newer run: if it succeeds, the work is done."""
-    FAIL = "fail"
-    RERUN_FROM_START = "rerun_from_start"
-
-
-@names_its_arguments
-@dataclass(frozen=True, repr=False)
-class RerunRule:
-    """One line of a policy: when it applies, what to do, and its own wait and stop if it needs them.
-
-    :param when: a condition, or any callable that takes a :class:`RerunState` and returns a bool.
-    :param action: what to do when it matches.
-    :param wait: how long to wait before the next attempt; the policy's ``wait`` if not given.
-    :param stop: stops this rule earlier than the policy's ``stop`` would.
-    :raises TypeError: if ``when``, ``wait`` or ``stop`` cannot be called.
-    :raises ValueError: if ``action`` is no :class:`RerunAction`.
-    """
-
-    when: AnyCondition
-    action: RerunAction = RerunAction.RERUN_FROM_FAILURE
-    wait: Wait | None = None
-    stop: Stop | None = None
-
-    def __post_init__(self) -> None:
-        require_callable("RerunRule", "when", self.when, "a condition such as any_node(Category.TRANSIENT)")
-        require_callable("RerunRule", "wait", self.wait, "a tenacity wait such as wait_fixed(60)")
-        require_callable("RerunRule", "stop", self.stop, "a tenacity stop such as stop_after_attempt(2)")
-        object.__setattr__(self, "action", member_of("RerunRule", "action", RerunAction, self.action))
-        if self.action is RerunAction.FAIL and (self.wait or self.stop):
-            raise ValueError("RerunRule(action=FAIL) starts nothing, so it takes neither wait nor stop")
-
-    def __repr__(self) -> str:
-        return readable(self, skip_none=True)
+__all__ = [
+    "DEFAULT_RULES",
+    "RerunAction",
+    "RerunDecision",
+    "RerunPolicy",
+    "RerunRule",
+    "Stop",
+    "Superseded",
+    "Wait",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,26 +52,16 @@ class RerunDecision:
     reason: str
     wait_seconds: float = 0.0
     exhausted: bool = False
-
-
-DEFAULT_RULES: tuple[RerunRule, ...] = (
-    # A warehouse that pushes back wants time, not persistence.
-    RerunRule(
-        any_node(Category.THROTTLED),
-        wait=wait_exponential(multiplier=60, min=120, max=600) + wait_random(0, 15),
-    ),
-    # Heals what can be healed, even beside errors that cannot: the next diagnosis then sees the rest.
-    RerunRule(any_node(Category.TRANSIENT, Category.TIMED_OUT)),
-    # Nobody knows what it is: worth one look, not three.
-    RerunRule(every(Category.UNKNOWN), stop=stop_after_attempt(2)),
-)
-"""Transient, throttled and timed-out failures are rerun; unknown ones once; anything else is left to a person."""
+    overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What to change about the rerun, as a trigger request takes it."""
 
 
 @names_its_arguments
-@dataclass(frozen=True, repr=False, kw_only=True)
-class RerunPolicy:
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class RerunPolicy(Written):
     """When to rerun a failed dbt run, how, and when to give up. The defaults are safe and bounded.
+
+    Policies are values: two that are written alike are equal. See also :meth:`from_dict`.
 
     :param rules: the first that matches decides.
     :param stop: when to give up; by default after three attempts in all, or two hours.
@@ -119,6 +69,10 @@ class RerunPolicy:
     :param superseded: what to do when the job has a newer run: ``adopt`` it, ``fail``, or ``rerun_from_start``.
     :param fallback: the kind of rerun to take where the wanted one is impossible; by default from the failed
         step. A full rebuild happens only if a rule or this says ``rerun_from_start``.
+    :param on_unknown_cancel: what to do about a run that was cancelled without anyone known to have done it, and
+        without a telling reason; by default ``fail``. Such a run cannot be resumed.
+    :param give_up_after_failed_runs: rerun nothing once the job has failed so many times in a row, whoever started
+        those runs, as far as that is known; None for no such limit. dbt deactivates a job at 100.
     :raises TypeError: if an argument is unknown or not of its kind.
     :raises ValueError: if a value is not one of those allowed.
     """
@@ -128,50 +82,103 @@ class RerunPolicy:
     wait: Wait = wait_exponential(multiplier=30, max=600) + wait_random(0, 15)
     superseded: Superseded = Superseded.ADOPT
     fallback: RerunAction = RerunAction.RERUN_FROM_STEP
+    on_unknown_cancel: RerunAction = RerunAction.FAIL
+    give_up_after_failed_runs: int | None = 20
 
     def __post_init__(self) -> None:
-        if not isinstance(self.rules, (list, tuple)):
-            raise TypeError(f"RerunPolicy(rules=...) takes a list of RerunRule, not {self.rules!r}")
-        for rule in self.rules:
-            if not isinstance(rule, RerunRule):
-                raise TypeError(f"RerunPolicy(rules=...) takes RerunRule objects only, not {rule!r}")
-        object.__setattr__(self, "rules", tuple(self.rules))
-        require_callable("RerunPolicy", "stop", self.stop, "a tenacity stop such as stop_after_attempt(3)")
-        require_callable("RerunPolicy", "wait", self.wait, "a tenacity wait such as wait_fixed(60)")
+        object.__setattr__(self, "rules", checked_rules("RerunPolicy(rules=...)", self.rules))
         if self.stop is None or self.wait is None:
             raise TypeError("RerunPolicy needs both stop and wait: attempts are bounded and spaced")
-        superseded = member_of("RerunPolicy", "superseded", Superseded, self.superseded)
-        fallback = member_of("RerunPolicy", "fallback", RerunAction, self.fallback)
-        if fallback is RerunAction.RERUN_FROM_FAILURE:
-            raise ValueError("RerunPolicy(fallback=...) is for runs that cannot be resumed: use another action")
-        object.__setattr__(self, "superseded", superseded)
-        object.__setattr__(self, "fallback", fallback)
+        check_strategy("RerunPolicy(stop=...)", STOP, self.stop)
+        check_strategy("RerunPolicy(wait=...)", WAIT, self.wait)
+        for name, value in SETTINGS.items():
+            object.__setattr__(self, name, value.check(f"RerunPolicy({name}=...)", getattr(self, name)))
 
-    def __repr__(self) -> str:
-        return readable(self)
+    @classmethod
+    def from_dict(cls, data: object, where: str = "policy") -> Self:
+        """Make a policy from plain data, as JSON or YAML holds it. What is not given is as by default.
+
+        :param data: a mapping with the arguments' names; see ``docs/policies.md`` and ``docs/policy.schema.json``.
+        :param where: what errors call the whole: ``policy.rules[2].when: there is no condition 'any_nod'``.
+        :raises TypeError: naming the place and what may stand there.
+        :raises ValueError: the same.
+        """
+        return cls(**read_policy(data, where))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the policy as plain data, complete: ``from_dict`` makes an equal one of it.
+
+        :raises TypeError: if a function of one's own is part of it; the rule is named.
+        """
+        return write_policy(self)
+
+    def words(self) -> list[str]:
+        """Tell the policy to people, a sentence a line."""
+        return policy_words(self)
+
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether any rule asks for what only dbt's ``manifest.json`` tells."""
+        return any(rule.condition.needs_manifest for rule in self.rules)
 
     def decide(self, state: RerunState) -> RerunDecision:
-        """Decide about one failed run: the first rule that matches, then its limits."""
-        for rule in self.rules:
-            if rule.when(state):
-                return self._apply(rule, state)
+        """Decide about one failed run: the first rule that matches, then its limits.
+
+        A rule of the user's own that raises is no reason to rerun, and none to lose the diagnosis: it fails the run
+        with a reason that names the rule and the error.
+        """
+        for number, rule in enumerate(self.rules, 1):
+            name = f"rule {number} ({describe(rule.when)})"
+            try:
+                if rule.when(state):
+                    return self._apply(rule, name, state)
+            except Exception as error:  # noqa: BLE001 - code of other people; it is told, not swallowed
+                return _broken(name, error, state)
         return RerunDecision(RerunAction.FAIL, f"no rule covers {state.diagnosis.summary}")
 
-    def _apply(self, rule: RerunRule, state: RerunState) -> RerunDecision:
-        because = f"rule {describe(rule.when)} matches {state.diagnosis.summary}"
+    def _apply(self, rule: RerunRule, name: str, state: RerunState) -> RerunDecision:
+        because = f"{name} matches {state.diagnosis.summary}"
         if rule.action is RerunAction.FAIL:
             return RerunDecision(RerunAction.FAIL, because)
-        seconds = _ask(rule.wait or self.wait, state)
+        if hopeless := self._hopeless(state):
+            return RerunDecision(RerunAction.FAIL, f"{because}, but {hopeless}")
+        wait = self.wait if rule.wait is None else rule.wait
+        seconds = _seconds(wait, state)
         state = replace(state, upcoming_sleep=seconds)
         for stop in (rule.stop, self.stop):
-            if stop is not None and _ask(stop, state):
+            if stop is not None and _says_stop(stop, state):
                 tried = f"attempt {state.attempt_number} failed after {state.seconds_since_start:.0f} s"
                 reason = f"{because}, but {describe(stop)} says stop: {tried}"
                 return RerunDecision(RerunAction.FAIL, reason, exhausted=True)
-        return RerunDecision(rule.action, because, wait_seconds=seconds)
+        return RerunDecision(rule.action, because, wait_seconds=seconds, overrides=plain(rule.overrides))
+
+    def _hopeless(self, state: RerunState) -> str | None:
+        limit, failed = self.give_up_after_failed_runs, state.failed_runs
+        if limit is None or failed is None or failed < limit:
+            return None
+        return (
+            f"the job has failed {failed} times in a row and the policy gives up after {limit}; "
+            "dbt deactivates a job at 100"
+        )
 
 
-def _ask(strategy: Stop | Wait, state: RerunState) -> float:
+def _seconds(wait: Wait, state: RerunState) -> float:
     # tenacity's strategies are typed for its own call state; they read attempt_number, seconds_since_start,
     # upcoming_sleep and idle_for, all of which RerunState has.
-    return float(strategy(cast("RetryCallState", state)))  # type: ignore[arg-type]
+    given: Any = wait(state)  # type: ignore[arg-type]
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:
+        raise ValueError(f"{describe(wait)} gave {shown(given)} for the seconds to wait")
+    return float(given)
+
+
+def _says_stop(stop: Stop, state: RerunState) -> bool:
+    given: Any = stop(state)  # type: ignore[arg-type]
+    if given is None:  # a function without a return would never stop
+        raise ValueError(f"{describe(stop)} gave None, not True or False")
+    return bool(given)
+
+
+def _broken(rule: str, error: Exception, state: RerunState) -> RerunDecision:
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = f"{rule} is broken: {told}; it was asked about {state.diagnosis.summary}"
+    return RerunDecision(RerunAction.FAIL, reason)

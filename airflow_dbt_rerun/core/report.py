@@ -55,6 +55,8 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
         "findings": list(diagnosis.get("findings", ())),
         "found": diagnosis.get("found"),
         "skipped": diagnosis.get("skipped"),
+        "fingerprint": attempt.fingerprint,
+        "progress": attempt.progress,
         "decision": attempt.decision,
         "waited_seconds": round(attempt.waited, 1),
         "verification": attempt.verification,
@@ -75,6 +77,8 @@ def tell(before: RerunSession, after: RerunSession, step: Step) -> Iterator[str]
         yield f"Attempt {len(after.attempts)}: dbt run {new.run_id} is {new.status} ({new.url})"
     if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
         yield from _tell_findings(new.diagnosis)
+        if new.progress:
+            yield f"Run {new.run_id} {new.progress}"
         yield f"Decision: {new.decision}"
     if new is not None and new.verification and (old is None or old.verification != new.verification):
         yield f"Run {new.run_id} {new.verification}"

@@ -6,16 +6,18 @@ operator, the deferrable one and the command line drive this one function; it ne
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_dbt_rerun.core.conditions import RerunState
-from airflow_dbt_rerun.core.diagnosis import Diagnosis, diagnose
+from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.deciding import decide, progress
+from airflow_dbt_rerun.core.diagnosis import diagnose
+from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.kinds import choose_kind, commands_from_failed_step
 from airflow_dbt_rerun.core.memory import SUPERSEDED_BY, Attempt, Plan, RerunSession
 from airflow_dbt_rerun.core.models import Run
-from airflow_dbt_rerun.core.policy import RerunAction, RerunDecision, RerunPolicy, Superseded
+from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, Superseded
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.steps import (
     Fail,
@@ -50,9 +52,6 @@ __all__ = [
     "next_step",
 ]
 
-NO_PROGRESS_LIMIT = 2
-"""So many attempts in a row that end in the very same failure are enough."""
-
 
 def next_step(
     session: RerunSession,
@@ -82,10 +81,10 @@ def next_step(
     session = _note(session, run)
     if run.is_success:
         return _on_success(session, seen)
-    if run.is_cancelled:
-        return _on_cancelled(session, seen, signatures)
-    if run.is_error:
-        return _on_error(session, seen, policy, now, signatures)
+    if run.is_cancelled or run.is_error:
+        diagnosis = diagnose(run, seen.results, signatures=signatures, facts=seen.facts)
+        on = _on_cancelled if run.is_cancelled else _on_failure
+        return on(session, seen, diagnosis, policy, now)
     if session.deadline is not None and now >= session.deadline:
         return session, Fail(_out_of_time(session, run), kind="timeout", retryable=True, run=run)
     return session, Wait(run.id)
@@ -123,29 +122,22 @@ def _on_success(session: RerunSession, seen: RunSeen) -> tuple[RerunSession, Ste
 
 
 def _on_cancelled(
-    session: RerunSession, seen: RunSeen, signatures: Sequence[Signature]
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, Step]:
-    diagnosis = diagnose(seen.run, seen.results, signatures=signatures)
+    """A cancelled run is over for good, unless the policy says what to do when nobody knows who cancelled it."""
+    run, who = seen.run, seen.run.cancelled_by
+    unexplained = who is None and diagnosis.verdict is Category.UNKNOWN
+    if unexplained and policy is not None and policy.on_unknown_cancel is not RerunAction.FAIL:
+        return _on_failure(session, seen, diagnosis, policy, now)
     session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: a cancelled run is not rerun")
-    who = seen.run.cancelled_by
-    why = f"cancelled by {who}" if who else f"cancelled: {seen.run.status_message or 'no reason given'}"
-    return session, Fail(
-        f"run {seen.run.id} was {why}; a cancelled run is not rerun",
-        kind="cancelled",
-        retryable=who is None,
-        run=seen.run,
-        diagnosis=diagnosis,
-    )
+    why = f"cancelled by {who}" if who else f"cancelled: {run.status_message or 'no reason given'}"
+    reason = f"run {run.id} was {why}; a cancelled run is not rerun"
+    return session, Fail(reason, "cancelled", retryable=who is None, run=run, diagnosis=diagnosis)
 
 
-def _on_error(
-    session: RerunSession,
-    seen: RunSeen,
-    policy: RerunPolicy | None,
-    now: float,
-    signatures: Sequence[Signature],
+def _on_failure(
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, Step]:
-    diagnosis = diagnose(seen.run, seen.results, signatures=signatures)
     if session.plan is None or session.plan.run_id != seen.run.id:
         session, stop = _decide(session, seen.run, diagnosis, policy, now)
         if stop is not None:
@@ -162,53 +154,35 @@ def _decide(
     session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, Fail | None]:
     """Ask the policy once for each failed run, and remember the answer as a plan."""
-    decision = _decision(session, run, diagnosis, policy, now)
+    decision = decide(session, run, diagnosis, policy, now)
+    came = progress(session, diagnosis)
     session = session.with_current(
         diagnosis=diagnosis.to_dict(),
         fingerprint=diagnosis.fingerprint,
+        progress=str(came) if came else None,
         decision=f"{decision.action}: {decision.reason}",
     )
     if decision.action is not RerunAction.FAIL:
         not_before = now + decision.wait_seconds
-        plan = Plan(run.id, decision.action, not_before, decision.wait_seconds, decision.reason)
+        plan = Plan(
+            run.id,
+            decision.action,
+            not_before,
+            decision.wait_seconds,
+            decision.reason,
+            overrides=dict(decision.overrides),
+        )
         return replace(session, plan=plan), None
     kind = "exhausted" if decision.exhausted else "failed"
     reason = _tell(run, diagnosis, decision.reason)
     return session, Fail(reason, kind, decision.exhausted, run, diagnosis)
 
 
-def _decision(
-    session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
-) -> RerunDecision:
-    if policy is None:
-        return RerunDecision(RerunAction.FAIL, "no policy was given, so the failure is only reported")
-    if session.attempts[-1].kind == SUPERSEDED_BY:
-        return RerunDecision(RerunAction.FAIL, "this newer run of the job is not ours to rerun")
-    if stuck := _no_progress(session, diagnosis):
-        return RerunDecision(RerunAction.FAIL, stuck, exhausted=diagnosis.verdict.healable)
-    since_start = max(now - session.started_at, 0.0)
-    decision = policy.decide(RerunState(run, diagnosis, len(session.attempts), since_start))
-    starts = decision.action is not RerunAction.FAIL
-    if starts and session.deadline is not None and now + decision.wait_seconds >= session.deadline:
-        late = f"{decision.reason}, but the next attempt would start after the timeout"
-        return RerunDecision(RerunAction.FAIL, late, exhausted=True)
-    return decision
-
-
-def _no_progress(session: RerunSession, diagnosis: Diagnosis) -> str | None:
-    """The same nodes failing with the same words again and again: more of the same will not help."""
-    earlier = session.attempts[:-1][-NO_PROGRESS_LIMIT:]
-    if len(earlier) < NO_PROGRESS_LIMIT or any(a.fingerprint != diagnosis.fingerprint for a in earlier):
-        return None
-    runs = ", ".join(str(attempt.run_id) for attempt in earlier)
-    return f"no progress: the very same failure as in runs {runs} (fingerprint {diagnosis.fingerprint})"
-
-
 def _carry_out(
     session: RerunSession, plan: Plan, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
 ) -> tuple[RerunSession, Step]:
     run = seen.run
-    choice = choose_kind(plan.action, run, diagnosis, policy.fallback)
+    choice = choose_kind(plan.action, run, diagnosis, policy.fallback, plan.overrides)
     if choice.superseded and policy.superseded is not Superseded.RERUN_FROM_START:
         return _on_superseded(session, seen, diagnosis, policy)
     action = RerunAction.RERUN_FROM_START if choice.superseded else choice.action
@@ -221,7 +195,7 @@ def _carry_out(
         return replace(session, plan=None), Fail(reason, run=run, diagnosis=diagnosis)
     resumes = commands if action is RerunAction.RERUN_FROM_FAILURE else ()
     session = replace(session, plan=replace(plan, action=action, commands=resumes))
-    overrides = _overrides(session, action, commands)
+    overrides = _overrides(session, action, commands, plan.overrides)
     return session, Rerun(action, run.id, plan.reason, overrides, choice.why_not_wanted)
 
 
@@ -236,18 +210,19 @@ def _on_superseded(
     return session, Fail(reason, run=seen.run, diagnosis=diagnosis)
 
 
-def _overrides(session: RerunSession, action: RerunAction, commands: tuple[str, ...]) -> dict[str, Any]:
-    """Carry over what attempt 1 was triggered with; a resumed run keeps its own settings."""
+def _overrides(
+    session: RerunSession, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Carry over what attempt 1 was triggered with, and what the rule adds; a resumed run takes nothing."""
     if action is RerunAction.RERUN_FROM_FAILURE:
         return {}
-    if action is RerunAction.RERUN_FROM_STEP:
-        return {**session.overrides, "steps_override": list(commands)}
-    return dict(session.overrides)
+    from_step = {"steps_override": list(commands)} if action is RerunAction.RERUN_FROM_STEP else {}
+    return {**session.overrides, **from_step, **wanted}
 
 
 def _tell(run: Run, diagnosis: Diagnosis, why: str) -> str:
     first = f". {diagnosis.findings[0]}" if diagnosis.findings else ""
-    return f"dbt run {run.id} ended in Error: {why}{first}"
+    return f"dbt run {run.id} ended in {run.status_name}: {why}{first}"
 
 
 def _out_of_time(session: RerunSession, run: Run) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_dbt_rerun.core.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.findings import Diagnosis
+from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.models import Run, StepResults
 from airflow_dbt_rerun.core.policy import RerunAction
 
@@ -25,12 +26,14 @@ class RunSeen:
     ``results``: in Error, the node results of the failed steps; in Success, those of all dbt steps.
     ``before``: for a green rerun, the node results of the failed steps of the runs it repairs.
     ``newest``: the job's newest run, where this one is superseded.
+    ``facts``: what the project's manifest adds, where the policy asks about tags or files.
     """
 
     run: Run
     results: tuple[StepResults, ...] = ()
     before: tuple[StepResults, ...] = ()
     newest: Run | None = None
+    facts: ManifestFacts | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,10 +6,11 @@ failure, the node results of the whole chain of runs are merged, and what had fa
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.models import NodeResult, StepResults
+from airflow_dbt_rerun.core.merging import merged, undone
+from airflow_dbt_rerun.core.models import StepResults
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +48,11 @@ def verify(before: Sequence[StepResults], after: Sequence[StepResults]) -> Verif
     :param before: node results of the failed steps of the earlier runs, oldest first.
     :param after: node results of the green rerun.
     """
-    if not _nodes(before) or not after:
+    owed, done = undone(before), merged(after)
+    if not merged(before) or not after:
         return Verification(checked=False)
-    owed = [unique_id for unique_id, node in _latest(before).items() if not node.is_ok]
-    done = _latest(after)
     healed = tuple(unique_id for unique_id in owed if unique_id in done and done[unique_id].is_ok)
     missing = tuple(sorted(set(owed) - set(healed)))
     run = {unique_id for unique_id, node in done.items() if not node.is_skipped}
-    saved = {unique_id for unique_id, node in _latest(before).items() if node.is_ok} - run
+    saved = {unique_id for unique_id, node in merged(before).items() if node.is_ok} - run
     return Verification(True, healed, missing, nodes_run=len(run), nodes_saved=len(saved))
-
-
-def _latest(results: Iterable[StepResults]) -> dict[str, NodeResult]:
-    return {node.unique_id: node for node in _nodes(results)}
-
-
-def _nodes(results: Iterable[StepResults]) -> list[NodeResult]:
-    return [node for artifact in results for node in artifact.nodes]

@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import RerunState
-from airflow_dbt_rerun.core.diagnosis import Diagnosis, Finding
+from airflow_dbt_rerun.core.findings import Diagnosis, Finding
 from airflow_dbt_rerun.core.models import NODE_FAILED, NodeResult, Run, RunStatus, RunStep, StepResults, Trigger
 
 RESET = "Runtime Error in model orders (models/orders.sql)\n  Invalid Input Error: Connection reset by peer"

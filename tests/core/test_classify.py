@@ -133,6 +133,7 @@ def test_match_says_by_which_line_it_knows() -> None:
         ),
         ("\x1b[31mactual\x1b[0m differs from expected:\n\n@@,id,name\n→ ,2→1,a", "actual differs from expected:"),
         ("Got 89 results, configured to fail if != 0", "Got 89 results, configured to fail if != 0"),
+        ("07:00:00  Failure in model m (m.sql)\n07:00:00    deadlock detected", "deadlock detected"),
         ("Database Error in model m (models/m.sql)", "Database Error:"),
         ("", ""),
     ],

@@ -9,10 +9,12 @@ import pytest
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import RerunState
-from airflow_dbt_rerun.core.diagnosis import diagnose, error_block
+from airflow_dbt_rerun.core.diagnosis import diagnose
+from airflow_dbt_rerun.core.logs import error_block
+from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.models import StepResults
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy
-from tests.core.builders import node, results, run, step
+from tests.core.builders import RESET, node, results, run, step
 
 ARTIFACTS = Path(__file__).parents[1] / "data" / "run_results"
 
@@ -35,6 +37,7 @@ BY_HAND = {
     "duckdb_out_of_memory": RESOURCES,
     "duckdb_syntax_error": CODE,
     "duckdb_table_missing": CODE,
+    "microbatch_partial_success": Category.UNKNOWN,
     "model_sql_error": CODE,
     "model_sql_error_failfast": CODE,
     "model_sql_error_retry_unfixed": CODE,
@@ -88,7 +91,8 @@ def test_recorded_failures(name: str, category: Category) -> None:
     diagnosis = diagnose(run(), load(name))
     assert diagnosis.verdict is category
     decision = RerunPolicy().decide(RerunState(run(), diagnosis, 1, 0.0))
-    expected = RerunAction.RERUN_FROM_FAILURE if category in (TRANSIENT, TIMED_OUT) else RerunAction.FAIL
+    reruns = category in (TRANSIENT, TIMED_OUT, Category.UNKNOWN)
+    expected = RerunAction.RERUN_FROM_FAILURE if reruns else RerunAction.FAIL
     assert decision.action is expected
 
 
@@ -186,3 +190,105 @@ def test_fingerprint_ignores_numbers_only() -> None:
 def test_error_block(log: str, block: str) -> None:
     """The error is what follows dbt's own mark; without one, the log's end."""
     assert error_block(log) == block
+
+
+def logged(name: str) -> str:
+    """Read a recorded log of a step."""
+    return (ARTIFACTS.parent / "logs" / f"{name}.log").read_text(encoding="utf-8")
+
+
+def test_log_of_several_nodes_gives_a_finding_for_each() -> None:
+    """Without node results each error of the log is judged for itself, not the whole as one."""
+    diagnosis = diagnose(run(steps=(step(5, "dbt build", 20, logged("several_nodes")),)))
+    found = {finding.name: finding.category for finding in diagnosis.findings}
+    assert found == {"a": TRANSIENT, "c": CODE, "t_fail": TEST_FAILED, "mb": TRANSIENT}
+    assert all(finding.is_node for finding in diagnosis.findings)
+
+
+def test_partial_success_is_told_apart_from_its_neighbours() -> None:
+    """A microbatch model is judged by what its own batches said, not by what other nodes of the step met."""
+    seen = run(steps=(step(5, "dbt run", 20, logged("microbatch")),))
+    diagnosis = diagnose(seen, load("microbatch_partial_success"))
+    assert [(finding.name, finding.category) for finding in diagnosis.findings] == [("mb", TRANSIENT)]
+    silent = results(node("model.shop.zz", "partial success", "PARTIAL SUCCESS (1/2)"))
+    other = diagnose(run(steps=(step(5, "dbt run", 20, logged("several_nodes")),)), silent)
+    assert other.verdict is Category.UNKNOWN
+
+
+def test_the_hardest_batch_decides() -> None:
+    """One batch with a bug among throttled ones: the model needs a person."""
+    log = "".join(
+        f"Unhandled error while executing \nException on worker thread. {words}\n"
+        f"04:00:0{n}  Batch {n} of 2 ERROR creating batch 2026-01-0{n} of main.mb ... [ERROR in 0.01s]\n"
+        for n, words in enumerate(("Runtime Error\n  deadlock detected", "Compilation Error\n  no"), start=1)
+    )
+    seen = results(node("model.shop.mb", "error", "ERROR"))
+    assert diagnose(run(steps=(step(5, "dbt run", 20, log),)), seen).verdict is CODE
+
+
+def test_manifest_gives_adapter_path_and_tags() -> None:
+    """A real artifact names no adapter; the manifest does, and knows each node's file and tags."""
+    manifest = {
+        "metadata": {"adapter_type": "redshift"},
+        "nodes": {"model.shop.orders": {"original_file_path": "models/marts/orders.sql", "tags": ["nightly"]}},
+        "sources": {"source.shop.raw.x": {"original_file_path": "models/raw.yml", "tags": []}},
+        "unknown_part": 3,
+    }
+    facts = ManifestFacts.from_artifact(manifest)
+    seen = results(node("model.shop.orders", message="schema marts does not exist"), adapter=None)
+    (finding,) = diagnose(run(), seen, facts=facts).findings
+    assert facts.adapter == "redshift"
+    assert (finding.path, finding.tags) == ("models/marts/orders.sql", ("nightly",))
+    assert ManifestFacts.from_artifact({}) == ManifestFacts()
+
+
+def test_path_is_read_from_the_frame_without_a_manifest() -> None:
+    """dbt puts the file into the first line of most errors."""
+    assert diagnose(run(), results(node())).findings[0].path == "models/orders.sql"
+
+
+@pytest.mark.parametrize("text", ["Skipping due to fail_fast", "Skipped due to upstream failure"])
+def test_skip_texts_are_no_failures(text: str) -> None:
+    """Some versions of dbt give a skipped node another status: its message says that it never ran."""
+    seen = results(node("model.a.b"), node("model.a.c", "error", text), node("model.a.d", "skipped"))
+    diagnosis = diagnose(run(), seen)
+    assert [finding.subject for finding in diagnosis.findings] == ["model.a.b"]
+    assert diagnosis.skipped == ("model.a.c", "model.a.d")
+    assert diagnosis.undone == 3
+
+
+def test_two_artifacts_of_a_step_are_merged() -> None:
+    """Of one node in two artifacts the later result counts."""
+    both = (*results(node("model.a.b"), node("model.a.c")), *results(node("model.a.b", "success")))
+    assert [finding.subject for finding in diagnose(run(), both).findings] == ["model.a.c"]
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"status": "error", "message": RESET, "unique_id": "model.a.b"},
+        {"status": "Error", "message": RESET, "unique_id": "model.a.b", "reused_from": {"x": 1}, "timing": None},
+        {"status": "error", "message": RESET, "unique_id": "model.a.b", "execution_time": None, "failures": None},
+    ],
+)
+def test_unknown_fields_and_statuses_survive(schema: dict[str, object]) -> None:
+    """Schema v4 to v6 and what may come: unknown fields are ignored, unknown statuses are neither good nor bad."""
+    artifact = {"metadata": {}, "results": [schema, {"status": "quarantined", "unique_id": "model.a.z"}]}
+    (seen,) = (StepResults.from_artifact(artifact, step_index=5),)
+    diagnosis = diagnose(run(), (seen,))
+    assert [finding.category for finding in diagnosis.findings] == [TRANSIENT]
+    assert (seen.nodes[1].status, seen.nodes[1].is_ok, seen.nodes[1].is_failed) == ("quarantined", False, False)
+
+
+def test_a_step_that_failed_as_a_whole_counts_no_nodes() -> None:
+    """Nobody knows how much is undone when dbt died before its first node."""
+    assert diagnose(run(steps=(step(5, "dbt build", 20, logged("parse")),))).undone is None
+
+
+def test_ids_do_not_change_a_fingerprint() -> None:
+    """Query ids and addresses change with each try; the failure is the same."""
+    prints = {
+        diagnose(run(), results(node(message=f"deadlock in query {query}"))).fingerprint
+        for query in ("01b2c3d4-0000-1111-0000-0a0b0c0d0e0f", "01ffffff-0000-2222-0000-1a1b1c1d1e1f")
+    }
+    assert len(prints) == 1

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun.core.memory import epoch
-from airflow_dbt_rerun.core.models import Job, NodeResult, Run, RunStatus, RunStep, StepResults
+from airflow_dbt_rerun.core.models import Job, NodeResult, Run, RunStatus, RunStep, StepResults, short_name
 
 RECORDED = Path(__file__).parents[1] / "data" / "api"
 
@@ -94,3 +94,20 @@ def test_timestamps(timestamp: str) -> None:
     """Runs have a space in their timestamps, jobs a T, older jobs a Z."""
     assert epoch(timestamp) == 100.5
     assert epoch(None) is None
+
+
+@pytest.mark.parametrize(
+    ("unique_id", "name"),
+    [
+        ("model.shop.orders", "orders"),
+        ("model.shop.orders.v2", "orders.v2"),
+        ("test.shop.not_null_orders_id.cf6c17daed", "not_null_orders_id"),
+        ("unit_test.shop.orders.adds_up", "adds_up"),
+        ("source.shop.raw.events", "raw.events"),
+        ("operation.shop.shop-on-run-end-0", "shop-on-run-end-0"),
+        ("odd", "odd"),
+    ],
+)
+def test_short_names_are_what_dbt_prints(unique_id: str, name: str) -> None:
+    """A person searches the log for the name that dbt printed."""
+    assert short_name(unique_id) == name

@@ -36,7 +36,7 @@ HEALED = RunSeen(
 
 def test_log_tells_the_story_of_a_heal() -> None:
     """P4: run, error, node with category and message, decision with reason, rerun, verification and outcome."""
-    why = "rule any_node(transient, timed_out) matches 1 model (transient); 1 node skipped"
+    why = "rule 2 (any_node('transient', 'timed_out')) matches 1 model (transient); 1 node skipped"
     lines, _, _ = play(NoRun(), RunSeen(run(101, 1)), FAILED, RunSeen(run(102, 3)), HEALED)
     assert lines == [
         "Attempt 1: dbt run 101 is Queued (https://dbt.example/runs/101/)",

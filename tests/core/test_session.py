@@ -161,15 +161,6 @@ def test_attempts_are_bounded() -> None:
     assert len(session.attempts) == 3
 
 
-def test_no_progress_stops() -> None:
-    """P5: the very same failure three times in a row stops even a patient policy, and names the runs."""
-    patient = RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(50))
-    _, answer = play([failed(101), failed(102), failed(103)], patient)
-    assert isinstance(answer, Fail)
-    assert "no progress" in answer.reason
-    assert "101, 102" in answer.reason
-
-
 def test_progress_goes_on() -> None:
     """Another node failing is progress of a kind: a patient policy goes on."""
     patient = RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(50))

@@ -2,7 +2,8 @@
 
 Order matters, in a table and between tables: the first line that matches wins. dbt's own words come first (a
 Compilation Error stays one, whatever text it quotes), then the adapter's own table, then those of the other adapters
-(vendor codes and wordings that nobody else uses, so an unknown adapter costs nothing), then the general one.
+(vendor codes and wordings that nobody else uses, so an unknown adapter costs nothing), then the general one, and
+plain words (:mod:`~airflow_dbt_rerun.core.signatures.fallback`) last.
 """
 
 from __future__ import annotations
@@ -14,10 +15,15 @@ from airflow_dbt_rerun.core.signatures import (
     databricks,
     dbt,
     duckdb,
+    fabric,
+    fallback,
     general,
     postgres,
+    redshift,
     snowflake,
+    spark,
     sqlserver,
+    trino,
 )
 from airflow_dbt_rerun.core.signatures.signature import Signature
 
@@ -26,24 +32,31 @@ __all__ = ["Signature", "all_signatures", "tables_for"]
 Table = tuple[Signature, ...]
 
 WAREHOUSES: dict[str, Table] = {
+    # Those that speak in codes come first: for an unknown adapter, a code says more than a word.
+    "databricks": databricks.TABLE,
+    "spark": spark.TABLE,
+    "athena": athena.TABLE,
+    "trino": trino.TABLE,
+    "clickhouse": clickhouse.TABLE,
     "duckdb": duckdb.TABLE,
     "postgres": postgres.TABLE,
-    "redshift": postgres.REDSHIFT,
+    "redshift": redshift.TABLE,
     "snowflake": snowflake.TABLE,
     "bigquery": bigquery.TABLE,
-    "databricks": databricks.TABLE,
-    "athena": athena.TABLE,
+    "fabric": fabric.TABLE,
     "sqlserver": sqlserver.TABLE,
-    "clickhouse": clickhouse.TABLE,
 }
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "redshift": ("redshift", "postgres"),
-    "spark": ("databricks",),
-    "trino": ("athena",),
-    "glue": ("athena", "databricks"),
-    "fabric": ("sqlserver",),
-    "synapse": ("sqlserver",),
+    "databricks": ("databricks", "spark"),
+    "spark": ("spark", "databricks"),
+    "athena": ("athena", "trino"),
+    "trino": ("trino", "athena"),
+    "glue": ("athena", "spark", "databricks"),
+    "sqlserver": ("fabric", "sqlserver"),
+    "fabric": ("fabric", "sqlserver"),
+    "synapse": ("fabric", "sqlserver"),
 }
 """Adapters that speak with another one's words. Each other adapter speaks with its own."""
 
@@ -52,7 +65,7 @@ def tables_for(adapter: str | None) -> tuple[Table, ...]:
     """List the tables in the order in which they are tried for an adapter; None or an unknown name is fine."""
     own = FAMILIES.get(adapter or "", (adapter,) if adapter in WAREHOUSES else ())
     others = tuple(name for name in WAREHOUSES if name not in own)
-    return (dbt.TABLE, *(WAREHOUSES[name] for name in (*own, *others)), general.TABLE)
+    return (dbt.TABLE, *(WAREHOUSES[name] for name in (*own, *others)), general.TABLE, fallback.TABLE)
 
 
 def all_signatures() -> Table:

@@ -1,4 +1,4 @@
-"""Errors that every warehouse, driver, proxy and git server can send. Tried last.
+"""Errors that every warehouse, driver, proxy and git server can send. Tried after all warehouses' own.
 
 The order tells readings apart: a refused login inside "failed to connect" is access, a rate limit sent as 403 is
 throttled, a certificate that is not trusted does not heal although "max retries exceeded" stands around it.
@@ -7,260 +7,300 @@ throttled, a certificate that is not trusted does not heal although "max retries
 from __future__ import annotations
 
 from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.signatures import git, http, network, others, sql
 from airflow_dbt_rerun.core.signatures.signature import group
 
-_STATUS = (
-    r"\b(?:HTTP(?:/\d(?:\.\d)?)?|status|response|error|returned error|code|errno)[ :=(]{1,3}(?:code[ :=]{1,2})?"
-)
-"""Words that make a three-digit number an HTTP status."""
-
-_KNOWN_HOST = r"(?:github\.com|gitlab\.com|bitbucket\.org|hub\.getdbt\.com|googleapis\.com|amazonaws\.com)"
-
-THROTTLED = group(
+TOO_MANY = group(
     Category.THROTTLED,
-    (r"\brate[ -]?limit(?:s|ed|ing)?(?: ?exceeded)?\b", "HTTP 429 and 403 bodies", "rate limit"),
-    (r"\btoo many requests\b|\bthrottl(?:ed|ing)\b", "HTTP 429", "rate limit"),
-    (_STATUS + r"429\b|\b429 (?:Client Error|Too Many)", "HTTP 429", "HTTP 429"),
     (
-        r"\btoo many (?:concurrent |open )?(?:connections|queries|sessions)\b",
+        (
+            r"\btoo many (?:concurrent |open |simultaneous |active |running |existing |queued )*"
+            r"(?:\w{1,20} )?(?:connections|queries|sessions|clients|statements|jobs|runs|requests"
+            r"|transactions)\b"
+        ),
         "MySQL 1040 and others",
+        "too many at once",
+    ),
+    (
+        (
+            r"\b(?:connection|session|concurrency|concurrent \w{1,20}) (?:limit|quota) .{0,60}\b(?:reached"
+            r"|exceeded|hit)\b"
+            r"|\b(?:queue|pool) (?:is |was )?(?:full|exhausted|limit)\b|\bno (?:free|available"
+            r"|more) connections?\b"
+            r"|\bremaining connection slots\b"
+        ),
+        "drivers, connection pools",
+        "too many at once",
+    ),
+    (
+        (
+            r"\b(?:maximum|max|limit) (?:number )?(?:of |on )?(?:allowed |concurrent |simultaneous |active "
+            r"|open |parallel |running ){1,3}"
+            r"(?:\w{1,20} )?(?:connections|queries|sessions|clients|statements|jobs|runs|requests|tasks)\b"
+        ),
+        "drivers",
         "too many at once",
     ),
 )
 
 ACCESS = group(
     Category.ACCESS,
-    (r"\bcertificate verify failed\b|\bCERTIFICATE_VERIFY_FAILED\b", "OpenSSL", "certificate not trusted"),
-    (r"\bself.signed certificate\b|\bcertificate has expired\b", "OpenSSL", "certificate not trusted"),
-    (r"\bPermission denied \(publickey|\bHost key verification failed\b", "git over ssh", "git access"),
-    (r"\bAuthentication failed for\b|\bcould not read Username\b", "git over https", "git access"),
     (
-        r"^(?:remote: |ERROR: |fatal: )?Repository .{0,200}\bnot found\b",
-        "git hosts hide private ones",
-        "git access",
-    ),
-    (
-        r"\b(?:incorrect|invalid|wrong|bad) (?:user(?:name)?|password|login|credentials?)\b",
+        (
+            r"\b(?:incorrect|invalid|wrong|bad) (?:user ?(?:name)?|password|login|credentials?|access key"
+            r"|api key)\b"
+            r"|\bpassword (?:has )?expired\b|\b(?:username|login|user|account) (?:or|and|/) password\b"
+        ),
         "drivers",
         "wrong credentials",
     ),
-    (r"\b(?:authentication|login|logon) (?:has )?failed\b|\bnot authenticated\b", "drivers", "login failed"),
-    (r"\b(?:invalid|expired|revoked) (?:access |refresh |auth )?token\b", "drivers", "token refused"),
-    (r"\btoken (?:is |has )?(?:been )?(?:invalid|expired|revoked)\b", "drivers", "token refused"),
-    (_STATUS + r"40[13]\b|\b40[13] (?:Client Error|Unauthorized|Forbidden)\b", "HTTP 401, 403", "HTTP 401 or 403"),
     (
-        r"\b(?:access|permission)s? (?:is |was )?denied\b|\binsufficient (?:privilege|permission)",
+        (
+            r"\b(?:authentication|authorization|login|logon|sign-?in) (?:has )?(?:failed|failure|error"
+            r"|denied|required)\b"
+            r"|\bnot authenticated\b|\b(?:failed|unable|could not|cannot) (?:to )?(?:authenticate|log ?in"
+            r"|sign in)\b"
+            r"|\b(?:invalid|missing|no|without) (?:authentication|authorization)\b|\bAuthentication(?:Error"
+            r"|Exception)\b"
+        ),
+        "drivers",
+        "login failed",
+    ),
+    (
+        (
+            r"\b(?:invalid|expired|revoked|missing) (?:(?:OAuth|access|refresh|auth|bearer|security|JWT"
+            r"|session|ID) )*token\b"
+            r"|\binvalid_(?:grant|client|token)\b|\bunauthorized_client\b"
+        ),
+        "drivers, OAuth 2",
+        "token refused",
+    ),
+    (
+        (
+            r"\b(?:token|secret|api key|access key|client secret|service account key) .{0,60}?"
+            r"(?:is |has |was )(?:been |not )?(?:invalid|expired|revoked|disabled|valid)\b|\bAADSTS\d+"
+        ),
+        "drivers, Microsoft Entra",
+        "token refused",
+    ),
+    (
+        (
+            r"\b(?:access|permission)s? (?:is |was |has been )?(?:denied|forbidden)\b|\b(?:insufficient"
+            r"|missing|lacks?|lacking|not have"
+            r"|no|without) (?:\S{1,40} ){0,3}?(?:privilege|permission|right|grant|authority)s?\b"
+        ),
         "drivers",
         "access denied",
     ),
-    (r"\bnot authorized\b|\bunauthorized\b|\bforbidden\b", "drivers", "not authorized"),
-    (r"SQLSTATE.{0,3}(?:42501|28\w{3})\b", "SQL standard class 28", "not authorized"),
+    (
+        (
+            r"\bnot (?:authorized|permitted|entitled)\b(?! in\b)|\bunauthori[sz]ed\b|\bforbidden\b"
+            r"|\bAccess ?Control ?Exception\b"
+            r"|\bAccess ?Denied\w*|\bpermission[_ ]denied\b|\bEACCES\b|\bEPERM\b|\bPermissionError\b"
+            r"|\boperation not permitted\b"
+        ),
+        "drivers, POSIX EACCES",
+        "not authorized",
+    ),
 )
 
 RESOURCES = group(
     Category.RESOURCES,
     (
-        r"\bNo space left on device\b|\bdisk (?:is )?full\b|\bDisk quota exceeded\b",
+        (
+            r"\bNo space left on device\b|\bdisk (?:is )?full\b|\bdisk quota exceeded\b|\bENOSPC\b|\bEDQUOT\b"
+            r"|\b(?:out of|not enough|insufficient|no more) (?:\w{1,20} )?(?:disk|storage|space|tablespace)\b"
+        ),
         "POSIX ENOSPC, EDQUOT",
         "disk full",
     ),
-    (r"\bout of memory\b|\bMemoryError\b|\bCannot allocate memory\b", "POSIX ENOMEM", "out of memory"),
-    (r"\bmemory limit (?:was )?exceeded\b|\bOOM ?Killed\b", "Kubernetes and others", "out of memory"),
-    (r"\bkilled: signal 9\b|\bsignal: killed\b", "killed by the kernel", "out of memory"),
-    (r"\bexit(?:ed)? (?:with )?(?:code|status) 137\b", "killed by the kernel", "out of memory"),
+    (
+        (
+            r"\bout[ -]?of[ -]?memory\b|\bOutOfMemory\w*|\b(?:Memory|ArrowMemory)Error\b"
+            r"|\bcannot allocate memory\b|\bstd::bad_alloc\b"
+            r"|\bENOMEM\b|\bJava heap space\b|\bGC overhead limit\b|\bunable to create (?:new )?native thread\b"
+        ),
+        "POSIX ENOMEM, JVM, C++",
+        "out of memory",
+    ),
+    (
+        (
+            r"\bmemory (?:limits?|quota|budget|threshold)\b.{0,40}\b(?:exceeded|reached|hit)\b"
+            r"|\bOOM ?-?Killed\b|\boom-?killer\b"
+            r"|\bexceed(?:s|ed|ing)?\b.{0,60}\bmemory\b|\b(?:not enough|insufficient|ran out of"
+            r"|low on) (?:\w{1,20} )?(?:memory|heap)\b"
+            r"|\b(?:failed|unable|could not|cannot) (?:to )?(?:allocate|reserve)\b.{0,40}\b(?:bytes|memory"
+            r"|[KMGT]i?B)\b"
+        ),
+        "Kubernetes, JVM and others",
+        "out of memory",
+    ),
+    (
+        (
+            r"\bkilled: (?:signal )?9\b|\bsignal: killed\b|\bSIGKILL\b|\bsignal 9\b"
+            r"|\bWorker was terminated due to a memory\b"
+            r"|\bexit(?:ed)?(?: with)? (?:code|status):? 137\b|^Killed$"
+        ),
+        "killed by the kernel",
+        "out of memory",
+    ),
+    (
+        (
+            r"\b(?:billing|budget|credits?|spend(?:ing)?|usage limit|free (?:trial|tier)|subscription"
+            r"|trial)\b.{0,60}\b(?:exceeded"
+            r"|exhausted|depleted|has ended|expired|used up|ran out|is disabled|suspended)\b"
+            r"|\bpayment required\b|\bout of credits\b"
+        ),
+        "drivers, HTTP 402",
+        "budget spent",
+    ),
+    (r"\btoo many open files\b|\bEMFILE\b|\bENFILE\b", "POSIX EMFILE", "too many open files"),
 )
 
 CONTENTION = group(
     Category.TRANSIENT,
     (
-        r"\bdeadlock (?:detected|found|victim)\b|\bwas deadlocked\b|\bORA-00060\b",
+        (
+            r"\bdeadlock(?:ed|s)? (?:was |been )?(?:detected|found|victim|encountered|occurred)\b"
+            r"|\bwas deadlocked\b|\bdue to (?:a )?deadlock\b"
+        ),
         "MySQL 1213 and others",
         "deadlock",
     ),
-    (r"\bcould not serialize access\b|\bserialization failure\b", "SQLSTATE 40001", "serialization failure"),
-    (r"\block wait timeout exceeded\b|\block timeout\b|\bORA-00054\b", "MySQL 1205 and others", "lock timeout"),
-    (r"SQLSTATE.{0,3}40\w{3}\b", "SQL standard class 40", "transaction rolled back"),
+    (
+        (
+            r"\bcould not serialize access\b|\bserializ(?:ation|able) (?:isolation )?(?:failure|conflict"
+            r"|error|violation)\b|\bsnapshot isolation\b|\bwrite.write conflict\b"
+            r"|\b(?:concurrent|conflicting) (?:\w{1,20} )?(?:update|modification|transaction|write|append"
+            r"|delete|commit|change|operation|lock)s?\b"
+            r"|\bdue to (?:a )?conflict\b|\bconflict(?:s|ed)? with (?:recovery|another|(?:a )?concurrent"
+            r"|other)\b"
+            r"|\b(?:update|write|transaction|commit|edit) conflict\b|\bConcurrent\w{1,40}Exception\b"
+            r"|\boptimistic lock\w*"
+        ),
+        "SQLSTATE 40001 and others",
+        "concurrent change",
+    ),
+    (
+        (
+            r"\block (?:wait |acquisition |request )?time-?d?[ -]?out\b|\bLockTimeout\w*|\b(?:failed|unable"
+            r"|could not|cannot|timeout|timed out)"
+            r"(?: to| while| when| waiting){0,3} (?:acquir\w{1,5}|obtain\w{0,5}|get\w{0,5}|for)(?: an?| the| exclusive"
+            r"| shared| table| write| read){0,4} locks?\b"
+            r"|\b(?:table|row|file|resource|object|database) \S{0,80} ?is (?:currently )?locked\b"
+        ),
+        "MySQL 1205 and others",
+        "lock timeout",
+    ),
+)
+
+CANCELLED = group(
+    Category.CANCELLED,
+    (
+        (
+            r"\b(?:cancell?ed|aborted|killed|stopped|terminated|interrupted) (?:by|on behalf of"
+            r"|at the request of) "
+            r"(?:an? |the |an? administrator|user)?(?:user|operator|admin(?:istrator)?|client request)\b"
+            r"|\b(?:user|admin\w*) (?:cancell?ed|aborted|requested|interrupt)"
+        ),
+        "drivers",
+        "cancelled by a user",
+    ),
+    (r"^Exited because of keyboard interrupt|^KeyboardInterrupt\b", "dbt-core", "stopped from the keyboard"),
 )
 
 TIMED_OUT = group(
     Category.TIMED_OUT,
     (
-        r"\b(?:statement|query|job|task|session) (?:execution )?(?:has )?(?:timed out|timeout)\b",
+        (
+            r"\b(?:statement|query|job|task|session|command|execution|transaction|run|build|step|script)"
+            r"(?: \S{1,60}){0,3}? (?:(?:has |was |is )?timed[ -]?out|(?:execution )?time-?out(?: (?:reached"
+            r"|exceeded|expired|of|after|while)|$))\b"
+            r"(?! (?:value|setting|parameter|must|config))"
+        ),
         "drivers",
         "query timeout",
     ),
-    (r"\b(?:maximum|max) (?:statement |query )?execution time exceeded\b", "MySQL 3024", "query timeout"),
     (
-        r"\b(?:query|statement|execution|job) .{0,40}\bexceeded .{0,40}\b(?:timeout|time limit|run time)\b",
-        "drivers",
+        (
+            r"\b(?:maximum|max|allowed) (?:\w{1,20} )?(?:execution|run|query|elapsed|cpu"
+            r"|processing)[ _]?(?:time|duration)\b.{0,40}"
+            r"\b(?:exceeded|reached)\b|\bexceeded? .{0,60}\b(?:time[ -]?out|time[ _-]?limit|run ?time"
+            r"|execution[ _]time|duration|deadline)\b"
+            r"|\btime[ _-]?limit .{0,40}\b(?:exceeded|reached)\b|\bdue to (?:a )?(?:\w{1,20} )?time-?out\b"
+        ),
+        "MySQL 3024 and others",
+        "query timeout",
+    ),
+    (
+        r"\bquery timeout expired\b|\btimed out: (?:RUNNING|PENDING)\b",
+        "ODBC HYT00, Fusion on Databricks",
         "query timeout",
     ),
 )
 
-NETWORK = group(
-    Category.TRANSIENT,
-    (
-        r"\bconnection (?:was |has been )?(?:forcibly )?reset\b|\bECONNRESET\b",
-        "POSIX ECONNRESET",
-        "connection reset",
+ASKED = (
+    *group(
+        Category.UNKNOWN,
+        # "Check the URL and try again": a typing error, or a server that is down for now.
+        (
+            r"\b(?:check|verify|ensure|make sure|confirm|consult)\b.{0,120}\b(?:try|retry)(?: again|ing)?\b",
+            "drivers",
+            "check and retry",
+        ),
     ),
-    (r"\bConnectionResetError\b", "Python", "connection reset"),
-    (r"\bconnection (?:was )?refused\b|\bECONNREFUSED\b", "POSIX ECONNREFUSED", "connection refused"),
-    (r"\bactively refused it\b|\bConnectionRefusedError\b", "Windows 10061", "connection refused"),
-    (r"\bbroken ?pipe\b|\bEPIPE\b", "POSIX EPIPE", "connection lost"),
-    (
-        r"\bconnection (?:was )?(?:aborted|broken|terminated|dropped)\b",
-        "urllib3, POSIX ECONNABORTED",
-        "connection lost",
+    *group(
+        Category.CODE,
+        (
+            (
+                r"\b(?:fix|correct|change|reduce|remove|rename|update|specify|provide|choose|set|upgrade"
+                r"|install|drop|delete|edit|modify"
+                r"|simplify|rewrite)\b.{0,120}\b(?:and|then|before) (?:try|retry|re-?run|re-?submit"
+                r"|run)\w*(?: again)?\b"
+            ),
+            "drivers",
+            "correct and retry",
+        ),
     ),
-    (
-        r"\bconnection (?:is |was |has been |already |not |unexpectedly )*(?:closed|lost)\b|\bconnection to .{0,60} (?:was|is) (?:lost|closed)\b",
-        "drivers",
-        "connection lost",
+    *group(
+        Category.TRANSIENT,
+        (
+            (
+                r"\b(?:please |and |then )?(?:try|retry) (?:again|later|the (?:request|operation|query"
+                r"|transaction|statement|job|command)|in \d"
+                r"|in a (?:few|moment|while)|after)\b|\b(?:can|may|should|safe to|please) (?:be )?retr(?:y"
+                r"|ied)\b|\bis retry?able\b"
+            ),
+            "drivers",
+            "the server asks to try again",
+        ),
     ),
-    (
-        r"\b(?:remote|peer|host|server|socket|client) .{0,30}\bclosed (?:the |its )?connection\b",
-        "http.client",
-        "connection lost",
-    ),
-    (
-        r"\bclosed by (?:the )?(?:remote host|peer|server)\b|\bsocket (?:is |was )?closed\b",
-        "drivers",
-        "connection lost",
-    ),
-    (
-        r"\blost connection to\b|\bserver has gone away\b|\bserver disconnected\b",
-        "MySQL 2013, 2006",
-        "connection lost",
-    ),
-    (
-        r"\bsoftware caused connection abort\b|\bdecryption failed or bad record mac\b",
-        "POSIX, OpenSSL",
-        "connection lost",
-    ),
-    (r"\bcursor already closed\b", "psycopg2 after a lost connection", "connection lost"),
-    (r"\bSSL SYSCALL error\b|\bSSL connection has been closed\b", "libpq", "connection lost"),
-    (
-        r"\bEOF occurred in violation of protocol\b|\bunexpected EOF\b|\bearly EOF\b",
-        "OpenSSL, Go, git",
-        "connection lost",
-    ),
-    (r"\bIncompleteRead\b|\bhung up unexpectedly\b|\bRPC failed; curl\b", "http.client, git", "connection lost"),
-    (r"\bORA-(?:03113|03114|12537|12541|12170)\b", "Oracle", "connection lost"),
-    (
-        r"\b(?:connection|connect|handshake|socket|read|network) (?:has )?(?:timed out|timeout)\b",
-        "POSIX ETIMEDOUT",
-        "no answer",
-    ),
-    (r"\b(?:Read|Connect|Socket)Timeout(?:Error|Exception)?\b", "requests, urllib3, Java", "no answer"),
-    (
-        r"\b(?:operation|request) timed out\b|\bETIMEDOUT\b|\btimeout was reached\b",
-        "POSIX ETIMEDOUT, curl 28",
-        "no answer",
-    ),
-    (r"\btimeout expired\b|\bi/o timeout\b|\bcontext deadline exceeded\b", "libpq, Go", "no answer"),
-    (
-        r"\bno route to host\b|\bnetwork is (?:unreachable|down)\b|\bhost is down\b",
-        "POSIX EHOSTUNREACH",
-        "no route",
-    ),
-    (
-        r"\btemporary failure in name resolution\b|\btry again\b.{0,20}\bname resolution",
-        "EAI_AGAIN",
-        "DNS failed for now",
-    ),
-    (r"\b(?:could not |failed to )resolve.{0,20}" + _KNOWN_HOST, "EAI_NONAME for a host that exists", "DNS failed"),
-    (r"SQLSTATE.{0,3}08\w{3}\b", "SQL standard class 08", "connection lost"),
-)
-
-NAMES = group(
-    Category.UNKNOWN,
-    (
-        r"\bName or service not known\b|\bnodename nor servname provided\b",
-        "EAI_NONAME: DNS or a wrong host",
-        "host not found",
-    ),
-    (
-        r"\bcould not (?:resolve|translate) host\b|\bgetaddrinfo failed\b",
-        "EAI_NONAME: DNS or a wrong host",
-        "host not found",
-    ),
-    (r"\bno such host\b|\bUnknownHostException\b", "EAI_NONAME: DNS or a wrong host", "host not found"),
-)
-
-UNAVAILABLE = group(
-    Category.TRANSIENT,
-    (_STATUS + r"5(?:0[0234]|2[0-9])\b|\btoo many 50\d error responses\b", "HTTP 5xx", "HTTP 5xx"),
-    (
-        r"\b50[0234] (?:Server Error|Internal|Bad|Service|Gateway|GET|POST|Backend|Error|response)\b",
-        "HTTP 5xx",
-        "HTTP 5xx",
-    ),
-    (r"\bbad gateway\b|\bgateway time-?out\b|\binternal server error\b", "HTTP 502, 504, 500", "HTTP 5xx"),
-    (r"\bservice is not available\b|\bplease retry later\b", "HTTP 503", "HTTP 503"),
-    (r"\bservice (?:is )?(?:currently |temporarily )?unavailable\b", "HTTP 503", "HTTP 503"),
-    (r"\bupstream (?:connect error|request timeout)\b", "Envoy", "HTTP 503"),
-    (
-        r"\btemporarily unavailable\b|\bretry the request\b",
-        "drivers",
-        "temporarily unavailable",
-    ),
-    (r"\bmax retries exceeded with url\b", "urllib3", "no answer"),
-)
-
-CODE = group(
-    Category.CODE,
-    (r"SQLSTATE.{0,3}(?:42|22|23|21|0A)\w{3}\b", "SQL standard classes 42, 22, 23, 21, 0A", "wrong SQL or data"),
-    (r"\bsyntax error\b|\bparse error\b", "any SQL", "syntax error"),
-    (
-        r"\b(?:table|view|relation|column|schema|function|object|database|dataset)\b.{0,80}\b(?:does not|doesn.t) exist\b",
-        "any SQL",
-        "unknown object",
-    ),
-    (
-        r"\bno such (?:table|column|function)\b|\bunknown (?:column|table|database|function)\b",
-        "SQLite, MySQL",
-        "unknown object",
-    ),
-    (r"\binvalid identifier\b|\bORA-0090[04]\b|\bORA-00942\b", "Oracle", "unknown object"),
-    (r"\bdivi(?:sion|de) by zero\b", "any SQL", "division by zero"),
-    (r"\bduplicate (?:key|entry)\b|\bconstraint (?:violation|failed)\b", "any SQL", "constraint violated"),
-    (r"\bcannot (?:be )?(?:cast|coerced?|converted?)\b|\btype mismatch\b", "any SQL", "wrong type"),
-    (r"\b(?:is|are) not supported\b|\bnot implemented\b", "any SQL", "not supported"),
-    (r"\balready exists\b", "any SQL", "already exists"),
-    (
-        r"\bRemote branch .{0,100}\bnot found\b|\bpathspec .{0,100}\bdid not match\b",
-        "git",
-        "unknown branch or commit",
-    ),
-    (r"\bcouldn.t find remote ref\b|\breference is not a tree\b", "git", "unknown branch or commit"),
-    (
-        r"^(?:Name|Type|Key|Attribute|Value|Index|Import|Syntax|Indentation|ModuleNotFound|ZeroDivision)Error\b",
-        "Python",
-        "Python error",
-    ),
-)
-
-ASKED = group(
-    Category.TRANSIENT,
-    (r"\b(?:try|retry) (?:again|later)\b", "drivers", "the server asks to try again"),
-)
-
-CANCELLED = group(
-    Category.CANCELLED,
-    (r"\bcancell?ed by (?:a |the )?user\b", "drivers", "cancelled by a user"),
 )
 
 TABLE = (
-    *THROTTLED,
+    *http.THROTTLED,
+    *others.THROTTLED,
+    *TOO_MANY,
+    *http.CERTIFICATE,
+    *others.ACCESS,
+    *http.REFUSED,
     *ACCESS,
+    *others.RESOURCES,
     *RESOURCES,
+    *others.CONTENTION,
     *CONTENTION,
-    *TIMED_OUT,
     *CANCELLED,
-    *NETWORK,
-    *NAMES,
-    *UNAVAILABLE,
-    *CODE,
+    *network.LOST,
+    *network.SETTING,
+    *network.NO_ANSWER,
+    *TIMED_OUT,
+    *others.TIMED_OUT,
+    *network.NAMES,
+    *others.LOST,
+    *http.UNAVAILABLE,
+    *http.WRONG,
+    *others.CODE,
+    *sql.CODE,
     *ASKED,
+    *git.SILENT,
 )

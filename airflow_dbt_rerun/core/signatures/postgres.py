@@ -1,189 +1,246 @@
-"""PostgreSQL and Redshift. dbt keeps no SQLSTATE, only the text, so each line names the code its text belongs to.
+"""PostgreSQL, its drivers and the poolers before it. dbt keeps no SQLSTATE: each line names the code of its text.
 
-Sources: PostgreSQL documentation, Appendix A (error codes) and the server's message texts; the Redshift
-documentation and the retry list of dbt-redshift.
+Sources: PostgreSQL documentation, Appendix A (error codes), the server's message catalog, libpq, psycopg, PgBouncer,
+Supavisor and the proxies of the clouds. What is wrong with the SQL stands in its own file.
 """
 
 from __future__ import annotations
 
 from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.signatures import postgres_sql
+from airflow_dbt_rerun.core.signatures.postgres_sql import SAYS
 from airflow_dbt_rerun.core.signatures.signature import group
 
-TABLE = (
-    *group(
-        Category.UNKNOWN,
-        # dbt orders nodes, not hooks: what a hook misses may be on its way from another job.
-        (
-            r"^hook failed:\s{1,3}relation \S+ does not exist\b",
-            "PostgreSQL 42P01 in a hook",
-            "hook misses a relation",
-        ),
+REFUSED = group(
+    Category.ACCESS,
+    (r"\bpassword authentication failed\b", "PostgreSQL 28P01", "wrong password"),
+    (
+        r"\bauthentication failed for (?:user|role)\b|\bfailed SASL auth\b|\bSASL authentication failed\b",
+        "PostgreSQL 28000, PgBouncer, Cloud SQL",
+        "login refused",
     ),
+    (r"\bno password (?:supplied|was provided)\b", "libpq, redshift_connector", "no password"),
+    (r"\bno pg_hba\.conf entry\b|\bpg_hba\.conf rejects\b", "PostgreSQL 28000", "host not allowed"),
+    (
+        r"\brole \S+ (?:does not exist|is not permitted to log in)|\bno such user\b",
+        "PostgreSQL 28000, PgBouncer",
+        "role may not log in",
+    ),
+    (r"\bTenant or user not found\b", "Supavisor", "unknown user"),
+    (
+        r"\bRDS Proxy has no credentials\b|\bIAM (?:user |role )?authentication failed\b",
+        "RDS Proxy",
+        "login refused",
+    ),
+    (r"\b(?:server )?certificate for .{0,200}\bdoes not match host name\b", "libpq", "certificate not trusted"),
+    (
+        r"\bcertificate verify failed\b|\bunknown ca\b|\bcertificate (?:required|unknown|expired|revoked)\b",
+        "OpenSSL",
+        "certificate not trusted",
+    ),
+    (r"\bprivate key file\b.{0,200}\baccess\b|\bcould not load private key file\b", "libpq", "key not usable"),
+    (r"\bpermission denied (?:for|to)\b", "PostgreSQL 42501", "permission denied"),
+    (
+        r"\bmust (?:be|have) (?:\w+ ){0,3}(?:owner|superuser|member|privileges?)\b",
+        "PostgreSQL 42501",
+        "not the owner",
+    ),
+    (r"\bviolates row-level security policy\b", "PostgreSQL 42501", "row-level security"),
+    (
+        r"\b(?:keine Berechtigung f|permiso denegado|droit refus|permiss.o negada|permesso negato)",
+        "PostgreSQL 42501, translated",
+        "permission denied",
+    ),
+)
+
+THROTTLED = group(
+    Category.THROTTLED,
+    (r"\btoo many clients already\b", "PostgreSQL 53300", "too many connections"),
+    (r"\btoo many connections for (?:role|database)\b", "PostgreSQL 53300", "too many connections"),
+    (r"\bremaining connection slots are reserved\b", "PostgreSQL 53300", "too many connections"),
+    (
+        r"\bmax client(?:s| connections) reached\b|\bno more connections allowed\b",
+        "PgBouncer, Supavisor",
+        "too many connections",
+    ),
+    (r"\bquery_wait_timeout\b|\bE?CHECKOUTTIMEOUT\b|\bEMAXCONN\w{0,20}\b", "PgBouncer, Supavisor", "pool is full"),
+    (
+        r"\b(?:unable to check ?out|couldn.t get|waiting to acquire) .{0,30}\bconnection\b|\bunable to check out process\b",
+        "Supavisor, psycopg_pool, RDS Proxy",
+        "pool is full",
+    ),
+)
+
+TIMED_OUT = group(
+    Category.TIMED_OUT,
+    (r"\bcanceling statement due to statement timeout\b", "PostgreSQL 57014", "statement timeout"),
+    (r"\bdue to idle-in-transaction timeout\b", "PostgreSQL 25P03", "idle in transaction"),
+    (r"\bdue to (?:idle-session|transaction) timeout\b", "PostgreSQL 57P05, 25P04", "session timeout"),
+    (r"\b(?:query_timeout|idle_transaction_timeout|transaction_timeout)\b", "PgBouncer", "statement timeout"),
+)
+
+TRANSIENT = group(
+    Category.TRANSIENT,
+    (r"\bcould not serialize access\b|\brestart transaction: ", "PostgreSQL 40001", "serialization failure"),
+    (r"\bdeadlock detected\b", "PostgreSQL 40P01", "deadlock"),
+    (r"\bcanceling statement due to lock timeout\b", "PostgreSQL 55P03", "lock timeout"),
+    (r"\bcould not obtain lock on\b", "PostgreSQL 55P03", "lock not available"),
+    (r"\bis being (?:accessed|used) by other (?:users|sessions)\b", "PostgreSQL 55006", "in use"),
+    (r"\bdue to conflict with recovery\b", "PostgreSQL 40001", "conflict with recovery on a standby"),
+    (
+        r"\bthe database system is (?:starting up|shutting down|in recovery|in hot standby|not (?:yet )?accepting)",
+        "PostgreSQL 57P03",
+        "restarting",
+    ),
+    (
+        r"\bterminating connection (?:due to|because of) (?:administrator|crash|unexpected|immediate)",
+        "PostgreSQL 57P01, 57P02",
+        "connection terminated",
+    ),
+    (r"\b(?:lost connection to|terminating) parallel worker\b", "PostgreSQL", "worker ended"),
+    (r"\bserver closed the connection unexpectedly\b", "libpq", "connection lost"),
+    (
+        r"\bno connection to the server\b|\blost synchronization with server\b|\bthe connection is (?:closed|lost|bad)\b",
+        "libpq, psycopg",
+        "connection lost",
+    ),
+    (
+        r"\bcould not (?:receive data from|send data to) (?:server|client|backend)\b|\bconsuming input failed\b",
+        "libpq, psycopg",
+        "connection lost",
+    ),
+    (
+        r"\bconnection (?:time ?out expired|to client lost|not open)\b|\bterminating connection\b",
+        "libpq",
+        "connection lost",
+    ),
+    (r"\bcould not fork new process for connection\b", "PostgreSQL", "server overloaded"),
+    (
+        (
+            r"\bserver conn crashed\b|\bserver login (?:has been failing|failed|retry)|\bcannot connect to server\b"
+            r"|\bclient_login_timeout\b|\bserver_(?:idle|login|connect)\w{0,20}\b"
+        ),
+        "PgBouncer",
+        "server behind the pooler not there",
+    ),
+    (
+        r"\bDbHandler exited\b|\bconnection to database (?:is )?not available\b|\bcircuit breaker open\b",
+        "Supavisor",
+        "pooler restarted",
+    ),
+    (r"\bcouldn.t connect to compute node\b|\bcontrol plane request failed\b", "Neon", "compute not there"),
+    (r"\btuple (?:concurrently|already) (?:updated|deleted)\b", "PostgreSQL XX000", "concurrent change"),
+    (r"\bwas concurrently (?:dropped|updated|deleted|modified)\b", "PostgreSQL", "concurrent change"),
+    (r"\bcould not open relation with OID\b", "PostgreSQL XX000, dbt-redshift retries it", "concurrent change"),
+    (
+        r"\bcache lookup failed for\b|\bcached plan must not change\b",
+        "PostgreSQL XX000, 0A000",
+        "concurrent change",
+    ),
+    (r"\bviolates unique constraint \"pg_\w+_index\"", "PostgreSQL 23505 in the catalog", "concurrent create"),
+)
+
+CANCELLED = group(
+    Category.CANCELLED,
+    (r"\bcanceling statement due to user request\b", "PostgreSQL 57014", "cancelled by a user"),
+)
+
+RESOURCES = group(
+    Category.RESOURCES,
+    (
+        r"\bcould not (?:extend|write|resize|create) .{0,200}\bNo space left on device\b|^disk full\b",
+        "PostgreSQL 53100",
+        "disk full",
+    ),
+    (r"\bexceeds temp_file_limit\b", "PostgreSQL 53400", "temporary space used up"),
+    (
+        SAYS + r"out of memory\b|\bout of shared memory\b|\bout of background worker slots\b",
+        "PostgreSQL 53200",
+        "out of memory",
+    ),
+    (r"\bcannot enlarge string buffer\b", "PostgreSQL 54000", "value larger than memory allows"),
+    (
+        r"\binvalid memory alloc request size\b|\b(?:string|array|row) (?:size )?(?:is )?too (?:long|big|large) .{0,40}\bbytes\b",
+        "PostgreSQL XX000, 54000",
+        "value larger than memory allows",
+    ),
+    (r"\btoo many open files\b", "POSIX EMFILE", "too many open files"),
+    (r"\bnot accepting commands\b.{0,40}\bwraparound\b", "PostgreSQL 54000", "transaction ids used up"),
+    (r"\b(?:compute time|data transfer|storage|project size) (?:quota|limit)\b", "Neon, Supabase", "quota used up"),
+    (r"\bhigh VMEM usage\b|\bworkfile .{0,40}\blimit exceeded\b", "Greenplum", "out of memory"),
+)
+
+EITHER = group(
+    Category.UNKNOWN,
+    # dbt orders nodes, not hooks: what a hook misses may be on its way from another job.
+    (r"^hook failed:\s{1,3}relation \S+ does not exist\b", "PostgreSQL 42P01 in a hook", "hook misses a relation"),
+    # dbt drops its own leftovers before it creates: another run at the same time, or somebody else's table.
+    (SAYS + r"relation \S{1,200} already exists\b", "PostgreSQL 42P07", "relation already exists"),
+    # A failover that the client has not noticed yet, or a replica in the profile.
+    (
+        r"\bin a read-only transaction\b|\bduring recovery\b|\bsession is read-only\b",
+        "PostgreSQL 25006, 55000",
+        "read-only server",
+    ),
+    # What went wrong first is not in this message.
+    (r"\bcurrent transaction is aborted\b", "PostgreSQL 25P02", "an earlier statement failed"),
+    # A restore or a rename that goes on, or a database that was closed.
+    (r"\bis not currently accepting connections\b", "PostgreSQL 55000", "database closed to connections"),
+    # The server is down, or it was never on this machine.
+    (
+        r"\bsocket \"…\" failed: No such file or directory\b|\baccepting connections on that socket\b",
+        "libpq",
+        "no server on the socket",
+    ),
+    (
+        r"\bmissing chunk number\b|\binvalid page in block\b|\bunexpected zero page\b",
+        "PostgreSQL XX001",
+        "damaged data",
+    ),
+)
+
+CLASSES = (
     *group(
         Category.TRANSIENT,
-        (r"\bcould not serialize access\b", "PostgreSQL 40001", "serialization failure"),
-        (r"\bdeadlock detected\b", "PostgreSQL 40P01", "deadlock"),
-        (r"\bcanceling statement due to lock timeout\b", "PostgreSQL 55P03", "lock timeout"),
-        (r"\bcould not obtain lock on\b", "PostgreSQL 55P03", "lock not available"),
-        (r"\bdue to conflict with recovery\b", "PostgreSQL 40001", "conflict with recovery on a standby"),
         (
-            r"\bthe database system is (?:starting up|shutting down|in recovery|not yet)",
-            "PostgreSQL 57P03",
-            "restarting",
+            (
+                r"\berrors\.(?:SerializationFailure|DeadlockDetected|TransactionRollback|LockNotAvailable|ObjectInUse"
+                r"|AdminShutdown|CrashShutdown|CannotConnectNow|ConnectionException|ConnectionFailure|ConnectionDoesNotExist)\b"
+            ),
+            "psycopg error classes",
+            "transient by its class",
         ),
-        (r"\bthe database system is not accepting connections\b", "PostgreSQL 57P03", "restarting"),
-        (r"\bterminating connection due to administrator command\b", "PostgreSQL 57P01", "connection terminated"),
-        (r"\bterminating connection because of crash\b", "PostgreSQL 57P02", "server crash"),
-        (r"\bserver closed the connection unexpectedly\b", "libpq", "connection lost"),
-        (r"\btuple concurrently (?:updated|deleted)\b", "PostgreSQL XX000", "concurrent change"),
-        (r"\bcould not open relation with OID\b", "PostgreSQL XX000, dbt-redshift retries it", "concurrent change"),
-        (r"\bcache lookup failed for\b", "PostgreSQL XX000", "concurrent change"),
-        (r"\bviolates unique constraint \"pg_\w+_index\"", "PostgreSQL 23505 in the catalog", "concurrent create"),
-    ),
-    *group(
-        Category.THROTTLED,
-        (r"\btoo many clients already\b", "PostgreSQL 53300", "too many connections"),
-        (r"\btoo many connections for (?:role|database)\b", "PostgreSQL 53300", "too many connections"),
-        (r"\bremaining connection slots are reserved\b", "PostgreSQL 53300", "too many connections"),
-        (
-            r"\bmax clients reached\b|\bno more connections allowed\b",
-            "PgBouncer, Supavisor",
-            "too many connections",
-        ),
-        (r"\bquery_wait_timeout\b", "PgBouncer", "too many connections"),
-    ),
-    *group(
-        Category.TIMED_OUT,
-        (r"\bcanceling statement due to statement timeout\b", "PostgreSQL 57014", "statement timeout"),
-        (r"\bdue to idle-in-transaction timeout\b", "PostgreSQL 25P03", "idle in transaction"),
-        (r"\bdue to (?:idle-session|transaction) timeout\b", "PostgreSQL 57P05, 25P04", "session timeout"),
-    ),
-    *group(
-        Category.CANCELLED,
-        (r"\bcanceling statement due to user request\b", "PostgreSQL 57014", "cancelled by a user"),
-    ),
-    *group(
-        Category.RESOURCES,
-        (
-            r"\bcould not (?:extend|write|resize) .{0,200}\bNo space left on device\b",
-            "PostgreSQL 53100",
-            "disk full",
-        ),
-        (r"\bexceeds temp_file_limit\b", "PostgreSQL 53400", "temporary space used up"),
-        (r"\bout of (?:shared )?memory\b", "PostgreSQL 53200", "out of memory"),
-        (r"\binvalid memory alloc request size\b", "PostgreSQL XX000", "value larger than memory allows"),
     ),
     *group(
         Category.ACCESS,
-        (r"\bpassword authentication failed\b", "PostgreSQL 28P01", "wrong password"),
-        (r"\bno password supplied\b", "libpq", "no password"),
-        (r"\bno pg_hba\.conf entry\b", "PostgreSQL 28000", "host not allowed"),
-        (r"\brole \S+ (?:does not exist|is not permitted to log in)", "PostgreSQL 28000", "role may not log in"),
-        (r"\bpermission denied (?:for|to)\b", "PostgreSQL 42501", "permission denied"),
-        (r"\bmust be (?:owner|superuser|member)\b", "PostgreSQL 42501", "not the owner"),
+        (
+            r"\berrors\.(?:Invalid(?:Password|AuthorizationSpecification)|InsufficientPrivilege)\b",
+            "psycopg error classes",
+            "access by its class",
+        ),
     ),
     *group(
         Category.CODE,
-        (r"\bdatabase \S+ does not exist\b", "PostgreSQL 3D000", "unknown database"),
-        (r"\b(?:relation|table|view) \S+ does not exist\b", "PostgreSQL 42P01", "unknown relation"),
-        (r"\bcolumn \S+ (?:of relation \S+ )?does not exist\b", "PostgreSQL 42703", "unknown column"),
         (
-            r"\b(?:function|procedure|aggregate|operator)\b.{0,300} does not exist\b",
-            "PostgreSQL 42883",
-            "unknown function",
-        ),
-        (
-            r"\b(?:schema|type|extension|collation) \S+ does not exist\b",
-            "PostgreSQL 3F000, 42704",
-            "unknown schema or type",
-        ),
-        (r"\bmissing FROM-clause entry for table\b", "PostgreSQL 42P01", "unknown relation"),
-        (r"\bsyntax error at (?:or near|end of input)\b", "PostgreSQL 42601", "syntax error"),
-        (r"\bINSERT has more (?:expressions|target columns)\b", "PostgreSQL 42601", "column count"),
-        (r"\bmust have the same number of columns\b", "PostgreSQL 42601", "column count"),
-        (r"\bcolumn reference \S+ is ambiguous\b", "PostgreSQL 42702", "ambiguous column"),
-        (r"\bmust appear in the GROUP BY clause\b", "PostgreSQL 42803", "grouping error"),
-        (
-            r"\b(?:aggregate|window) functions? .{0,60}\bnot allowed in\b",
-            "PostgreSQL 42803, 42P20",
-            "grouping error",
-        ),
-        (r"\bis of type .{1,80} but expression is of type\b", "PostgreSQL 42804", "wrong type"),
-        (r"\btypes .{1,80} cannot be matched\b|\bcannot cast (?:type )?", "PostgreSQL 42804, 42846", "wrong type"),
-        (
-            r"\boperator is not unique\b|\bcould not determine .{0,30}type\b",
-            "PostgreSQL 42725, 42P18",
-            "wrong type",
-        ),
-        (r"\binvalid input syntax for\b", "PostgreSQL 22P02", "value does not fit its type"),
-        (r"\binvalid (?:byte sequence|input value|value for)\b", "PostgreSQL 22021, 22P02", "invalid value"),
-        (r"\b(?:out of range(?: for type)?|numeric field overflow)\b", "PostgreSQL 22003", "value out of range"),
-        (r"\bdivision by zero\b", "PostgreSQL 22012", "division by zero"),
-        (r"\bvalue too long for type\b", "PostgreSQL 22001", "value too long"),
-        (r"\bduplicate key value violates unique constraint\b", "PostgreSQL 23505", "duplicate key"),
-        (
-            r"\bviolates (?:not-null|foreign key|check|exclusion) constraint\b",
-            "PostgreSQL class 23",
-            "constraint violated",
-        ),
-        (r"\bmore than one row returned by a subquery\b", "PostgreSQL 21000", "cardinality"),
-        (r"\bcannot affect row a second time\b", "PostgreSQL 21000", "cardinality"),
-        (r"\bbecause other objects depend on it\b", "PostgreSQL 2BP01", "other objects depend on it"),
-        (r"\bcannot (?:change|drop) .{0,80}\bview\b", "PostgreSQL 42P16", "view cannot be changed"),
-        (
-            r"\b(?:relation|schema|type|function|column) \S+ .{0,40}already exists\b",
-            "PostgreSQL 42P07",
-            "already exists",
-        ),
-        (r"\b(?:stack depth limit exceeded|can have at most \d+ )", "PostgreSQL class 54", "statement too large"),
-        (r"\bcannot execute \S.{0,60} in a read-only transaction\b", "PostgreSQL 25006", "read-only"),
-        (r"\bsubquery in FROM must have an alias\b|\bunterminated quoted\b", "PostgreSQL 42601", "syntax error"),
-        (r"\bargument of \S+ must be (?:type )?\S+, not\b", "PostgreSQL 42804", "wrong type"),
-        (
-            r"\binvalid regular expression\b|\bcannot (?:extract|get|call|set|deconstruct) ",
-            "PostgreSQL 2201B, 22023",
-            "invalid value",
+            (
+                r"\berrors\.(?:Undefined\w{3,30}|Ambiguous\w{3,30}|Duplicate\w{3,30}|\w{2,30}Violation|Datatype\w{3,30}"
+                r"|Invalid\w{3,40}|GroupingError|SyntaxError|CannotCoerce|FeatureNotSupported|NumericValueOutOfRange"
+                r"|DivisionByZero|String\w{3,40}|DependentObjectsStillExist|WrongObjectType)\b"
+            ),
+            "psycopg error classes",
+            "code by its class",
         ),
     ),
 )
 
-REDSHIFT = (
-    *group(
-        Category.TRANSIENT,
-        (r"\bSerializable isolation violation\b", "Redshift 1023", "serialization failure"),
-        (r"\bconflict with concurrent transaction\b", "dbt-redshift retries it", "concurrent change"),
-        (r"\b(?:table|relation) \S+ dropped by concurrent transaction\b", "Redshift", "concurrent change"),
-        (r"\bserver socket closed\b", "redshift_connector", "connection lost"),
-        (r"\bcluster .{0,80}\b(?:rebooting|resuming|restarting|resizing)\b", "Redshift", "cluster restarting"),
-        (
-            r"\bunpack_from requires a buffer\b|\bError setting/closing connection\b",
-            "dbt-redshift#456",
-            "connection lost",
-        ),
-    ),
-    *group(
-        Category.THROTTLED,
-        (r"\bconnection limit \S+ exceeded\b", "Redshift quotas", "too many connections"),
-    ),
-    *group(
-        Category.RESOURCES,
-        (
-            r"\babort(?:ed)? .{0,60}\bquery monitoring rule\b|\bcancelled by WLM abort\b",
-            "Redshift WLM",
-            "workload rule",
-        ),
-        (r"^(?:ERROR: )?Disk Full\b", "Redshift", "disk full"),
-        (r"\bran out of memory in the S3 query layer\b", "Redshift Spectrum", "out of memory"),
-    ),
-    *group(
-        Category.UNKNOWN,
-        (r"\bcancell?ed on user.s request\b", "Redshift, also sent for limits", "cancelled by someone"),
-        (r"^schema \S+ does not exist\b", "dbt-redshift retries it: concurrent create", "schema not there (yet)"),
-    ),
-    *group(
-        Category.CODE,
-        (r"\bInvalid digit, Value\b", "Redshift 1207", "value does not fit its type"),
-        (r"\bStringToNumeric|Numeric data overflow\b", "Redshift 1058", "value out of range"),
-        (r"\bvalue too long for character type\b", "Redshift 1204", "value too long"),
-    ),
+TABLE = (
+    *REFUSED,
+    *THROTTLED,
+    *TIMED_OUT,
+    *CANCELLED,
+    *RESOURCES,
+    *TRANSIENT,
+    *EITHER,
+    *postgres_sql.TABLE,
+    *CLASSES,
 )

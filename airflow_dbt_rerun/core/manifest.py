@@ -1,0 +1,38 @@
+"""What a project's ``manifest.json`` adds to a diagnosis: the adapter, and each node's file and tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+NODE_TABLES = ("nodes", "sources", "unit_tests", "functions")
+"""The parts of a manifest (v9 to v12 and dbt v2's) that hold what can fail."""
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestFacts:
+    """The few facts of a manifest that are kept; the file itself can be a hundred megabytes."""
+
+    adapter: str | None = None
+    paths: Mapping[str, str] = field(default_factory=dict)
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def from_artifact(cls, manifest: Mapping[str, Any]) -> ManifestFacts:
+        """Read a whole ``manifest.json``. Whatever is missing is left out."""
+        nodes = {name: node for table in NODE_TABLES for name, node in (manifest.get(table) or {}).items()}
+        return cls(
+            adapter=(manifest.get("metadata") or {}).get("adapter_type"),
+            paths={name: str(node["original_file_path"]) for name, node in nodes.items() if _has_path(node)},
+            tags={name: _tags(node) for name, node in nodes.items() if _tags(node)},
+        )
+
+
+def _has_path(node: Mapping[str, Any]) -> bool:
+    return bool(node.get("original_file_path"))
+
+
+def _tags(node: Mapping[str, Any]) -> tuple[str, ...]:
+    tags: Sequence[str] | str = node.get("tags") or ()
+    return (tags,) if isinstance(tags, str) else tuple(tags)

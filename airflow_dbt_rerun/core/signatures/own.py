@@ -1,0 +1,106 @@
+"""Users' own signatures: read from plain data or given in code, and refused where they are wrong.
+
+A wrong one must be found while the DAG is parsed or before a run is started, never in the middle of a heal. Every
+refusal is one line that names the entry.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+from airflow_dbt_rerun.core.signatures.signature import Signature, category_of, meant
+
+__all__ = ["check", "read"]
+
+KEYS = tuple(field.name for field in fields(Signature))
+REQUIRED = ("category", "pattern")
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+
+
+def check(signatures: object, where: str = "signatures") -> tuple[Signature, ...]:
+    """Check what a user gave in code: a list of signatures, or of mappings as in :func:`read`; None is none.
+
+    :param where: the argument's name, for the error: ``signatures[2]: ...``, counted from 0 as Python does.
+    :raises TypeError: if it is not a list, or an entry is not a signature.
+    :raises ValueError: if an entry's category is unknown, or its pattern empty, invalid or one that matches anything.
+    """
+    if signatures is None:
+        return ()
+    if not isinstance(signatures, (list, tuple)):
+        raise TypeError(f"{where} takes a list of Signature(category, pattern), not {_shown(signatures)}")
+    return tuple(_entry(entry, f"{where}[{place}]") for place, entry in enumerate(signatures))
+
+
+def read(data: object, where: str = "signatures") -> tuple[Signature, ...]:
+    """Read signatures from plain data: a list of mappings with category, pattern and perhaps name and source.
+
+    :param where: where the data comes from, for the error: ``WHERE, entry 3: ...``, counted from 1 as people do.
+    :raises TypeError: if it is not a list, or an entry is not a mapping of words.
+    :raises ValueError: if a key or category is unknown, or a pattern empty, invalid or one that matches anything.
+    """
+    if isinstance(data, Mapping):
+        raise TypeError(f"{where} takes a list of entries, not a single one; put it in [ ] or write '- ' before it")
+    if not isinstance(data, (list, tuple)):
+        raise TypeError(f"{where} takes a list of entries {{category, pattern, name, source}}, not {_shown(data)}")
+    return tuple(_entry(entry, f"{where}, entry {place}") for place, entry in enumerate(data, start=1))
+
+
+def _entry(entry: object, place: str) -> Signature:
+    try:
+        return _checked(_signature(entry))
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"{place}: {error}") from None
+
+
+def _signature(entry: object) -> Signature:
+    if isinstance(entry, Signature):
+        return entry
+    if not isinstance(entry, Mapping):
+        expected = "an entry takes category and pattern, as in Signature('transient', r'server went away')"
+        raise TypeError(f"{expected}, not {_shown(entry)}")
+    return _from_mapping(entry)
+
+
+def _from_mapping(entry: Mapping[Any, Any]) -> Signature:
+    for key in entry:
+        if key not in KEYS:
+            raise ValueError(f"there is no key {key!r}; {meant(str(key), KEYS)}")
+    missing = [key for key in REQUIRED if entry.get(key) is None]
+    if missing:
+        raise ValueError(f"{' and '.join(missing)} missing")
+    given = {key: value for key, value in entry.items() if value is not None}
+    return Signature(**given | {"category": category_of(given["category"])})
+
+
+def _checked(signature: Signature) -> Signature:
+    """Refuse what would fail at the first error, match every error, or quietly match none."""
+    for key in ("pattern", "source", "name"):
+        if not isinstance(value := getattr(signature, key), str):
+            raise TypeError(f"{key} takes text, not {_shown(value)}; put it in quotes")
+    if not signature.pattern.strip():
+        raise ValueError("the pattern is empty: it would match every error")
+    if control := _CONTROL.search(signature.pattern):
+        raise ValueError(_swallowed(control[0], signature.pattern))
+    if signature.found_in(""):
+        raise ValueError(f"the pattern {signature.pattern!r} matches an empty text: it would match every error")
+    return signature
+
+
+def _swallowed(character: str, pattern: str) -> str:
+    """Explain how a backslash got lost: in plain quotes Python, JSON and YAML all read backslash-b as a backspace."""
+    return (
+        f"the pattern {pattern!r} holds the control character {character!r}, and no error does: keep the backslash"
+        r""" (r"\bword" in Python, "\\bword" in JSON, '\bword' in YAML)"""
+    )
+
+
+def _shown(value: object) -> str:
+    """Show a wrong value without filling the log with it."""
+    if isinstance(value, type):
+        return f"the class {value.__name__}"
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 - about a line
