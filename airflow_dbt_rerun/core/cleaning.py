@@ -45,7 +45,7 @@ _DBT_FRAME = re.compile(
     rf"\b([A-Za-z]\w{{0,30}}(?: [A-Z]\w{{0,30}}){{0,3}} Error) in {DBT_OBJECT} \S+(?: \([^)\n]*\))?[:…. ]*"
 )
 _DBT_KIND = re.compile(r"^((?:[A-Za-z]\w* ){1,3}Error)$")
-_DBT_HOOK = re.compile(r"^\S+\.on-run-(?:start|end)\.\d+ failed, error: ?")
+_DBT_HOOK = re.compile(r"^(?:\S+\.)?on-run-(?:start|end)(?:\.\d+)? failed, error: ?")
 _EMPTY_KIND = re.compile(r"^(?:(?:Runtime|Database) Error: ?)+")
 _QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at ).*$")
 
@@ -58,7 +58,7 @@ _NO_WORDS = re.compile(
       | Traceback\ \(most\ recent | File\ ".*",\ line\ \d | at\ [\w.$]+\( | \.\.\.\ \d+\ more$
       | Encountered\ an\ error:$ | This\ probably\ means\ the\ server | before\ or\ while\ processing\ the\ request
       | During\ handling\ of\ the\ above | The\ above\ exception\ was
-      | (?:HINT|CONTEXT|QUERY|STATEMENT): | Did\ you\ mean\b
+      | (?-i:HINT|CONTEXT|QUERY|STATEMENT): | Did\ you\ mean\b
       | Candidate\ (?:bindings|functions|tables)\b | Original\ Line:
     )""",
     re.VERBOSE | re.IGNORECASE,
@@ -75,8 +75,9 @@ _QUOTED = re.compile(
 _SPEAKS_BEFORE = re.compile(
     r"""(?: (?:Error|Exception|Disconnected|Timeout)\( (?:-?\d+,\ ?)?
           | (?:\A|\n|Error:\ |Exception:\ )\(
-          | \(\d+,\ ?b
-          | (?:\b[MD]|\bmsg|message|reason|error|exception|error_?code|error_description|Message\w?|infoMessages)
+          | \(\d+,\ ?b | (?:\A|\n|Error:\ )\('[^'\n]{5,50}',[ ]
+          | (?:\b[MD]|\bmsg|message|reason|details|error|exception|error_?code|error_description|oauth2|Message\w?
+             |infoMessages)
             ['"]?\ ?[:=]\ ?\[?
         )$""",
     re.VERBOSE | re.IGNORECASE,

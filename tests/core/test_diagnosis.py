@@ -41,7 +41,7 @@ BY_HAND = {
     "model_sql_error": CODE,
     "model_sql_error_failfast": CODE,
     "model_sql_error_retry_unfixed": CODE,
-    "on_run_end_fail": CODE,
+    "on_run_end_fail": Category.UNKNOWN,  # dbt orders nodes, not hooks: the table may be on its way
     "pg_admin_terminate": TRANSIENT,
     "pg_alloc_too_large": RESOURCES,
     "pg_backend_kill9": TRANSIENT,

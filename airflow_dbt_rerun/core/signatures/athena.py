@@ -131,7 +131,7 @@ TABLE = (
             "not ready",
         ),
         (
-            r"\bfail(?:ed)? to call ReplServer\b|\bSession is in the BUSY state\b",
+            r"\bfail(?:ed)? to call ReplServer\b|\bSession is (?:in the BUSY state|not ready)\b",
             "AWS Glue, Athena Spark",
             "session lost",
         ),

@@ -30,6 +30,21 @@ NAMES = group(
     ),
 )
 
+STACKED = group(
+    Category.CODE,
+    (r"\bOut of stack space\b", "BigQuery: a query nested too deeply", "query too deeply nested"),
+)
+
+OUTSTANDING = group(
+    Category.THROTTLED,
+    (r"\bToo many DML statements outstanding\b", "BigQuery, limit of 20 queued DML statements", "DML queue full"),
+    (
+        r"\bQuota exceeded for quota metric\b.{0,200}\b(?:service|googleapis)\b",
+        "Google APIs: requests per minute",
+        "rate limit",
+    ),
+)
+
 RESOURCES = group(
     Category.RESOURCES,
     (r"\bCustom quota exceeded\b|\bQueryUsagePer\w+", "BigQuery custom quota by day", "daily quota used up"),
@@ -75,6 +90,7 @@ THROTTLED = group(
 
 TIMED_OUT = group(
     Category.TIMED_OUT,
+    (r"\breaching the execution time limit\b", "BigQuery timeout", "query timeout"),
     (r"\bJob timed out after\b|\bBigQuery Timeout Exceeded\b", "BigQuery, dbt-bigquery", "job timeout"),
     (r"\bOperation timed out after \S+ hours\b", "BigQuery 6 hour limit", "job timeout"),
     (r"\bdid not complete within the designated timeout\b", "google-api-core", "job timeout"),
@@ -282,6 +298,8 @@ PROFILE_AND_PYTHON = group(
 )
 
 TABLE = (
+    *STACKED,
+    *OUTSTANDING,
     *NAMES,
     *google_cloud.BILLING,
     *RESOURCES,

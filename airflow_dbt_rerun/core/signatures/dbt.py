@@ -21,7 +21,21 @@ _FUSION_CODE = (
 )
 """dbt v2's codes of SQL, project, profile, YAML and command line: those that never carry another system's error."""
 
+HOOKS = group(
+    Category.UNKNOWN,
+    # dbt orders nodes, not hooks: what a hook misses may be on its way from another job.
+    (
+        (
+            r"^hook failed:\s{0,3}(?:\S{1,60} Error:? )?.{0,120}"
+            r"\b(?:does not exist|TABLE_OR_VIEW_NOT_FOUND|Invalid object name|Not found: Table|cannot be found)\b"
+        ),
+        "a hook that misses a relation",
+        "hook misses a relation",
+    ),
+)
+
 TABLE = (
+    *HOOKS,
     *group(
         Category.TEST_FAILED,
         (r"^Got \d+ results?, configured to (?:fail|warn)", "dbt-core run_results", "data test failed"),

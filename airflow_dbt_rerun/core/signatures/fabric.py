@@ -27,14 +27,26 @@ TABLE = (
         (r"\brate limited after \d+ retries\b|\bRequestBlocked\b", "dbt-fabric, Fabric REST API", "rate limit"),
     ),
     *group(
-        Category.UNKNOWN,
-        # By schedule, then it comes back, or by a person.
+        Category.RESOURCES,
+        # It stays paused until a schedule or a person resumes it.
         (
             r"\b(?:capacity|pool|warehouse|database)\b.{0,80}\b(?:is|when it is|been|currently) paused\b|"
-            + number("42108"),
+            + number("42108|40892|24800"),
             "Synapse 42108, Fabric",
             "capacity paused",
         ),
+        (r"\bUnable to allocate\b.{0,60}\bcompression\b|" + number("35366"), "Synapse 35366", "out of memory"),
+    ),
+    *group(
+        Category.TIMED_OUT,
+        (r"\bdistributed query failed: Execution Timeout Expired\b", "Synapse 110806", "query timeout"),
+    ),
+    *group(
+        Category.TRANSIENT,
+        (r"\bresubmit with a new access token\b|\bTokenExpired\b", "Fabric REST API", "token expired, renewed"),
+    ),
+    *group(
+        Category.UNKNOWN,
         # Also said of a file that a running write has replaced.
         (
             r"\bcannot be opened because it does not exist or it is used by another process\b",

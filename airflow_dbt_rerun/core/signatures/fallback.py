@@ -62,8 +62,10 @@ THROTTLED = group(
     Category.THROTTLED,
     (
         (
-            r"\b(?:too many|throttl\w+|rate[ -]?limit\w*|backpressure|back.?off|overload(?:ed)?|slow ?down"
-            r"|queue (?:limit|length|size|depth|is full|full))\b"
+            r"\b(?:too many (?!(?:\w{1,20} )?(?:columns|arguments|parameters|values|fields|tables|levels|expressions"
+            r"|keys|rows|partitions|elements|characters|entries|constraints|arms|operands|variables)\b)"
+            r"|(?:throttl\w+|rate[ -]?limit\w*|backpressure|back.?off|overload(?:ed)?|slow ?down"
+            r"|queue (?:limit|length|size|depth|is full|full))\b)"
         ),
         "any service",
         "too many at once",
@@ -72,7 +74,7 @@ THROTTLED = group(
         (
             r"\b(?:rate|requests?|queries|calls|connections?|sessions?|jobs|concurren\w+|slots?"
             r"|per (?:second|minute|hour|day|\d+ ?s\w*))\b.{0,60}"
-            r"\b(?:exceed(?:s|ed|ing)?|reached|hit|exhausted|too high)\b"
+            r"\b(?<!retries )(?:exceed(?:s|ed|ing)?|reached|hit|exhausted|too high)\b"
             r"|\b(?:exceed(?:s|ed|ing)?|reached|hit|over)\b.{0,80}\b(?:rate|requests|queries|calls"
             r"|concurren\w+|connections|sessions|slots?"
             r"|per[ -](?:second|minute|hour|day))\b"

@@ -56,7 +56,7 @@ ACCESS = group(
     ),
     (
         (
-            r"\b(?:authentication|authorization|login|logon|sign-?in) (?:has )?(?:failed|failure|error"
+            r"\binvalid_grant\b|\b(?:authentication|authorization|login|logon|sign-?in) (?:has )?(?:failed|failure|error"
             r"|denied|required)\b"
             r"|\bnot authenticated\b|\b(?:failed|unable|could not|cannot) (?:to )?(?:authenticate|log ?in"
             r"|sign in)\b"
@@ -106,6 +106,7 @@ ACCESS = group(
 
 RESOURCES = group(
     Category.RESOURCES,
+    (r"\bcan't start new thread\b", "Python: threads of the container used up", "no more threads"),
     (
         (
             r"\bNo space left on device\b|\bdisk (?:is )?full\b|\bdisk quota exceeded\b|\bENOSPC\b|\bEDQUOT\b"
@@ -278,6 +279,7 @@ ASKED = (
 )
 
 TABLE = (
+    *http.TOO_LARGE,
     *http.THROTTLED,
     *others.THROTTLED,
     *TOO_MANY,

@@ -109,6 +109,7 @@ LOGIN = (
 
 RIGHTS = group(
     Category.ACCESS,
+    (r"\bNo OAuth token with Google Drive scope\b", "BigQuery on Sheets", "no Drive scope"),
     (r"\bAccess Denied:|\baccessDenied\b", "BigQuery accessDenied", "access denied"),
     (
         r"\bdoes not have (?:\S{1,80} |the )?(?:required )?(?:permission|access)s?\b|\bnot authorized to act as\b",

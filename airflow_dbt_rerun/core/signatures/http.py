@@ -82,6 +82,11 @@ CERTIFICATE = group(
     ),
 )
 
+TOO_LARGE = group(
+    Category.RESOURCES,
+    (r"\bReceived message larger than max\b", "gRPC 8: a limit of the size", "message too large"),
+)
+
 THROTTLED = group(
     Category.THROTTLED,
     (

@@ -172,8 +172,6 @@ RESOURCES = group(
 
 EITHER = group(
     Category.UNKNOWN,
-    # dbt orders nodes, not hooks: what a hook misses may be on its way from another job.
-    (r"^hook failed:\s{1,3}relation \S+ does not exist\b", "PostgreSQL 42P01 in a hook", "hook misses a relation"),
     # dbt drops its own leftovers before it creates: another run at the same time, or somebody else's table.
     (SAYS + r"relation \S{1,200} already exists\b", "PostgreSQL 42P07", "relation already exists"),
     # A failover that the client has not noticed yet, or a replica in the profile.

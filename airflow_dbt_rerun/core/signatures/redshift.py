@@ -96,10 +96,13 @@ TABLE = (
         (r"\bnumber of tables .{0,60}\bexceed|\btables? limit\b", "Redshift quotas", "too many tables"),
     ),
     *group(
+        Category.RESOURCES,
+        (r"\bcluster .{0,80}\b(?:is )?paused\b", "Redshift: until somebody resumes it", "cluster paused"),
+    ),
+    *group(
         Category.UNKNOWN,
         (r"\bcancell?ed on user.s request\b", "Redshift, also sent for limits", "cancelled by someone"),
         (r"\bsystem requested abort\b|\baborted by (?:the )?system\b", "Redshift WLM", "cancelled by the system"),
-        (r"\bcluster .{0,80}\b(?:is )?paused\b", "Redshift: by schedule or by hand", "cluster paused"),
         (r"^schema \S+ does not exist\b", "dbt-redshift retries it: concurrent create", "schema not there (yet)"),
     ),
     *group(

@@ -79,6 +79,7 @@ REMOTE_SERVICES = (
 
 ACCESS = group(
     Category.ACCESS,
+    (r"\bsession does not have a current\b", "Snowflake 090105: the role may not use it", "no database to use"),
     (
         r"\bInsufficient privileges\b|\bSQL access control error\b",
         "Snowflake 003001, 003013",
@@ -113,7 +114,7 @@ RESOURCES = group(
     ),
     (
         (
-            r"\bMax LOB size\b|\bdocument is too large\b|\bResult (?:array|object|string|size) .{0,40}\btoo (?:large|long|big)\b"
+            r"\bResult (?:array|object|string|size) .{0,40}\btoo (?:large|long|big)\b"
             r"|\bexceeds? (?:the )?max(?:imum)? (?:LOB|value|row|result|file) size\b"
         ),
         "Snowflake 100082, 100069, 100145: 16 MB or 128 MB",
@@ -274,7 +275,7 @@ CODE = group(
         "Snowflake 100016, 100080, 100132: COPY",
         "file does not fit",
     ),
-    (r"\bsession does not have a current\b", "Snowflake 090105", "no database"),
+    (r"\bMax LOB size\b|\bdocument is too large\b", "Snowflake 100082, 100069", "value too large for its type"),
     (code(r"25[345]00\d|26[4578]0\d\d"), "drivers: files, binding, conversion", "driver refuses"),
 )
 

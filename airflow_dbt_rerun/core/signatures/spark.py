@@ -68,9 +68,9 @@ TWO_READINGS = group(
     (r"\bRemote RPC client disassociated\b", "Spark", "executor lost, memory or network"),
     # Two jobs at once on one model (passes), or a name used twice in one project (does not).
     (
-        r"\bTempTableAlreadyExistsException\b|\bTEMP_TABLE_OR_VIEW_ALREADY_EXISTS\b",
+        r"\bTempTableAlreadyExistsException\b|\b(?:TEMP_)?TABLE_OR_VIEW_ALREADY_EXISTS\b",
         "Spark",
-        "temporary view exists",
+        "table or view exists",
     ),
     # A metastore that does not answer for now, or a wrong address of it.
     (r"\bUnable to instantiate \S{0,80}MetaStoreClient\b", "Hive", "metastore not reached"),
@@ -179,7 +179,7 @@ CODE = group(
         "Delta 21506",
         "merge met duplicates",
     ),
-    (r"\b(?:TABLE_OR_VIEW|SCHEMA)_ALREADY_EXISTS\b", "Spark error class 42P07", "already exists"),
+    (r"\bSCHEMA_ALREADY_EXISTS\b", "Spark error class 42P06", "already exists"),
     (
         r"\bDELTA_SCHEMA_CHANGED\b|\bDELTA_\w{0,40}SCHEMA_MISMATCH\b|\bschema mismatch detected\b",
         "Delta error class",

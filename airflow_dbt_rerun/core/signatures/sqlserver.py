@@ -15,6 +15,11 @@ from airflow_dbt_rerun.core.signatures.sqlserver_sql import number
 RENEWED = group(
     Category.TRANSIENT,
     (
+        r"\bservice has encountered an error processing your request\b|" + number("40197"),
+        "Azure SQL 40197",
+        "service error",
+    ),
+    (
         r"\bLogin failed for user\b.{0,80}\bToken is expired\b",
         "Azure SQL 18456",
         "token expired, renewed on connect",
@@ -134,11 +139,10 @@ TRANSIENT = group(
     ),
     (
         r"\bon server \S{1,200} is not currently available\b|"
-        + number("40613|40197|40143|40166|40540|40671|40675|615|926|4221"),
+        + number("40613|40143|40166|40540|40671|40675|615|926|4221"),
         "Azure SQL 40613 and others",
         "database not available",
     ),
-    (r"\bservice has encountered an error processing your request\b", "Azure SQL 40197", "service error"),
     (
         r"\bdatabase .{0,80}\b(?:is in transition|being recovered|in the middle of a restore|not yet (?:available|accessible))\b"
         r"|\bunable to access (?:availability )?database\b|\bparticipating in an availability group\b|"

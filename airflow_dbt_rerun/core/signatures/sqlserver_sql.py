@@ -11,7 +11,7 @@ from airflow_dbt_rerun.core.signatures.signature import group
 
 def number(numbers: str) -> str:
     """Write how drivers give an error's number: ODBC at the end, FreeTDS at the start, SqlClient as Msg or Error."""
-    return rf"\((?:{numbers})\) ?\(SQL[A-Z]|^\(?\((?:{numbers}), |\bMsg (?:{numbers}), Level\b|\b(?:SQL Server, Error|Error Number): ?(?:{numbers})\b"
+    return rf"\((?:{numbers})\) ?\(SQL[A-Z]|^\(?\((?:{numbers}), b|\bMsg (?:{numbers}), Level\b|\b(?:SQL Server, Error|Error Number): ?(?:{numbers})\b"
 
 
 SAYS = r"(?:\[SQL Server\] ?|^|: )"
