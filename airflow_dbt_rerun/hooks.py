@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from airflow_dbt_rerun.api import endpoints
-from airflow_dbt_rerun.api.client import AsyncDbtClient, DbtClient
 from airflow_dbt_rerun.api.endpoints import Endpoint, Id
 from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries
 from airflow_dbt_rerun.api.settings import Settings, settings_from
@@ -23,6 +22,9 @@ from airflow_dbt_rerun.exceptions import (
     DbtUnauthorizedError,
 )
 from airflow_dbt_rerun.provider_info import INTEGRATION, UI_FIELD_BEHAVIOUR
+
+if TYPE_CHECKING:
+    from airflow_dbt_rerun.api.client import AsyncDbtClient, DbtClient
 
 T = TypeVar("T")
 
@@ -78,9 +80,14 @@ class DbtCloudRerunHook(BaseHook):
 
         :raises DbtConfigError: if the connection is not usable, naming the field.
         """
+        from airflow_dbt_rerun.api.client import AsyncDbtClient  # noqa: PLC0415 - see _blocking_client
+
         return AsyncDbtClient(self._settings(await get_async_connection(self.dbt_cloud_conn_id)), self.retries)
 
     def _blocking_client(self, retries: Retries) -> DbtClient:
+        # requests and aiohttp are most of what this package would cost a DAG file, and parsing sends nothing.
+        from airflow_dbt_rerun.api.client import DbtClient  # noqa: PLC0415
+
         return DbtClient(self._settings(self.get_connection(self.dbt_cloud_conn_id)), retries)
 
     def _settings(self, connection: Connection) -> Settings:

@@ -9,16 +9,18 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_dbt_rerun.api.client import AsyncDbtClient
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.polling import Outcome, OutOfTime, Over, Poll, Unwatchable, watch
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+
+if TYPE_CHECKING:
+    from airflow_dbt_rerun.api.client import AsyncDbtClient
 
 OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
 """What an event can say of a wait. None of them says that the run failed: the worker reads that afresh."""

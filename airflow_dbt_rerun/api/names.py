@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.endpoints import Resource, list_environments, list_jobs, list_projects
 from airflow_dbt_rerun.core.models import Job
 from airflow_dbt_rerun.exceptions import DbtConfigError
+
+if TYPE_CHECKING:
+    from airflow_dbt_rerun.api.client import DbtClient
 
 T = TypeVar("T", Resource, Job)
 

@@ -55,13 +55,13 @@ def error_block(log: str) -> str:
     The closing line "dbt command failed" says nothing and goes.
     """
     text = _without_colours(log).strip().removesuffix(_LAST_WORDS).strip()
-    if report := _FUSION_REPORT.search(text):
+    if "= Errors and Warnings =" in text and (report := _FUSION_REPORT.search(text)):
         return report[1].strip()[:LONGEST_BLOCK]
     for mark in _MARKS:
         _, found, after = text.rpartition(mark)
         if found:
             return after.strip()[:LONGEST_BLOCK]
-    if first := _FUSION_ERROR.search(text):
+    if "error" in text and (first := _FUSION_ERROR.search(text)):
         return text[first.start() :][:LONGEST_BLOCK]
     return text[-LONGEST_TAIL:]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +15,53 @@ from airflow_dbt_rerun.core.cleaning import EVIDENCE_SIZE, ONE_LINE, evidence
 from airflow_dbt_rerun.core.signatures import Signature
 
 DATA = Path(__file__).parent.parent / "data"
-MESSAGES = [json.loads(line) for line in (DATA / "messages.jsonl").read_text(encoding="utf-8").splitlines()]
+CORPORA = ("messages.jsonl",)
+"""What taught the tables what they know."""
+
+PERMANENT = set(Category) - {Category.TRANSIENT, Category.THROTTLED, Category.TIMED_OUT, Category.UNKNOWN}
+
+
+def corpus(name: str) -> list[dict[str, Any]]:
+    """Read a corpus: one message a line."""
+    return [json.loads(line) for line in (DATA / name).read_text(encoding="utf-8").splitlines()]
+
+
+def share(answers: Iterable[bool]) -> float:
+    """Give the share of those that hold."""
+    held = list(answers)
+    return sum(held) / len(held)
+
+
+MESSAGES = corpus("messages.jsonl")
 
 
 @pytest.mark.parametrize("sample", MESSAGES, ids=lambda sample: sample["id"])
 def test_every_message_of_the_corpus(sample: dict[str, Any]) -> None:
-    """Each message in tests/data/messages.jsonl gets the category that a person gave it."""
+    """Each message in tests/data/messages.jsonl gets the category that a person gave it.
+
+    Where the tables read a message otherwise than its label, "said" holds what they say: a miss, or a dispute.
+    """
     found = classify(sample["message"], adapter=sample["adapter"], node_status=sample["node_status"])
-    assert found == sample["category"]
+    assert found == sample.get("said", sample["category"])
 
 
 @pytest.mark.parametrize("sample", MESSAGES, ids=lambda sample: sample["id"])
 def test_not_knowing_the_adapter_heals_neither_more_nor_less(sample: dict[str, Any]) -> None:
     """Whether a rerun could heal a message does not hang on the adapter being known."""
     found = classify(sample["message"], node_status=sample["node_status"])
-    assert found.healable == Category(sample["category"]).healable
+    assert found.healable == Category(sample.get("said", sample["category"])).healable
+
+
+@pytest.mark.parametrize("name", CORPORA)
+def test_accuracy_is_what_is_promised(name: str) -> None:
+    """95 % right on whether a rerun could heal it, 90 % on the category; 1 % of permanent ones called healable."""
+    samples = corpus(name)
+    said = [classify(each["message"], adapter=each["adapter"], node_status=each["node_status"]) for each in samples]
+    labels = [Category(each["category"]) for each in samples]
+    permanent = [found for found, label in zip(said, labels, strict=True) if label in PERMANENT]
+    assert share(found == label for found, label in zip(said, labels, strict=True)) >= 0.90
+    assert share(found.healable == label.healable for found, label in zip(said, labels, strict=True)) >= 0.95
+    assert share(found.healable for found in permanent) <= 0.01
 
 
 @pytest.mark.parametrize(

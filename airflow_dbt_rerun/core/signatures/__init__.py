@@ -41,9 +41,9 @@ WAREHOUSES: dict[str, Table] = {
     "duckdb": duckdb.TABLE,
     "postgres": postgres.TABLE,
     "redshift": redshift.TABLE,
+    "fabric": fabric.TABLE,
     "snowflake": snowflake.TABLE,
     "bigquery": bigquery.TABLE,
-    "fabric": fabric.TABLE,
     "sqlserver": sqlserver.TABLE,
 }
 

@@ -34,6 +34,7 @@ TABLE = (
     ),
     *group(
         Category.TRANSIENT,
+        (r"\bSession is not ready\b", "AWS Glue interactive sessions", "session starting or ending"),
         # Two jobs make the same Glue session at the same moment; the next run finds it.
         (
             r"\bAlreadyExistsException\b.{0,60}\bCreateSession\b",

@@ -149,6 +149,7 @@ CANCELLED = group(
 
 UNKNOWN = group(
     Category.UNKNOWN,
+    (r"\bNot found: Job\b", "BigQuery: a wrong location, or a job that was lost", "job not found"),
     (
         r"\bStorage API is not available\b",
         "Fusion's driver: a missing right, or passing",

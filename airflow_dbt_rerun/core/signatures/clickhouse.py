@@ -71,6 +71,7 @@ TABLE = (
     ),
     *group(
         Category.TRANSIENT,
+        (r"\bAttempt to read after eof\b", "ClickHouse 32: the peer hung up", "connection lost"),
         (
             r"\bPoco::(?:TimeoutException|Net::\w{4,40}Exception)\b|\bNet Exception: ",
             "ClickHouse 1000, Poco",
@@ -96,6 +97,11 @@ TABLE = (
     ),
     *group(
         Category.CODE,
+        (
+            r"\bUnexpected packet from server \(expected Hello\b",
+            "clickhouse-driver: not ClickHouse's port",
+            "wrong port",
+        ),
         (
             r"\((?-i:SYNTAX_ERROR|UNKNOWN_\w+|TYPE_MISMATCH|ILLEGAL_\w+|CANNOT_PARSE_\w+|BAD_ARGUMENTS)\)",
             "ClickHouse",

@@ -113,6 +113,7 @@ ACCESS = group(
 
 CANCELLED = group(
     Category.CANCELLED,
+    (r"\bresult_state CANCELED\b", "Databricks Jobs API, for Python models", "cancelled by a user"),
     # Trino has the same word, and does not say by it who it was.
     (
         r"(?-i:\bcode\W{1,5}USER_CANCELED\b)|\bcancell?ed during execution by a user\b",

@@ -37,8 +37,17 @@ HOOKS = group(
 TABLE = (
     *HOOKS,
     *group(
+        Category.TRANSIENT,
+        (
+            r"__dbt_(?:tmp|backup)\w{0,40}\W{1,4}(?:does not exist|was not found|not found)\b",
+            "dbt's own helper relations, gone under a run: another run of the same model was quicker",
+            "helper relation gone",
+        ),
+        (r"\bdictionary changed size during iteration\b", "dbt-core's own threads", "threads in each other's way"),
+    ),
+    *group(
         Category.TEST_FAILED,
-        (r"^Got \d+ results?, configured to (?:fail|warn)", "dbt-core run_results", "data test failed"),
+        (r"\bgot \d+ results?, configured to (?:fail|warn)", "dbt-core run_results", "data test failed"),
         (r"^actual differs from expected", "dbt-core run_results", "unit test failed"),
         (r"\bERROR STALE\b|\bdbt1063\b", "dbt-core log of dbt source freshness, dbt v2", "stale source"),
         (r"^Failure in (?:test|unit_test|data_test) \S+", "dbt-core log", "test failed"),
@@ -67,6 +76,9 @@ TABLE = (
             "contract broken",
         ),
         (r"^Compilation Error\b", "dbt-core CompilationError", "compilation error"),
+        (r"\bFound a cycle\b", "dbt-core linker.py", "models refer to each other"),
+        (r"\bis not allowed because the referenced node is\b", "dbt-core DbtReferenceError", "private model"),
+        (r"\bNo module named\b", "Python", "package missing"),
         (r"^(?:Yaml )?Parsing Error\b", "dbt-core ParsingError", "parsing error"),
         (r"\bEnv var required but not provided\b", "dbt-core EnvVarMissingError", "missing env var"),
         (
@@ -121,8 +133,11 @@ TABLE = (
             "no project",
         ),
         (
-            r"\bat path \[.{0,200}\]: |\bAdditional properties are not allowed\b|\bis a required property\b",
-            "dbt-core, jsonschema",
+            (
+                r"\bat path \[.{0,200}\]: |\bAdditional properties are not allowed\b|\bis a required property\b"
+                r"|^Failed validating\b|\bmashumaro\.exceptions\.|\bis not JSON serializable\b"
+            ),
+            "dbt-core, jsonschema, mashumaro",
             "invalid YAML",
         ),
         (
@@ -165,7 +180,7 @@ TABLE = (
         (
             (
                 r"^\S{1,60} is undefined\b|\btakes no keyword argument\b"
-                r"|\bmissing \d+ required positional arguments?\b"
+                r"|(?<!__init__\(\) )\bmissing \d+ required positional arguments?\b"
                 r"|\bhas no attribute\b.{0,80}\bmacro|\bexpected token\b|\bEncountered unknown tag\b"
                 r"|\bJinja block\b"
             ),

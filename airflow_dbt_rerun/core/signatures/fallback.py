@@ -137,7 +137,7 @@ TRANSIENT = group(
             r"\b(?:connection|network|socket|communication|handshake|transport|link) (?:failed|failure|error"
             r"|problem|issue|exception)s?\b(?!: \S)"
             r"|^(?:.{0,80}: )?(?:failed to connect|unable to connect|could not connect|cannot connect"
-            r"|connect(?:ion)? (?:failed|failure|error))\b"
+            r"|connect(?:ion)? (?:failed|failure|error))\b(?!\W*\Z)"
         ),
         "any driver",
         "no connection",

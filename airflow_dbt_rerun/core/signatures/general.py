@@ -54,6 +54,7 @@ ACCESS = group(
         "drivers",
         "wrong credentials",
     ),
+    (r"\bno longer has access to\b", "git hosts, drivers", "right taken away"),
     (
         (
             r"\binvalid_grant\b|\b(?:authentication|authorization|login|logon|sign-?in) (?:has )?(?:failed|failure|error"

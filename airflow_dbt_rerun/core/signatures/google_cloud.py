@@ -33,7 +33,8 @@ LOGIN = (
         ),
         (
             (
-                r"\b(?:RefreshError|impersonated credentials|access token)\b.{0,200}\bcode\W{1,8}(?:5\d\d|429)\b"
+                r"\b(?:RefreshError|impersonated credentials|access token)\b.{0,200}(?:\bcode|…)\W{1,8}(?:5\d\d|429)\b"
+                r"|\bimpersonated credentials\b.{0,200}\bError 5\d\d\b"
                 r"|\b(?:internal_failure|server_error|temporarily_unavailable)\b"
             ),
             "google-auth _client.py: what it retries itself",

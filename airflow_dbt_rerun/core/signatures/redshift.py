@@ -35,6 +35,7 @@ TABLE = (
     ),
     *group(
         Category.TIMED_OUT,
+        (r"\bmax_(?:query_)?execution_time\b", "Redshift WLM's own limits", "query timeout"),
         (
             r"\bquery .{0,60}\b(?:cancell?ed|aborted|terminated) .{0,40}\b(?:timeout|timed out|time limit|execution time)\b",
             "Redshift WLM, Serverless",

@@ -42,6 +42,7 @@ STAGES = (
     ),
     *group(
         Category.THROTTLED,
+        (r"\bExceeded maximum number of inbound queries\b", "Snowflake's gateway", "too many queries"),
         (r"\bError Code: SlowDown\b|\bplease reduce your request rate\b", "S3 503", "store is busy"),
     ),
     *group(
@@ -79,7 +80,11 @@ REMOTE_SERVICES = (
 
 ACCESS = group(
     Category.ACCESS,
-    (r"\bsession does not have a current\b", "Snowflake 090105: the role may not use it", "no database to use"),
+    (
+        r"\bsession does not have a current database\b",
+        "Snowflake 090105: the role may not use it",
+        "no database to use",
+    ),
     (
         r"\bInsufficient privileges\b|\bSQL access control error\b",
         "Snowflake 003001, 003013",
