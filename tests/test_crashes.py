@@ -16,14 +16,16 @@ from tenacity import wait_fixed
 from airflow_dbt_rerun import DbtCloudJobOperator, RerunPolicy
 from tests.border import TaskInstance, run_task
 from tests.crashing import Border, History, run_through_deaths
-from tests.support import EXAMPLE_PROJECT, LocalPlatform, local_platform
+from tests.support import EXAMPLE_PROJECT, Json, LocalPlatform, local_platform
 
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
+SLOWLY = ({**RESET, "seconds": 0.06}, {"node": "customers", "times": 1, "seconds": 0.06})
+"""So that a run whose answer was lost still goes on when it is found, and the task defers."""
 RETRIES = 99
 TRIGGER, RETRY = "POST jobs/N/run/", "POST runs/N/retry/"
 
 Fatal = Callable[[Border], bool]
-Work = Callable[[Fatal], History]
+Work = Callable[..., History]
 
 
 @pytest.fixture(scope="module")
@@ -59,9 +61,9 @@ def deferrable(request: pytest.FixtureRequest) -> bool:
 def work(simulated: LocalPlatform, *, deferrable: bool) -> Work:
     """Do a piece of work that fails once, through deaths, and check what the platform has of it."""
 
-    def healed(fatal: Fatal) -> History:
+    def healed(fatal: Fatal, *trouble: Json) -> History:
         job = new_job(simulated)
-        return healed_once(simulated, task(job, deferrable=deferrable), fatal)
+        return healed_once(simulated, task(job, deferrable=deferrable), fatal, *trouble)
 
     return healed
 
@@ -105,9 +107,9 @@ def task(job: int, *, deferrable: bool, check_interval: float = 0.02) -> DbtClou
     )
 
 
-def healed_once(platform: LocalPlatform, operator: DbtCloudJobOperator, fatal: Fatal) -> History:
+def healed_once(platform: LocalPlatform, operator: DbtCloudJobOperator, fatal: Fatal, *trouble: Json) -> History:
     """Let a task live through its deaths; then there is one run that failed, its one retry, and nothing else."""
-    platform.trouble(RESET)
+    platform.trouble(*trouble or [RESET])
     instance = TaskInstance(run_id=f"of job {operator.job_id}", max_tries=RETRIES)
     history = run_through_deaths(operator, instance, fatal)
     runs = platform.get("runs/", job_definition_id=operator.job_id, order_by="id", include_related="['trigger']")
@@ -146,8 +148,8 @@ def landmarks(passed: list[str]) -> list[str]:
 
 
 def changes_the_world(boundary: str) -> bool:
-    """Whether it differs from the one that follows: after a GET, everything is as before the next boundary."""
-    return not boundary.startswith("after GET")
+    """Whether dying there differs from dying at the next one: after a GET or an XCom nobody else knows of it."""
+    return not boundary.startswith(("after GET", "after XCom"))
 
 
 def show(what: str, deaths: list[str]) -> None:
@@ -166,7 +168,12 @@ def test_killed_at_each_boundary(work: Work, *, deferrable: bool) -> None:
     assert {"execute", "done", *(["defer", "event", "resume"] if deferrable else [])} <= set(deaths)
 
 
-@pytest.mark.parametrize("status", [None, 504], ids=["connection lost", "504"])
+@pytest.mark.parametrize(
+    ("deferrable", "status"),
+    [(False, None), (True, 504)],
+    indirect=["deferrable"],
+    ids=["blocking, connection lost", "deferrable, 504"],
+)
 def test_killed_at_each_boundary_while_answers_are_lost(
     work: Work, simulated: LocalPlatform, status: int | None, *, deferrable: bool
 ) -> None:
@@ -177,13 +184,13 @@ def test_killed_at_each_boundary_while_answers_are_lost(
         simulated.control("DELETE", "faults")
         for path in ("/run/$", "/retry/$"):
             simulated.fault("lost", path=path, **lost)
-        history = work(fatal)
+        history = work(fatal, *(SLOWLY if deferrable else [RESET]))
         assert simulated.control("GET", "faults") == []
         return history
 
     deaths = at_each_boundary(unanswered, changes_the_world)
     show(f"{'deferrable' if deferrable else 'blocking'}, {status or 'no'} answer", deaths)
-    assert {f"after {TRIGGER}", f"after {RETRY}"} <= set(deaths)
+    assert {f"after {TRIGGER}", f"after {RETRY}", *(["defer"] if deferrable else [])} <= set(deaths)
 
 
 def test_killed_again_and_again(work: Work) -> None:
@@ -194,6 +201,7 @@ def test_killed_again_and_again(work: Work) -> None:
 
 
 @pytest.mark.dbt
+@pytest.mark.parametrize("deferrable", [True], indirect=True)
 def test_killed_right_after_each_post_on_real_dbt(
     platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, *, deferrable: bool
 ) -> None:
