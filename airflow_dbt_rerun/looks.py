@@ -127,9 +127,12 @@ class Looks:
             return None
 
     def _left_undone(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
-        """Fetch what these failed runs left undone, in their order."""
+        """Fetch what these failed runs left undone, in their order.
+
+        With their green steps: a rerun may have done what was owed before it failed in a later step.
+        """
         runs = [self.read(run_id) for run_id in run_ids]
-        return tuple(result for run in runs for result in self.results(run))
+        return tuple(result for run in runs for result in self._results(run.id, run.steps))
 
     def results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of a run's failed steps, as far as they are there now."""
