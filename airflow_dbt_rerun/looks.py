@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import (
@@ -19,9 +21,11 @@ from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.memory import RerunSession
 from airflow_dbt_rerun.core.models import RetryNotSupported, Run, RunStep, StepResults
 from airflow_dbt_rerun.core.steps import NotReadable, Observation, RunSeen
+from airflow_dbt_rerun.core.verify import verify
 from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError
 
 T = TypeVar("T")
+AskResults = Callable[[], StepResults | None]
 
 ARTIFACT_PAUSES = (1.0, 2.0, 4.0)
 """Seconds between looks for artifacts and logs, which can arrive after the run's end."""
@@ -83,7 +87,7 @@ class Looks:
                 run, results = self._evidence(run)
                 return RunSeen(run, results, newest=self._newest_if_superseded(run), facts=self._facts(run))
             if run.is_success and (resumed := session.resumed_by(run_id)):
-                return RunSeen(run, self._results(run.id, run.steps), before=self._left_undone(resumed))
+                return self._healed(run, resumed)
         except BEARABLE as error:
             return NotReadable(f"dbt run {run_id} cannot be read: {error}")
         return RunSeen(run)
@@ -126,31 +130,55 @@ class Looks:
             self._log.warning("Going on without manifest.json, so no condition on tags can match: %s", error)
             return None
 
+    def _healed(self, run: Run, resumed: Sequence[int]) -> RunSeen:
+        """Read what a green rerun did of what it owed; where work seems to miss, its artifacts may come late."""
+        for pause in (*ARTIFACT_PAUSES, None):
+            seen = RunSeen(run, self._all_results(run), before=self._left_undone(resumed))
+            checked = verify(seen.before, seen.results)
+            if pause is None or (checked.checked and not checked.is_hollow):
+                break
+            self._sleep(pause)
+        return seen
+
     def _left_undone(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
         """Fetch what these failed runs left undone, in their order.
 
         With their green steps: a rerun may have done what was owed before it failed in a later step.
         """
         runs = [self.read(run_id) for run_id in run_ids]
-        return tuple(result for run in runs for result in self._results(run.id, run.steps))
+        return tuple(result for run in runs for result in self._all_results(run))
 
     def results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of a run's failed steps, as far as they are there now."""
-        return self._results(run.id, run.failed_steps)
+        return self._of_steps(run.id, run.failed_steps, self._ask_or_go_on)
 
-    def _results(self, run_id: int, steps: Sequence[RunStep]) -> tuple[StepResults, ...]:
-        found = (self._step_results(run_id, step.index) for step in steps if step.command)
-        return tuple(results for results in found if results is not None)
+    def _all_results(self, run: Run) -> tuple[StepResults, ...]:
+        """Read the node results of all steps; one left out in an outage would make done work look undone."""
+        return self._of_steps(
+            run.id, run.steps, lambda ask: self._ask_or_go_on(lambda: self.patiently(ask), BEARABLE)
+        )
+
+    def _of_steps(
+        self, run_id: int, steps: Sequence[RunStep], get: Callable[[AskResults], StepResults | None]
+    ) -> tuple[StepResults, ...]:
+        asks = [partial(self._step_results, run_id, step.index) for step in steps if step.command]
+        return tuple(results for results in map(get, asks) if results is not None)
+
+    def _ask_or_go_on(self, ask: AskResults, fatal: tuple[type[DbtApiError], ...] = ()) -> StepResults | None:
+        """Ask; an unreadable artifact must not hide the run's failure itself, unless the error is a fatal one."""
+        try:
+            return ask()
+        except fatal:
+            raise
+        except DbtApiError as error:
+            self._log.warning("Going on without the node results of a step: %s", error)
+            return None
 
     def _step_results(self, run_id: int, index: int) -> StepResults | None:
-        """Read a step's node results; a missing or unreadable artifact must not hide the failure itself."""
+        """Read a step's node results; None where it wrote none."""
         for path in ("run_results.json", "sources.json"):
-            try:
+            with suppress(DbtNotFoundError):
                 return self._client.send(get_step_results(run_id, step=index, path=path))
-            except DbtNotFoundError:
-                continue
-            except DbtApiError as error:
-                self._log.warning("Going on without %s of step %s: %s", path, index, error)
         return None
 
     def patiently(self, ask: Callable[[], T]) -> T:
