@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_dbt_rerun.api.endpoints import retry_run, trigger_job
-from airflow_dbt_rerun.core.lineage import Marker, is_rerun_of
+from airflow_dbt_rerun.core.lineage import Marker, rerun_of
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Observation, Refused, Rerun, RunSeen
@@ -100,8 +100,7 @@ class Posts:
         failed = self._looks.read(step.of_run)
 
         def find() -> Run | None:
-            newer = sorted(self._looks.newest_runs(self._work.job_id), key=lambda run: run.id)
-            return next((run for run in newer if is_rerun_of(run, failed)), None)
+            return rerun_of(failed, self._looks.newest_runs(self._work.job_id))
 
         existing = self._looks.patiently(find)
         for _ in range(RETRY_POSTS):
