@@ -17,6 +17,7 @@ from airflow_dbt_rerun.api.endpoints import (
     get_step_results,
     list_runs,
 )
+from airflow_dbt_rerun.core.lineage import rerun_of
 from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.memory import RerunSession
 from airflow_dbt_rerun.core.models import RetryNotSupported, Run, RunStep, StepResults
@@ -85,7 +86,9 @@ class Looks:
             run = self.read(run_id)
             if run.is_error:
                 run, results = self._evidence(run)
-                return RunSeen(run, results, newest=self._newest_if_superseded(run), facts=self._facts(run))
+                newer = self._newer_if_superseded(run)
+                newest, rerun = (newer[0] if newer else None), rerun_of(run, newer)
+                return RunSeen(run, results, newest=newest, rerun=rerun, facts=self._facts(run))
             if run.is_success and (resumed := session.resumed_by(run_id)):
                 return self._healed(run, resumed)
         except BEARABLE as error:
@@ -96,16 +99,15 @@ class Looks:
         """Read a run with its steps, job, trigger and audit."""
         return self.patiently(lambda: self._client.send(get_run(run_id, include_related=FULL_RUN)))
 
-    def newest_runs(self, job_id: int, *, limit: int = 100) -> list[Run]:
+    def newest_runs(self, job_id: int) -> list[Run]:
         """List a job's newest runs, newest first, with their triggers."""
-        page = self._client.send(list_runs(job_id=job_id, include_related=("trigger",), limit=limit))
+        page = self._client.send(list_runs(job_id=job_id, include_related=("trigger",)))
         return list(page)
 
-    def _newest_if_superseded(self, run: Run) -> Run | None:
+    def _newer_if_superseded(self, run: Run) -> list[Run]:
         if run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
-            return None
-        newest = self.patiently(lambda: self.newest_runs(run.job_id, limit=1))
-        return newest[0] if newest else None
+            return []
+        return self.patiently(lambda: self.newest_runs(run.job_id))
 
     def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
         """Fetch results of the failed steps; wait a little for what may come late, then go on without."""

@@ -203,6 +203,9 @@ def _on_superseded(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
 ) -> tuple[RerunSession, Step]:
     session = replace(session, plan=None)
+    if policy.superseded is Superseded.ADOPT and seen.rerun is not None:  # it owes what this run left undone
+        session = session.planning(seen.rerun, after=seen.run).following(seen.rerun)
+        return session.with_current(ours=False), Wait(seen.rerun.id)
     if policy.superseded is Superseded.ADOPT and seen.newest is not None and seen.newest.id != seen.run.id:
         return session.following(seen.newest), Wait(seen.newest.id)
     newer = f" (run {seen.newest.id})" if seen.newest else ""

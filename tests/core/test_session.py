@@ -292,6 +292,17 @@ def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
     assert isinstance(answer, Succeed if status == 10 else Fail)
 
 
+@pytest.mark.parametrize("done", [(ORDERS, CUSTOMERS), (ORDERS,)])
+def test_somebody_elses_rerun_of_our_run_is_verified(done: tuple[str, ...]) -> None:
+    """P6, P9: whoever resumed our run before us owes what we would; their rerun is not ours to cancel."""
+    theirs = run(150, status=3, retrying_run_id=101)
+    superseded = failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+    seen = replace(superseded, newest=theirs, rerun=theirs)
+    session, answer = play([seen, healed(150, *done)])
+    assert session.attempts[-1].ours is False
+    assert isinstance(answer, Succeed if len(done) == 2 else Fail)
+
+
 @pytest.mark.parametrize(("who", "retryable"), [("ann", False), (None, True)])
 def test_cancelled_run_is_not_rerun(who: str | None, *, retryable: bool) -> None:
     """A person's cancel ends it for good; a cancelled run of any kind is never rerun (P1: status 20 only)."""
