@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     )
     from airflow_dbt_rerun.hooks import DbtCloudRerunHook
     from airflow_dbt_rerun.links import DbtCloudRunLink
-    from airflow_dbt_rerun.operators import DbtCloudJobOperator
+    from airflow_dbt_rerun.operators import DbtCloudJobOperator, DbtCloudRerunOperator
     from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
 
 __version__ = "0.1.0"
@@ -57,6 +57,7 @@ __all__ = [
     "DbtApiError",
     "DbtCloudJobOperator",
     "DbtCloudRerunHook",
+    "DbtCloudRerunOperator",
     "DbtCloudRunLink",
     "DbtCloudRunTrigger",
     "DbtConfigError",
@@ -115,7 +116,7 @@ _ROOMS = {
     ),
     "hooks": ("DbtCloudRerunHook",),
     "links": ("DbtCloudRunLink",),
-    "operators": ("DbtCloudJobOperator",),
+    "operators": ("DbtCloudJobOperator", "DbtCloudRerunOperator"),
     "triggers": ("DbtCloudRunTrigger",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

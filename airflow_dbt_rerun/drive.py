@@ -9,19 +9,22 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from typing import Any
 
-from airflow_dbt_rerun.api.endpoints import get_run
+from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.lineage import chain
 from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.planning import RerunPlan, plan_rerun
 from airflow_dbt_rerun.core.policy import RerunPolicy
 from airflow_dbt_rerun.core.polling import Outcome, Poll, Unwatchable, watch
-from airflow_dbt_rerun.core.report import tell
+from airflow_dbt_rerun.core.report import happened, tell
 from airflow_dbt_rerun.core.session import (
     Fail,
     NoRun,
     NotReadable,
     Observation,
+    Refused,
     Rerun,
     RerunSession,
     RunSeen,
@@ -31,7 +34,7 @@ from airflow_dbt_rerun.core.session import (
     next_step,
 )
 from airflow_dbt_rerun.core.signatures import Signature
-from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtRunUnwatchable, is_bearable
 from airflow_dbt_rerun.looks import Log, Looks, Sender
 from airflow_dbt_rerun.posts import Posts, Work
 
@@ -49,6 +52,7 @@ class Driver:
     :param work: what to run, and how its runs are recognised.
     :param policy: when to rerun; None never reruns.
     :param on_run: called with each run of this work as soon as its id is known, before anything else happens.
+    :param on_rerun: called after each rerun that was started, with what happened and the new run.
     :param check_interval: seconds between polls.
     :param tolerance: seconds for which the API may give no readable answer.
     :param clock: gives epoch seconds.
@@ -63,6 +67,7 @@ class Driver:
         *,
         signatures: Sequence[Signature] = (),
         on_run: Callable[[Run], None] = lambda _: None,
+        on_rerun: Callable[[dict[str, Any], Run], None] = lambda *_: None,
         check_interval: float = DEFAULT_CHECK_INTERVAL,
         tolerance: float = DEFAULT_TOLERANCE,
         log: Log | None = None,
@@ -74,6 +79,7 @@ class Driver:
         self._policy = policy
         self._signatures = signatures
         self._on_run = on_run
+        self._on_rerun = on_rerun
         self._check_interval = check_interval
         self._tolerance = tolerance
         self._log: Log = log or logging.getLogger(__name__)
@@ -94,16 +100,79 @@ class Driver:
 
         :param deadline: epoch seconds after which to stop waiting, or None.
         """
-        runs = chain(self._looks.newest_runs(self._work.job_id), self._work.marker)
+        session, seen = self._begin(deadline)
+        if isinstance(seen, RunSeen) and seen.run.id != self._work.of_run:
+            self._log.info("Run %s was started by an earlier try of this task: going on from there", seen.run.id)
+            self._on_run(seen.run)
+        return session, seen
+
+    def _begin(self, deadline: float | None) -> tuple[RerunSession, Observation]:
+        runs = self._left_behind()
         if not runs:
-            return RerunSession(self._clock(), deadline), NoRun()
-        self._log.info("Run %s was started by an earlier try of this task: going on from there", runs[-1].id)
-        self._on_run(runs[-1])
-        full = [self._looks.read(run.id) for run in runs]
-        session = RerunSession.of_chain(full, now=self._clock(), deadline=deadline)
+            return self._begin_with_nothing(deadline)
+        given = self._work.of_run
+        full = [self._looks.read(run_id) for run_id in (*([given] if given else []), *(run.id for run in runs))]
+        session = RerunSession.of_chain(full, now=self._clock(), deadline=deadline, given=given is not None)
         for run in full[:-1]:  # why they failed counts on: it tells whether there is progress
             session = session.recalling(diagnose(run, self._looks.results(run), signatures=self._signatures))
         return session, self._looks.look(session, full[-1].id)
+
+    def _left_behind(self) -> tuple[Run, ...]:
+        """List the runs to go on from; what an earlier life of the task left going is taken up or stopped."""
+        runs = self._runs()
+        ours = self._ours(runs)
+        if ours:
+            return ours
+        for marker in self._work.earlier:
+            found = chain(runs, marker)
+            if found and self._work.reattach and not found[-1].is_success:
+                return found
+            self._stop(found, "its task was cleared")
+        return ()
+
+    def plan(self) -> RerunPlan:
+        """Make the plan for the work as it is now: read only.
+
+        :raises DbtRunUnwatchable: if the run cannot be read.
+        """
+        session, seen = self._begin(deadline=None)
+        if not isinstance(seen, RunSeen):
+            raise DbtRunUnwatchable(seen.reason if isinstance(seen, NotReadable) else "there is no run yet")
+        details = self._looks.retry_plan(seen.run)
+        return plan_rerun(
+            session,
+            seen,
+            self._policy,
+            self._clock(),
+            signatures=self._signatures,
+            failed_step=details.failed_step if details else None,
+            skipped_steps=details.skipped_steps if details else (),
+        )
+
+    def _begin_with_nothing(self, deadline: float | None) -> tuple[RerunSession, Observation]:
+        if self._work.of_run is None:
+            return RerunSession(self._clock(), deadline), NoRun()
+        run = self._looks.read(self._work.of_run)
+        session = RerunSession.of_given(run, now=self._clock(), deadline=deadline)
+        return session, self._looks.look(session, run.id)
+
+    def _runs(self) -> list[Run]:
+        # Not patiently: a wrong host or token is told at once, and a killed task has no time.
+        return self._looks.newest_runs(self._work.job_id)
+
+    def _ours(self, runs: Sequence[Run]) -> tuple[Run, ...]:
+        """Pick the runs that this task has started, in this try or an earlier one, oldest first."""
+        return chain(runs, self._work.marker, after=self._work.of_run)
+
+    def cancel(self) -> None:
+        """Stop whatever of this work is going: also a run whose POST was cut short, so that nobody knows its id."""
+        self._stop(self._ours(self._runs()), "its task was killed")
+
+    def _stop(self, runs: Sequence[Run], why: str) -> None:
+        for run in runs:
+            if not run.is_terminal:
+                self._client.send(cancel_run(run.id))
+                self._log.info("Cancelled dbt run %s, since %s", run.id, why)
 
     def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, Wait | Succeed | Fail]:
         """Decide and act until there is something to wait for, or the end."""
@@ -115,7 +184,7 @@ class Driver:
             if isinstance(step, Trigger):
                 seen = self._with_evidence(session, self._posts.trigger())
             elif isinstance(step, Rerun):
-                seen = self._with_evidence(session, self._posts.rerun(step))
+                seen = self._rerun(session, step)
             else:
                 return session, step
 
@@ -131,6 +200,16 @@ class Driver:
         if isinstance(outcome, Unwatchable):
             return NotReadable(f"dbt run {outcome.run_id} cannot be watched: {outcome.reason}")
         return self._looks.look(session, outcome.run_id)
+
+    def _rerun(self, session: RerunSession, step: Rerun) -> Observation:
+        """Start a rerun. A refusal that the run itself explains is news about the run: the loop decides anew."""
+        seen = self._posts.rerun(step)
+        if isinstance(seen, RunSeen):
+            self._on_rerun(happened(session, step), seen.run)
+        if isinstance(seen, Refused) and seen.run.can_retry is False:
+            self._log.warning("The platform refused to rerun run %s: %s", step.of_run, seen.message)
+            return self._looks.look(session, step.of_run)
+        return self._with_evidence(session, seen)
 
     def _with_evidence(self, session: RerunSession, seen: Observation) -> Observation:
         """A run that is found after a lost answer may be over already: then it takes a proper look."""

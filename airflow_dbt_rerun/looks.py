@@ -5,23 +5,30 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import (
     FULL_RUN,
     Endpoint,
+    RetryPlan,
     get_json_artifact,
     get_run,
     get_step_results,
     list_runs,
+    retry_plan,
 )
+from airflow_dbt_rerun.core.lineage import rerun_of
 from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.memory import RerunSession
 from airflow_dbt_rerun.core.models import RetryNotSupported, Run, RunStep, StepResults
 from airflow_dbt_rerun.core.steps import NotReadable, Observation, RunSeen
+from airflow_dbt_rerun.core.verify import verify
 from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError
 
 T = TypeVar("T")
+AskResults = Callable[[], StepResults | None]
 
 ARTIFACT_PAUSES = (1.0, 2.0, 4.0)
 """Seconds between looks for artifacts and logs, which can arrive after the run's end."""
@@ -81,9 +88,11 @@ class Looks:
             run = self.read(run_id)
             if run.is_error:
                 run, results = self._evidence(run)
-                return RunSeen(run, results, newest=self._newest_if_superseded(run), facts=self._facts(run))
-            if run.is_success and (resumed := session.resumed_by(run_id)):
-                return RunSeen(run, self._results(run.id, run.steps), before=self._left_undone(resumed))
+                newer = self._newer_if_superseded(run)
+                newest, rerun = (newer[0] if newer else None), rerun_of(run, newer)
+                return RunSeen(run, results, newest=newest, rerun=rerun, facts=self._facts(run))
+            if run.is_success and (repaired := session.repaired_by(run_id)):
+                return self._healed(run, repaired)
         except BEARABLE as error:
             return NotReadable(f"dbt run {run_id} cannot be read: {error}")
         return RunSeen(run)
@@ -92,16 +101,31 @@ class Looks:
         """Read a run with its steps, job, trigger and audit."""
         return self.patiently(lambda: self._client.send(get_run(run_id, include_related=FULL_RUN)))
 
-    def newest_runs(self, job_id: int, *, limit: int = 100) -> list[Run]:
+    def newest_runs(self, job_id: int) -> list[Run]:
         """List a job's newest runs, newest first, with their triggers."""
-        page = self._client.send(list_runs(job_id=job_id, include_related=("trigger",), limit=limit))
+        page = self._client.send(list_runs(job_id=job_id, include_related=("trigger",)))
         return list(page)
 
-    def _newest_if_superseded(self, run: Run) -> Run | None:
-        if run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
+    def root_of_latest(self, job_id: int) -> int | None:
+        """Find a job's latest run or, if that is a rerun, the run that it repairs; None if there is none."""
+        runs = {run.id: run for run in self.patiently(lambda: self.newest_runs(job_id))}
+        root = max(runs, default=None)
+        while root in runs and (repaired := runs[root].retrying_run_id):
+            root = repaired
+        return root
+
+    def retry_plan(self, run: Run) -> RetryPlan | None:
+        """Ask the platform which steps a retry would run; None where it does not say."""
+        try:
+            return self._client.send(retry_plan(run.id)) if run.is_error else None
+        except DbtApiError as error:
+            self._log.info("The platform does not say what a retry of run %s would do: %s", run.id, error)
             return None
-        newest = self.patiently(lambda: self.newest_runs(run.job_id, limit=1))
-        return newest[0] if newest else None
+
+    def _newer_if_superseded(self, run: Run) -> list[Run]:
+        if run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
+            return []
+        return self.patiently(lambda: self.newest_runs(run.job_id))
 
     def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
         """Fetch results of the failed steps; wait a little for what may come late, then go on without."""
@@ -126,28 +150,55 @@ class Looks:
             self._log.warning("Going on without manifest.json, so no condition on tags can match: %s", error)
             return None
 
+    def _healed(self, run: Run, resumed: Sequence[int]) -> RunSeen:
+        """Read what a green rerun did of what it owed; where work seems to miss, its artifacts may come late."""
+        for pause in (*ARTIFACT_PAUSES, None):
+            seen = RunSeen(run, self._all_results(run), before=self._left_undone(resumed))
+            checked = verify(seen.before, seen.results)
+            if pause is None or not seen.before or (checked.checked and not checked.is_hollow):
+                break
+            self._sleep(pause)
+        return seen
+
     def _left_undone(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
-        """Fetch what these failed runs left undone, in their order."""
+        """Fetch what these failed runs left undone, in their order.
+
+        With their green steps: a rerun may have done what was owed before it failed in a later step.
+        """
         runs = [self.read(run_id) for run_id in run_ids]
-        return tuple(result for run in runs for result in self.results(run))
+        return tuple(result for run in runs for result in self._all_results(run))
 
     def results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of a run's failed steps, as far as they are there now."""
-        return self._results(run.id, run.failed_steps)
+        return self._of_steps(run.id, run.failed_steps, self._ask_or_go_on)
 
-    def _results(self, run_id: int, steps: Sequence[RunStep]) -> tuple[StepResults, ...]:
-        found = (self._step_results(run_id, step.index) for step in steps if step.command)
-        return tuple(results for results in found if results is not None)
+    def _all_results(self, run: Run) -> tuple[StepResults, ...]:
+        """Read the node results of all steps; one left out in an outage would make done work look undone."""
+        return self._of_steps(
+            run.id, run.steps, lambda ask: self._ask_or_go_on(lambda: self.patiently(ask), BEARABLE)
+        )
+
+    def _of_steps(
+        self, run_id: int, steps: Sequence[RunStep], get: Callable[[AskResults], StepResults | None]
+    ) -> tuple[StepResults, ...]:
+        asks = [partial(self._step_results, run_id, step.index) for step in steps if step.command]
+        return tuple(results for results in map(get, asks) if results is not None)
+
+    def _ask_or_go_on(self, ask: AskResults, fatal: tuple[type[DbtApiError], ...] = ()) -> StepResults | None:
+        """Ask; an unreadable artifact must not hide the run's failure itself, unless the error is a fatal one."""
+        try:
+            return ask()
+        except fatal:
+            raise
+        except DbtApiError as error:
+            self._log.warning("Going on without the node results of a step: %s", error)
+            return None
 
     def _step_results(self, run_id: int, index: int) -> StepResults | None:
-        """Read a step's node results; a missing or unreadable artifact must not hide the failure itself."""
+        """Read a step's node results; None where it wrote none."""
         for path in ("run_results.json", "sources.json"):
-            try:
+            with suppress(DbtNotFoundError):
                 return self._client.send(get_step_results(run_id, step=index, path=path))
-            except DbtNotFoundError:
-                continue
-            except DbtApiError as error:
-                self._log.warning("Going on without %s of step %s: %s", path, index, error)
         return None
 
     def patiently(self, ask: Callable[[], T]) -> T:

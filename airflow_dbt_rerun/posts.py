@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_dbt_rerun.api.endpoints import retry_run, trigger_job
-from airflow_dbt_rerun.core.lineage import Marker, is_rerun_of
+from airflow_dbt_rerun.core.lineage import Marker, rerun_of
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Observation, Refused, Rerun, RunSeen
@@ -38,6 +38,12 @@ class Work:
     marker: Marker
     reason: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
+    of_run: int | None = None
+    """The failed run of somebody else that is to be repaired; None to run the job anew."""
+    earlier: tuple[Marker, ...] = ()
+    """How the runs of earlier lives of the task are recognised, the newest life first."""
+    reattach: bool = False
+    """Whether a run of an earlier life is taken up, unless it succeeded; else what is going is stopped."""
 
 
 class Posts:
@@ -92,16 +98,14 @@ class Posts:
                 existing = self._find_after_lost_answer(find)
                 if existing is None:
                     raise
-        self._on_run(existing)
-        return RunSeen(existing)
+        return self._started(existing)
 
     def _retry(self, step: Rerun) -> Observation:
         """Post a retry of exactly the failed run, unless the look finds that it exists already."""
         failed = self._looks.read(step.of_run)
 
         def find() -> Run | None:
-            newer = sorted(self._looks.newest_runs(self._work.job_id), key=lambda run: run.id)
-            return next((run for run in newer if is_rerun_of(run, failed)), None)
+            return rerun_of(failed, self._looks.newest_runs(self._work.job_id))
 
         existing = self._looks.patiently(find)
         for _ in range(RETRY_POSTS):
@@ -118,8 +122,14 @@ class Posts:
                 existing = self._find_after_lost_answer(find)
         if existing is None:
             return Refused(failed, f"{RETRY_POSTS} POSTs got no answer and started nothing")
-        self._on_run(existing)
-        return RunSeen(existing)
+        return self._started(existing)
+
+    def _started(self, run: Run) -> Observation:
+        self._on_run(run)
+        if run.blocked_by:
+            waits_for = ", ".join(map(str, run.blocked_by))
+            self._log.info("Run %s is queued: it waits for run %s of the same job", run.id, waits_for)
+        return RunSeen(run)
 
     def _find_after_lost_answer(self, find: Callable[[], Run | None]) -> Run | None:
         self._log.warning("The answer to the POST was lost: looking for the run before anything else is posted")

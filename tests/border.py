@@ -14,7 +14,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_dbt_rerun.operators import DbtCloudJobOperator
+from airflow_dbt_rerun.healing import HealingOperator
 from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
 
 
@@ -38,13 +38,16 @@ class TaskInstance:
         return [value for name, value in self.pushed if name == key][-1]
 
 
-def run_task(operator: DbtCloudJobOperator, instance: TaskInstance | None = None) -> int:
+def run_task(operator: HealingOperator, instance: TaskInstance | None = None) -> int:
     """Run a task as Airflow would, through all its deferrals; a resumed task is a fresh copy each time."""
     context: Any = {"ti": instance or TaskInstance(task_id=operator.task_id)}
+    run_id: int
     try:
-        return copy.copy(operator).execute(context)
+        run_id = copy.copy(operator).execute(context)
     except TaskDeferred as deferred:
         wait = deferred
+    else:
+        return run_id
     while True:
         event = asyncio.run(first_event(wait.trigger))
         try:
@@ -53,7 +56,7 @@ def run_task(operator: DbtCloudJobOperator, instance: TaskInstance | None = None
             wait = deferred
 
 
-def fresh_copy(operator: DbtCloudJobOperator) -> DbtCloudJobOperator:
+def fresh_copy(operator: HealingOperator) -> HealingOperator:
     """Give the operator as a new worker would have it: nothing cached."""
     again = copy.copy(operator)
     again.__dict__.pop("hook", None)

@@ -284,7 +284,7 @@ def test_a_hook_is_not_rerun_from_failure(run: Run, tmp_path: Path) -> None:
     path = write(tmp_path / "run_results.json", {"metadata": {}, "results": [failed]})
     page = run(path)[1]
     assert "would rerun from the failed step, after " in page
-    assert "not from failure: only a hook failed" in page
+    assert "not as the policy asked: only a hook failed" in page
 
 
 def test_a_policy_that_asks_for_tags_wants_the_manifest(run: Run, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ ROOMS = {
     "drive": {"core", "exceptions", "api", "looks", "posts"},
     "links": set(),
     "triggers": {"core", "exceptions", "api", "hooks"},
-    "operators": {
+    "metrics": set(),
+    "healing": {
         "core",
         "exceptions",
         "api",
@@ -35,13 +36,15 @@ ROOMS = {
         "posts",
         "links",
         "triggers",
+        "metrics",
         "own_signatures",
         "texts",
     },
+    "operators": {"core", "exceptions", "api", "healing", "looks", "posts", "own_signatures"},
     "local": {"core"},
     "demo": {"local"},
     "texts": {"core"},
-    "commands": {"core", "exceptions", "api", "hooks", "looks", "own_signatures", "texts"},
+    "commands": {"core", "exceptions", "api", "hooks", "looks", "posts", "drive", "own_signatures", "texts"},
     "cli": {"local", "demo", "commands"},
 }
 """For each room, the rooms it may import from. The local platform meets the client over HTTP only."""

@@ -38,13 +38,7 @@ def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None
         metavar="TARGET",
         help="a dbt run id, run_results.json, sources.json, a log of dbt, a target folder, or - for standard input",
     )
-    add(
-        "--conn-id",
-        default=DEFAULT_CONNECTION,
-        metavar="ID",
-        help="for run ids: the Airflow connection (default: %(default)s)",
-    )
-    add("--account-id", type=_positive, metavar="N", help="for run ids: the account, if not the connection's")
+    add_connection_options(parser)
     add(
         "--adapter",
         metavar="NAME",
@@ -62,7 +56,7 @@ def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None
     )
     add(
         "--attempt",
-        type=_positive,
+        type=positive,
         default=1,
         metavar="N",
         help="decide as if this were the n-th attempt (default: 1)",
@@ -70,7 +64,20 @@ def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None
     add("--json", action="store_true", help="print one JSON document for machines")
 
 
-def _positive(text: str) -> int:
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add where run ids are looked for."""
+    add = parser.add_argument
+    add(
+        "--conn-id",
+        default=DEFAULT_CONNECTION,
+        metavar="ID",
+        help="for run ids: the Airflow connection (default: %(default)s)",
+    )
+    add("--account-id", type=positive, metavar="N", help="for run ids: the account, if not the connection's")
+
+
+def positive(text: str) -> int:
+    """Read a number above zero, for argparse."""
     if not (text.isascii() and text.isdigit() and int(text)):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
     return int(text)

@@ -9,24 +9,33 @@ import contextlib
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterator
 from functools import cached_property
 
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_dbt_rerun.api.client import DbtClient
+from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.commands.cases import Case, UnreadableError
+from airflow_dbt_rerun.core.lineage import Marker
 from airflow_dbt_rerun.core.memory import RerunSession
 from airflow_dbt_rerun.core.models import Job, Run
+from airflow_dbt_rerun.core.policy import RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.steps import NotReadable, Observation, RunSeen
+from airflow_dbt_rerun.drive import Driver
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
-from airflow_dbt_rerun.looks import Looks
+from airflow_dbt_rerun.looks import Log, Looks
 from airflow_dbt_rerun.own_signatures import team_signatures
+from airflow_dbt_rerun.posts import Work
 
 PATIENCE = {"retry_limit": 3, "retry_total": 20.0}
 """A person waits at the terminal: trouble of the API is told after seconds, not after minutes."""
+
+CHECK_INTERVAL = 10.0
+"""Seconds between polls: a person watches."""
 
 _PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 """Airflow 3's name for what a process may read; Airflow's own commands on connections set it the same way."""
@@ -55,6 +64,20 @@ class Platform:
         with _speaking_on_stderr(), self._naming(run_id):
             seen = self._looks.look(RerunSession(0.0), run_id)
             return self._case(seen, run_id)
+
+    def driver(self, run_id: int, policy: RerunPolicy, log: Log) -> Driver:
+        """Give what plans and carries out a rerun of a run.
+
+        :raises UnreadableError: if there is no connection, or the API does not give the run.
+        """
+        with _speaking_on_stderr(), self._naming(run_id):
+            client = _connected(self._hook)
+            run = client.send(get_run(run_id))
+            marker = Marker.of("command line", run_id, time.time())
+            work = Work(run.job_id, marker, "Rerun by airflow-dbt-rerun", of_run=run_id)
+            return Driver(
+                client, work, policy, signatures=self.signatures(), check_interval=CHECK_INTERVAL, log=log
+            )
 
     def signatures(self) -> tuple[Signature, ...]:
         """Read the team's signatures, as far as this machine's Airflow knows them."""

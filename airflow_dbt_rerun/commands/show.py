@@ -42,6 +42,7 @@ ACTIONS = {
     "rerun_from_failure": "rerun from failure",
     "rerun_from_step": "rerun from the failed step",
     "rerun_from_start": "rerun from start",
+    "rebuild_tested": "build again what the failed tests look at",
     "adopt": "watch the newer run",
     "fail": "not rerun it",
 }
@@ -190,7 +191,7 @@ def _verdict(diagnosis: Diagnosis) -> Text:
 def _advice(advice: Advice, policy: str) -> Iterator[Text]:
     yield Text.assemble(f"{policy} would ", (_what(advice), "bold"), f", because {advice.reason}")
     if advice.why_not_wanted:
-        yield Text(f"  not from failure: {advice.why_not_wanted}")
+        yield Text(f"  not as the policy asked: {advice.why_not_wanted}")
     for name, value in advice.overrides.items():
         told = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
         yield Text(f"  with {name}: {told}")

@@ -107,9 +107,19 @@ class Diagnosis:
         return all(finding.resource_type == "operation" for finding in self.findings) and not self.skipped
 
     @property
+    def start_hook_failed(self) -> bool:
+        """Whether an on-run-start hook is among what failed."""
+        return any(f.resource_type == "operation" and "on-run-start" in f.subject for f in self.findings)
+
+    @property
+    def names_nodes(self) -> bool:
+        """Whether the findings are about nodes, and not about a step or a run as a whole."""
+        return all(finding.is_node for finding in self.findings)
+
+    @property
     def undone(self) -> int | None:
         """How many nodes are failed or skipped; None where a step failed as a whole, so that nobody counted."""
-        if not all(finding.is_node for finding in self.findings):
+        if not self.names_nodes:
             return None
         return len(self.findings) + len(self.skipped)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_dbt_rerun.core.commands import warns_as_errors
 from airflow_dbt_rerun.core.findings import Diagnosis
+from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.policy import RerunAction
+from airflow_dbt_rerun.core.rebuilding import rebuild
 
 WHY_NOT_FROM_FAILURE = {
     RetryNotSupported.NO_RUN_RESULTS: "it died before its first node, so there is nothing to resume",
@@ -28,6 +32,14 @@ NEEDS_NEW_COMMANDS = frozenset(
 )
 """The reasons for which the failed command can be run again as a whole."""
 
+_CANNOT_RESUME = re.compile(
+    r"\bCould not find previous run in\b|\bNo failed nodes found in run_results\.json\b"
+    r"|\bCouldn.t find model .{1,200}\bdoes it exist or is it disabled\b"
+    r"|\bCannot retry command\b|\bNo such option: .?--no-static\b"
+    r"|\bExpected a schema version of\b.{1,200}\brun-results\b|\bCould not read RunResultsArtifact\b"
+)
+"""What ``dbt retry`` says when it, and not the work, has failed (dbt-core 1.11, 1.12 and dbt v2)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -36,6 +48,8 @@ class Choice:
     action: RerunAction
     why_not_wanted: str | None = None
     superseded: bool = False
+    commands: tuple[str, ...] = ()
+    """The commands that it runs or takes up; none for a rerun from start."""
 
 
 def choose_kind(
@@ -44,30 +58,90 @@ def choose_kind(
     diagnosis: Diagnosis,
     fallback: RerunAction,
     overrides: Mapping[str, Any] | None = None,
+    *,
+    resumed: Sequence[str] = (),
+    facts: ManifestFacts | None = None,
 ) -> Choice:
     """Pick the kind of rerun that the platform and dbt allow.
 
     :param wanted: what the policy asked for.
-    :param run: the failed run, read a moment ago.
-    :param fallback: what to do where the run cannot be resumed but its commands can run again.
+    :param run: the failed run, read a moment ago, with its steps.
+    :param fallback: what to do where the wanted kind is impossible but commands can run again.
     :param overrides: what the rule wants to change for the rerun; a resumed run keeps its own settings.
+    :param resumed: the commands that this run took up, if it is itself a rerun from failure.
+    :param facts: what the run's manifest tells, where it was read.
     """
-    reason = run.retry_not_supported_reason
-    if reason == RetryNotSupported.NOT_LATEST_RUN:
+    if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
         return Choice(RerunAction.FAIL, WHY_NOT_FROM_FAILURE[RetryNotSupported.NOT_LATEST_RUN], superseded=True)
-    if wanted is not RerunAction.RERUN_FROM_FAILURE:
-        return Choice(wanted)
+    commands = commands_from_failed_step(run, tuple(resumed))
+    if wanted is RerunAction.REBUILD_TESTED:
+        choice = _rebuild(commands, diagnosis, fallback, facts)
+    elif wanted is RerunAction.RERUN_FROM_FAILURE:
+        choice = _resume(run, diagnosis, fallback, overrides or {}, commands)
+    else:
+        choice = Choice(wanted, commands=commands)
+    return _with_commands(choice)
+
+
+def _rebuild(
+    commands: tuple[str, ...], diagnosis: Diagnosis, fallback: RerunAction, facts: ManifestFacts | None
+) -> Choice:
+    if not commands:
+        return Choice(RerunAction.REBUILD_TESTED)
+    made = rebuild(commands[0], diagnosis, facts)
+    if made.command is None:
+        return Choice(RerunAction.FAIL if made.hopeless else fallback, made.why_not, commands=commands)
+    return Choice(RerunAction.REBUILD_TESTED, commands=(made.command, *commands[1:]))
+
+
+def _resume(
+    run: Run, diagnosis: Diagnosis, fallback: RerunAction, overrides: Mapping[str, Any], commands: tuple[str, ...]
+) -> Choice:
+    reason = run.retry_not_supported_reason
+    if run.is_error and run.can_retry is False and reason not in NEEDS_NEW_COMMANDS:
+        return Choice(RerunAction.FAIL, _words(reason))
+    why_not = _why_not_resume(run, diagnosis, overrides, commands)
+    return Choice(fallback if why_not else RerunAction.RERUN_FROM_FAILURE, why_not, commands=commands)
+
+
+def _why_not_resume(
+    run: Run, diagnosis: Diagnosis, overrides: Mapping[str, Any], commands: tuple[str, ...]
+) -> str | None:
+    """Name what stands against ``dbt retry``: the platform's reason, or one of its silent no-ops."""
     if overrides:
-        changed = ", ".join(overrides)
-        return Choice(fallback, f"a resumed run keeps its own settings, and the rule changes {changed}")
+        return f"a resumed run keeps its own settings, and the rule changes {', '.join(overrides)}"
+    if run.is_cancelled:
+        return "a cancelled run cannot be resumed"
+    if run.can_retry is False:
+        return _words(run.retry_not_supported_reason)
     if diagnosis.only_hooks_failed:
-        return Choice(fallback, "only a hook failed, which dbt retry would not run again")
-    if run.can_retry is not False:
-        return Choice(wanted)
-    if reason in NEEDS_NEW_COMMANDS:
-        return Choice(fallback, WHY_NOT_FROM_FAILURE[RetryNotSupported(reason)])
-    words = WHY_NOT_FROM_FAILURE.get(reason) if reason in set(RetryNotSupported) else None  # type: ignore[call-overload]
-    return Choice(RerunAction.FAIL, words or f"the platform refuses a retry ({reason or 'no reason given'})")
+        return "only a hook failed, which dbt retry would not run again"
+    if diagnosis.start_hook_failed:
+        return "a hook failed before the first node, and what it kept from running is not all on record"
+    if not diagnosis.names_nodes:
+        return "no failed node is on record, so dbt retry would find nothing to do"
+    if commands and warns_as_errors(commands[0]):
+        return "dbt retry would forget --warn-error, and go green over the same warnings"
+    return None
+
+
+def _words(reason: str | None) -> str:
+    known = {str(each): words for each, words in WHY_NOT_FROM_FAILURE.items()}
+    return known.get(reason or "", f"the platform refuses a retry ({reason or 'no reason given'})")
+
+
+def _with_commands(choice: Choice) -> Choice:
+    """Refuse what needs commands where none could be read."""
+    if choice.action in (RerunAction.RERUN_FROM_STEP, RerunAction.REBUILD_TESTED) and not choice.commands:
+        return Choice(RerunAction.FAIL, "the commands of the job could not be read")
+    return choice
+
+
+def could_not_resume(diagnosis: Diagnosis) -> str | None:
+    """Give what dbt said, if a rerun from failure failed because dbt could not resume it; else None."""
+    if diagnosis.names_nodes:
+        return None
+    return next((f.message for f in diagnosis.findings if _CANNOT_RESUME.search(f.message)), None)
 
 
 def commands_from_failed_step(run: Run, resumed: tuple[str, ...] = ()) -> tuple[str, ...]:

@@ -46,24 +46,33 @@ class Marker:
         return f"[dbt-rerun {self.key}]" if of_run is None else f"[dbt-rerun {self.key}>{of_run}]"
 
 
-def chain(runs: Iterable[Run], marker: Marker) -> tuple[Run, ...]:
+def chain(runs: Iterable[Run], marker: Marker, *, after: int | None = None) -> tuple[Run, ...]:
     """Find the runs of one piece of work among a job's runs, oldest first.
 
-    A run belongs to it by its marker, or because it resumes a run that does. A rerun from failure carries no cause
-    of ours: it is known by ``retrying_run_id``; where the platform leaves that null, the first run of cause
-    category ``rerun`` right after a failed member is taken for it.
+    :param after: the run that somebody else started and that this work repairs, if any; it is not one of them.
+
+    A run belongs to it by its marker, or because it resumes a run that does: a rerun from failure carries no cause
+    of ours (see :func:`rerun_of`).
     """
     found: list[Run] = []
-    for run in sorted(runs, key=lambda each: each.id):
-        if marker.is_in(run) or is_rerun_of(run, found[-1] if found else None):
-            found.append(run)
+    ordered = sorted(runs, key=lambda each: each.id)
+    last = next((run for run in ordered if run.id == after), None)
+    for run in ordered:
+        if marker.is_in(run) or (last is not None and run is rerun_of(last, ordered)):
+            found.append(last := run)  # noqa: PERF401 - each depends on the one before
     return tuple(found)
 
 
-def is_rerun_of(run: Run, failed: Run | None) -> bool:
-    """Whether ``run`` is the platform's rerun from failure of ``failed``."""
-    if failed is None or run.id <= failed.id or run.job_id != failed.job_id:
-        return False
-    if run.retrying_run_id is not None:
-        return run.retrying_run_id == failed.id
-    return failed.is_error and run.trigger is not None and run.trigger.cause_category == "rerun"
+def rerun_of(failed: Run, runs: Iterable[Run]) -> Run | None:
+    """Find the platform's rerun from failure of ``failed`` among its job's runs.
+
+    It is known by ``retrying_run_id``. Where the platform leaves that null, the job's very next run is taken for it
+    if its cause category is ``rerun``: only a job's newest run can be resumed, so a later one resumes another run.
+    """
+    newer = [run for run in runs if run.id > failed.id and run.job_id == failed.job_id]
+    named = next((run for run in newer if run.retrying_run_id == failed.id), None)
+    if named is not None or not failed.is_error or not newer:
+        return named
+    upcoming = min(newer, key=lambda run: run.id)
+    category = upcoming.trigger.cause_category if upcoming.trigger else None
+    return upcoming if upcoming.retrying_run_id is None and category == "rerun" else None

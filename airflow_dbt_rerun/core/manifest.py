@@ -17,6 +17,10 @@ class ManifestFacts:
     adapter: str | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fqns: Mapping[str, str] = field(default_factory=dict)
+    """Each node's fully qualified name, as dbt's selectors take it: ``shop.marts.orders``."""
+    tested: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What each data test looks at."""
 
     @classmethod
     def from_artifact(cls, manifest: Mapping[str, Any]) -> ManifestFacts:
@@ -26,11 +30,17 @@ class ManifestFacts:
             adapter=(manifest.get("metadata") or {}).get("adapter_type"),
             paths={name: str(node["original_file_path"]) for name, node in nodes.items() if _has_path(node)},
             tags={name: _tags(node) for name, node in nodes.items() if _tags(node)},
+            fqns={name: ".".join(map(str, node["fqn"])) for name, node in nodes.items() if node.get("fqn")},
+            tested={name: _depends_on(node) for name, node in nodes.items() if name.startswith("test.")},
         )
 
 
 def _has_path(node: Mapping[str, Any]) -> bool:
     return bool(node.get("original_file_path"))
+
+
+def _depends_on(node: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple((node.get("depends_on") or {}).get("nodes") or ())
 
 
 def _tags(node: Mapping[str, Any]) -> tuple[str, ...]:

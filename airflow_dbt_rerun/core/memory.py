@@ -5,18 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any, Self
 
 from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.kinds import commands_from_failed_step
-from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.models import Run, epoch
 from airflow_dbt_rerun.core.policy import RerunAction
 
-SESSION_VERSION = 1
+SESSION_VERSION = 2
+
+RUNS_EVERYTHING = frozenset({RerunAction.RERUN_FROM_START})
+"""Kinds of rerun that owe no single node, since they run all of them."""
 
 TRIGGERED = "trigger"
+GIVEN = "given"
 SUPERSEDED_BY = "superseded_by"
 
 
@@ -26,13 +29,13 @@ class Attempt:
 
     run_id: int
     kind: str
-    """``trigger``, ``superseded_by``, or the :class:`RerunAction` that started it."""
+    """``trigger``, ``given`` (a run that somebody else started), ``superseded_by``, or the :class:`RerunAction`."""
     url: str | None = None
     ours: bool = True
     """Whether we started it, and so may cancel it."""
     of_run: int | None = None
     resumes: tuple[str, ...] = ()
-    """The commands that a rerun from failure takes up: the failed one and those after it."""
+    """The commands that a rerun runs or takes up: the failed one and those after it; none if from start."""
     git_sha: str | None = None
     status: str | None = None
     diagnosis: Mapping[str, Any] | None = None
@@ -42,7 +45,10 @@ class Attempt:
     decision: str | None = None
     waited: float = 0.0
     verification: str | None = None
+    hollow: bool = False
+    """Whether dbt said success while the owed work was not done."""
     seconds: float | None = None
+    """How long dbt ran, from start to end."""
     nodes_run: int | None = None
     nodes_saved: int | None = None
 
@@ -59,6 +65,8 @@ class Plan:
     commands: tuple[str, ...] = ()
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What the rule changes for this rerun: fields of dbt's trigger request."""
+    of_earlier_try: bool = False
+    """Whether an earlier try of the task carried it out."""
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -71,13 +79,19 @@ class RerunSession:
     """The memory of one heal: attempts so far, and what is planned. Plain JSON with :meth:`to_dict`."""
 
     started_at: float
-    """Epoch seconds at which attempt 1 was seen first."""
+    """Epoch seconds from which the limits count: when attempt 1 was seen first, or when this try renewed them."""
     deadline: float | None = None
     """Epoch seconds after which to stop waiting."""
     attempts: tuple[Attempt, ...] = ()
     plan: Plan | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The overrides that attempt 1 was triggered with; a rerun from start carries them again."""
+    adopted: bool = False
+    """Whether the newest run was left behind by an earlier try of the task, and none has been started since."""
+    spent: int = 0
+    """Attempts that an earlier try of the task used up: they are told, but no longer count against the limits."""
+    first_at: float | None = None
+    """Epoch seconds at which attempt 1 was seen first, where the limits count from another moment."""
 
     @property
     def current(self) -> Attempt | None:
@@ -89,17 +103,31 @@ class RerunSession:
         """The run id of the newest attempt."""
         return self.current.run_id if self.current else None
 
-    def resumed_by(self, run_id: int) -> tuple[int, ...]:
-        """Name the runs, oldest first, whose work ``run_id`` takes up: none, unless it is a rerun from failure."""
+    @property
+    def began_at(self) -> float:
+        """Epoch seconds at which attempt 1 was seen first, whatever the limits count from."""
+        return self.started_at if self.first_at is None else self.first_at
+
+    @property
+    def counted(self) -> tuple[Attempt, ...]:
+        """The attempts that count against the limits."""
+        return self.attempts[self.spent :]
+
+    def repaired_by(self, run_id: int) -> tuple[int, ...]:
+        """Name the runs, oldest first, whose work ``run_id`` takes up: none, if it runs everything."""
         found: list[int] = []
-        if self.plan is not None and run_id != self.run_id and self.plan.action is RerunAction.RERUN_FROM_FAILURE:
-            found.append(self.plan.run_id)
-            run_id = self.plan.run_id
-        for attempt in reversed(self.attempts):
-            if attempt.run_id == run_id and attempt.kind == RerunAction.RERUN_FROM_FAILURE and attempt.of_run:
-                found.append(attempt.of_run)
-                run_id = attempt.of_run
+        repairs = {a.run_id: a.of_run for a in self.attempts if a.of_run and a.kind not in RUNS_EVERYTHING}
+        if self.plan is not None and run_id != self.run_id and self.plan.action not in RUNS_EVERYTHING:
+            repairs[run_id] = self.plan.run_id
+        while run_id in repairs:
+            run_id = repairs.pop(run_id)
+            found.append(run_id)
         return tuple(reversed(found))
+
+    def renewed(self, now: float) -> RerunSession:
+        """Give this try of the task limits of its own: what earlier tries used up is told, but does not count."""
+        spent = len(self.attempts) - 1
+        return replace(self, adopted=False, spent=spent, started_at=now, first_at=self.began_at)
 
     def to_dict(self) -> dict[str, Any]:
         """Give the session as plain JSON values."""
@@ -107,16 +135,29 @@ class RerunSession:
         return plain
 
     @classmethod
-    def of_chain(cls, runs: Sequence[Run], *, now: float, deadline: float | None) -> RerunSession:
+    def of_chain(
+        cls, runs: Sequence[Run], *, now: float, deadline: float | None, given: bool = False
+    ) -> RerunSession:
         """Rebuild the memory from the platform's own: the runs of one piece of work, oldest first, with steps.
 
         The newest run is left out: it is still to be looked at.
+
+        :param given: whether somebody else started the first of them.
         """
-        started_at = epoch(runs[0].created_at) if runs else None
+        started_at = epoch(runs[1 if given else 0].created_at)
         session = cls(now if started_at is None else min(started_at, now), deadline)
         for run, following in pairwise(runs):
-            session = session.following(run).planning(following, after=run)
-        return session
+            session = session.following(run)
+            if given and len(session.attempts) == 1:
+                session = session.with_current(kind=GIVEN, ours=False)
+            session = session.planning(following, after=run)
+        return replace(session, adopted=True)
+
+    @classmethod
+    def of_given(cls, run: Run, *, now: float, deadline: float | None) -> RerunSession:
+        """Begin with a run that somebody else started, and that is not ours to cancel."""
+        session = cls(now, deadline).following(run)
+        return session.with_current(kind=GIVEN, ours=False)
 
     def following(self, run: Run) -> RerunSession:
         """Append the attempt that ``run`` is: the one that was planned, the first, or somebody else's."""
@@ -135,15 +176,18 @@ class RerunSession:
                 resumes=plan.commands,
                 waited=plan.wait_seconds,
             )
-        return replace(self, attempts=(*self.attempts, attempt), plan=None)
+        adopted = plan is not None and plan.of_earlier_try
+        return replace(self, attempts=(*self.attempts, attempt), plan=None, adopted=adopted)
 
-    def planning(self, rerun: Run, *, after: Run) -> RerunSession:
-        """Remember a plan that was carried out before this memory began."""
+    def planning(
+        self, rerun: Run, *, after: Run, why: str = "decided by an earlier try of this task"
+    ) -> RerunSession:
+        """Remember a plan that was carried out before this memory began, or by somebody else."""
         resumed = rerun.trigger is None or rerun.trigger.cause_category == "rerun"
         resumed = resumed or rerun.retrying_run_id is not None
         action = RerunAction.RERUN_FROM_FAILURE if resumed else RerunAction.RERUN_FROM_STEP
-        commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else ()
-        plan = Plan(after.id, action, 0.0, 0.0, "decided by an earlier try of this task", commands)
+        commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else rerun.commands
+        plan = Plan(after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True)
         return replace(
             self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
             plan=plan,
@@ -172,16 +216,11 @@ class RerunSession:
             attempts=tuple(Attempt(**{**each, "resumes": tuple(each["resumes"])}) for each in data["attempts"]),
             plan=Plan.from_dict(data["plan"]) if data["plan"] else None,
             overrides=dict(data["overrides"]),
+            adopted=data["adopted"],
+            spent=data["spent"],
+            first_at=data["first_at"],
         )
 
     def with_current(self, **changes: Any) -> RerunSession:
         """Change what is known of the newest attempt."""
         return replace(self, attempts=(*self.attempts[:-1], replace(self.attempts[-1], **changes)))
-
-
-def epoch(timestamp: str | None) -> float | None:
-    """Read one of dbt's timestamps (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some end in Z)."""
-    if not timestamp:
-        return None
-    moment = datetime.fromisoformat(timestamp)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Any
 
@@ -143,6 +144,8 @@ class Run:
     steps: tuple[RunStep, ...] = ()
     commands: tuple[str, ...] = ()
     cancelled_by: str | None = None
+    blocked_by: tuple[int, ...] = ()
+    """The runs that a queued run waits for: a job's runs go one after the other."""
     failed_runs: int | None = None
     """Failed runs of the job in a row, as its job says (``run_failure_count``); dbt deactivates a job at 100."""
 
@@ -173,6 +176,12 @@ class Run:
             return RunStatus(self.status).name.capitalize()
         except ValueError:
             return f"status {self.status} (unknown to this version)"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run ran, from its start to its end; None before the end."""
+        began, ended = epoch(self.started_at), epoch(self.finished_at)
+        return None if began is None or ended is None else max(ended - began, 0.0)
 
     @property
     def stopping_step(self) -> RunStep | None:
@@ -220,8 +229,17 @@ class Run:
             steps=tuple(RunStep.from_api(step) for step in data.get("run_steps") or ()),
             commands=_commands(data),
             cancelled_by=_cancelling_actor(data),
+            blocked_by=tuple(data.get("blocked_by") or ()),
             failed_runs=(data.get("job") or {}).get("run_failure_count"),
         )
+
+
+def epoch(timestamp: str | None) -> float | None:
+    """Read one of dbt's timestamps (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some end in Z)."""
+    if not timestamp:
+        return None
+    moment = datetime.fromisoformat(timestamp)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
 
 
 def _commands(data: JsonObject) -> tuple[str, ...]:

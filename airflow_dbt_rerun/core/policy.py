@@ -66,7 +66,8 @@ class RerunPolicy(Written):
     :param rules: the first that matches decides.
     :param stop: when to give up; by default after three attempts in all, or two hours.
     :param wait: seconds before the next attempt; by default 30 s doubling to 10 min, with jitter.
-    :param superseded: what to do when the job has a newer run: ``adopt`` it, ``fail``, or ``rerun_from_start``.
+    :param superseded: what to do when the job has a newer run: ``adopt`` it, ``adopt_and_rerun``, ``fail``, or
+        ``rerun_from_start``.
     :param fallback: the kind of rerun to take where the wanted one is impossible; by default from the failed
         step. A full rebuild happens only if a rule or this says ``rerun_from_start``.
     :param on_unknown_cancel: what to do about a run that was cancelled without anyone known to have done it, and
@@ -118,8 +119,11 @@ class RerunPolicy(Written):
 
     @property
     def needs_manifest(self) -> bool:
-        """Whether any rule asks for what only dbt's ``manifest.json`` tells."""
-        return any(rule.condition.needs_manifest for rule in self.rules)
+        """Whether any rule asks for what only dbt's ``manifest.json`` tells, or needs it to rerun."""
+        rebuilds = RerunAction.REBUILD_TESTED
+        return self.fallback is rebuilds or any(
+            rule.condition.needs_manifest or rule.action is rebuilds for rule in self.rules
+        )
 
     def decide(self, state: RerunState) -> RerunDecision:
         """Decide about one failed run: the first rule that matches, then its limits.
@@ -144,13 +148,20 @@ class RerunPolicy(Written):
             return RerunDecision(RerunAction.FAIL, f"{because}, but {hopeless}")
         wait = self.wait if rule.wait is None else rule.wait
         seconds = _seconds(wait, state)
-        state = replace(state, upcoming_sleep=seconds)
-        for stop in (rule.stop, self.stop):
+        if stopped := self.stopped(replace(state, upcoming_sleep=seconds), rule.stop):
+            return RerunDecision(RerunAction.FAIL, f"{because}, but {stopped}", exhausted=True)
+        return RerunDecision(rule.action, because, wait_seconds=seconds, overrides=plain(rule.overrides))
+
+    def stopped(self, state: RerunState, earlier: Stop | None = None) -> str | None:
+        """Say why the limits allow no further attempt; None if they do.
+
+        :param earlier: a rule's own stop, which comes on top of the policy's.
+        """
+        for stop in (earlier, self.stop):
             if stop is not None and _says_stop(stop, state):
                 tried = f"attempt {state.attempt_number} failed after {state.seconds_since_start:.0f} s"
-                reason = f"{because}, but {describe(stop)} says stop: {tried}"
-                return RerunDecision(RerunAction.FAIL, reason, exhausted=True)
-        return RerunDecision(rule.action, because, wait_seconds=seconds, overrides=plain(rule.overrides))
+                return f"{describe(stop)} says stop: {tried}"
+        return None
 
     def _hopeless(self, state: RerunState) -> str | None:
         limit, failed = self.give_up_after_failed_runs, state.failed_runs

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_dbt_rerun.core.memory import Attempt, RerunSession
 from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Fail, Rerun, Step, Succeed, Wait
 
-REPORT_VERSION = 1
+REPORT_VERSION = 2
+"""Of the report's shape: ``docs/report.schema.json``."""
 
 HOW = {
     RerunAction.RERUN_FROM_FAILURE: "from failure",
     RerunAction.RERUN_FROM_STEP: "from the failed step",
     RerunAction.RERUN_FROM_START: "from start",
+    RerunAction.REBUILD_TESTED: "by building what the failed tests look at",
 }
+
+DID = {
+    RerunAction.RERUN_FROM_FAILURE: "resumed run {} from its failed step",
+    RerunAction.RERUN_FROM_STEP: "ran the failed command of run {} and those after it again",
+    RerunAction.RERUN_FROM_START: "ran everything of run {} again",
+    RerunAction.REBUILD_TESTED: "built again what the failed tests of run {} look at",
+}
+"""What a rerun is, in the words that dbt's own page has for it."""
 
 
 def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, Any]:
@@ -30,8 +40,28 @@ def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, 
         "job_run_id": session.run_id,
         "reruns": max(len(session.attempts) - 1, 0),
         "waited_seconds": round(sum(attempt.waited for attempt in session.attempts), 1),
-        "seconds": round(max(now - session.started_at, 0.0), 1),
+        "seconds": round(max(now - session.began_at, 0.0), 1),
         "attempts": [_attempt(number, attempt) for number, attempt in enumerate(session.attempts, start=1)],
+    }
+
+
+def happened(session: RerunSession, step: Rerun) -> dict[str, Any]:
+    """Tell a rerun that was just started as plain JSON values: what ``on_rerun`` gets.
+
+    :param session: as it was when the rerun was decided on; its newest attempt is the failed run.
+    """
+    failed = session.attempts[-1]
+    diagnosis = failed.diagnosis or {}
+    return {
+        "attempt": len(session.attempts) + 1,
+        "kind": str(step.action),
+        "of_run": step.of_run,
+        "of_run_url": failed.url,
+        "verdict": diagnosis.get("verdict"),
+        "findings": list(diagnosis.get("findings", ())),
+        "reason": step.reason,
+        "why_not_wanted": step.why_not_wanted,
+        "waited_seconds": round(session.plan.wait_seconds, 1) if session.plan else 0.0,
     }
 
 
@@ -59,6 +89,7 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
         "progress": attempt.progress,
         "decision": attempt.decision,
         "waited_seconds": round(attempt.waited, 1),
+        "seconds": None if attempt.seconds is None else round(attempt.seconds, 1),
         "verification": attempt.verification,
         "nodes_run": attempt.nodes_run,
         "nodes_saved": attempt.nodes_saved,
@@ -82,7 +113,21 @@ def tell(before: RerunSession, after: RerunSession, step: Step) -> Iterator[str]
         yield f"Decision: {new.decision}"
     if new is not None and new.verification and (old is None or old.verification != new.verification):
         yield f"Run {new.run_id} {new.verification}"
+        yield from _tell_code(after.attempts)
     yield from _tell_step(after, step)
+
+
+def _tell_code(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Tell whether a fix that somebody committed meanwhile was picked up: dbt's documents contradict each other."""
+    new = attempts[-1]
+    old = next((attempt for attempt in attempts if attempt.run_id == new.of_run), None)
+    if old is None or not old.git_sha or not new.git_sha:
+        return
+    if old.git_sha == new.git_sha:
+        yield f"Run {new.run_id} ran the same code as run {old.run_id} (commit {new.git_sha[:7]})"
+    else:
+        commits = f"{new.git_sha[:7]} instead of {old.git_sha[:7]}"
+        yield f"Run {new.run_id} ran newer code than run {old.run_id}: commit {commits}"
 
 
 def _tell_findings(diagnosis: Mapping[str, Any]) -> Iterator[str]:
@@ -105,7 +150,7 @@ def _tell_step(session: RerunSession, step: Step) -> Iterator[str]:
         case Rerun():
             yield f"Rerunning run {step.of_run} {HOW[step.action]}"
             if step.why_not_wanted:
-                yield f"  not from failure: {step.why_not_wanted}"
+                yield f"  not as the policy asked: {step.why_not_wanted}"
         case Succeed():
             healed = f"healed in {len(session.attempts)} attempts" if len(session.attempts) > 1 else step.reason
             yield f"Done: {healed}"

@@ -32,6 +32,8 @@ class RerunAction(StrEnum):
     """A new run of the failed command and the commands after it."""
     RERUN_FROM_START = "rerun_from_start"
     """A new run of everything."""
+    REBUILD_TESTED = "rebuild_tested"
+    """A new run of ``dbt build`` for the nodes that failed tests look at, the tests, and what was skipped."""
     FAIL = "fail"
     """Leave it; tell a person."""
 
@@ -78,7 +80,7 @@ class RerunRule(Written):
             raise ValueError("RerunRule(action='fail') starts nothing, so it takes no wait, stop or overrides")
         if "steps_override" in self.overrides and self.action is not RerunAction.RERUN_FROM_START:
             raise ValueError(
-                f"RerunRule(action='{self.action}') runs the commands that failed; "
+                f"RerunRule(action='{self.action}') says itself what runs; "
                 "overrides with steps_override need action='rerun_from_start'"
             )
 

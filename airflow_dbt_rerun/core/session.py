@@ -10,12 +10,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.deciding import decide, progress
+from airflow_dbt_rerun.core.commands import warns_as_errors
+from airflow_dbt_rerun.core.deciding import decide, progress, rerun_state
 from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.findings import Diagnosis
-from airflow_dbt_rerun.core.kinds import choose_kind, commands_from_failed_step
-from airflow_dbt_rerun.core.memory import SUPERSEDED_BY, Attempt, Plan, RerunSession
+from airflow_dbt_rerun.core.kinds import choose_kind
+from airflow_dbt_rerun.core.memory import GIVEN, SUPERSEDED_BY, Attempt, Plan, RerunSession
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, Superseded
 from airflow_dbt_rerun.core.signatures import Signature
@@ -32,7 +32,7 @@ from airflow_dbt_rerun.core.steps import (
     Trigger,
     Wait,
 )
-from airflow_dbt_rerun.core.verify import verify
+from airflow_dbt_rerun.core.verify import Verification, hollow_diagnosis, verify
 
 __all__ = [
     "Attempt",
@@ -51,6 +51,11 @@ __all__ = [
     "Wait",
     "next_step",
 ]
+
+WHOLE_COMMANDS = frozenset({RerunAction.RERUN_FROM_STEP, RerunAction.RERUN_FROM_START})
+"""Kinds of rerun that run commands as they are, so that what they leave out is no longer in the project."""
+
+ADOPTS = frozenset({Superseded.ADOPT, Superseded.ADOPT_AND_RERUN})
 
 
 def next_step(
@@ -80,14 +85,19 @@ def next_step(
     run = seen.run
     session = _note(session, run)
     if run.is_success:
-        return _on_success(session, seen)
+        return _on_success(session, seen, policy, now)
     if run.is_cancelled or run.is_error:
-        diagnosis = diagnose(run, seen.results, signatures=signatures, facts=seen.facts)
+        diagnosis = diagnosed(seen, signatures)
         on = _on_cancelled if run.is_cancelled else _on_failure
         return on(session, seen, diagnosis, policy, now)
     if session.deadline is not None and now >= session.deadline:
         return session, Fail(_out_of_time(session, run), kind="timeout", retryable=True, run=run)
     return session, Wait(run.id)
+
+
+def diagnosed(seen: RunSeen, signatures: Sequence[Signature] = ()) -> Diagnosis:
+    """Find out why a run that was seen has failed."""
+    return diagnose(seen.run, seen.results, signatures=signatures, facts=seen.facts)
 
 
 def _on_no_run(session: RerunSession) -> tuple[RerunSession, Step]:
@@ -103,36 +113,85 @@ def _note(session: RerunSession, run: Run) -> RerunSession:
         session = session.following(run)
     current = session.attempts[-1]
     return session.with_current(
-        status=run.status_name, url=run.href or current.url, git_sha=run.git_sha or current.git_sha
+        status=run.status_name,
+        url=run.href or current.url,
+        git_sha=run.git_sha or current.git_sha,
+        seconds=run.seconds,
     )
 
 
-def _on_success(session: RerunSession, seen: RunSeen) -> tuple[RerunSession, Step]:
+def _on_success(
+    session: RerunSession, seen: RunSeen, policy: RerunPolicy | None, now: float
+) -> tuple[RerunSession, Step]:
     run, current = seen.run, session.attempts[-1]
-    if current.kind != RerunAction.RERUN_FROM_FAILURE:
-        words = "a newer run of the job did the work" if current.kind == SUPERSEDED_BY else "dbt says success"
-        return session, Succeed(run.id, words)
-    checked = verify(seen.before, seen.results)
-    session = session.with_current(
-        verification=checked.summary, nodes_run=checked.nodes_run, nodes_saved=checked.nodes_saved
+    if not session.repaired_by(run.id):
+        return session, Succeed(run.id, _why_done(current))
+    checked = verify(
+        seen.before,
+        seen.results,
+        whole_commands=current.kind in WHOLE_COMMANDS,
+        warnings_fail=current.kind == RerunAction.RERUN_FROM_FAILURE
+        and any(map(warns_as_errors, current.resumes[:1])),
     )
-    if checked.is_hollow:  # a green run that did not do the owed work is a failure in disguise
-        return session, Fail(f"dbt run {run.id} is {checked.summary}", kind="hollow", run=run)
+    session = session.with_current(
+        verification=checked.summary,
+        hollow=checked.is_hollow,
+        nodes_run=checked.nodes_run,
+        nodes_saved=checked.nodes_saved,
+    )
+    if checked.is_hollow:
+        return _on_hollow(session, seen, checked, policy, now)
     return session, Succeed(run.id, checked.summary)
+
+
+def _why_done(current: Attempt) -> str:
+    if current.kind == GIVEN:
+        return "dbt says success: there is nothing to rerun"
+    return "dbt says success"
+
+
+def _on_hollow(
+    session: RerunSession, seen: RunSeen, checked: Verification, policy: RerunPolicy | None, now: float
+) -> tuple[RerunSession, Step]:
+    """A green run that left owed work undone is a failure in disguise: its commands run once as a whole."""
+    run, commands = seen.run, session.attempts[-1].resumes
+    diagnosis = hollow_diagnosis(run, checked)
+    session = session.with_current(diagnosis=diagnosis.to_dict(), fingerprint=diagnosis.fingerprint)
+    reason = f"dbt run {run.id} is {checked.summary}"
+    why_not = _why_not_once_more(session, diagnosis, seen, policy, now)
+    if why_not:
+        session = session.with_current(decision=f"fail: {why_not}")
+        return session, Fail(f"{reason}; {why_not}", kind="hollow", run=run, diagnosis=diagnosis)
+    action = RerunAction.RERUN_FROM_STEP
+    plan = Plan(run.id, action, now, 0.0, "the resumed run was hollow", commands)
+    session = replace(session.with_current(decision=f"{action}: {plan.reason}"), plan=plan)
+    return session, Rerun(action, run.id, plan.reason, _overrides(session, action, commands, {}))
+
+
+def _why_not_once_more(
+    session: RerunSession, diagnosis: Diagnosis, seen: RunSeen, policy: RerunPolicy | None, now: float
+) -> str | None:
+    if policy is None:
+        return "no policy was given, so nothing is rerun"
+    if session.attempts[-1].kind == SUPERSEDED_BY:
+        return "the job's newer run did other work, and is not ours to repeat"
+    if any(attempt.hollow for attempt in session.attempts[:-1]):
+        return "that has happened before"
+    if not session.attempts[-1].resumes:
+        return "the commands of the job could not be read"
+    return policy.stopped(rerun_state(session, seen.run, diagnosis, now))
 
 
 def _on_cancelled(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, Step]:
-    """A cancelled run is over for good, unless the policy says what to do when nobody knows who cancelled it."""
+    """A person who cancels a run means it. A timeout or the platform does not: there the policy decides."""
     run, who = seen.run, seen.run.cancelled_by
-    unexplained = who is None and diagnosis.verdict is Category.UNKNOWN
-    if unexplained and policy is not None and policy.on_unknown_cancel is not RerunAction.FAIL:
+    if who is None:
         return _on_failure(session, seen, diagnosis, policy, now)
-    session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: a cancelled run is not rerun")
-    why = f"cancelled by {who}" if who else f"cancelled: {run.status_message or 'no reason given'}"
-    reason = f"run {run.id} was {why}; a cancelled run is not rerun"
-    return session, Fail(reason, "cancelled", retryable=who is None, run=run, diagnosis=diagnosis)
+    session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: a person cancelled it")
+    reason = f"run {run.id} was cancelled by {who}; what a person cancels is not rerun"
+    return session, Fail(reason, "cancelled", run=run, diagnosis=diagnosis)
 
 
 def _on_failure(
@@ -155,6 +214,10 @@ def _decide(
 ) -> tuple[RerunSession, Fail | None]:
     """Ask the policy once for each failed run, and remember the answer as a plan."""
     decision = decide(session, run, diagnosis, policy, now)
+    if decision.exhausted and session.adopted:
+        # An earlier try of the task came to its limits here; that Airflow retries is its author's wish for more.
+        session = session.renewed(now)
+        decision = decide(session, run, diagnosis, policy, now)
     came = progress(session, diagnosis)
     session = session.with_current(
         diagnosis=diagnosis.to_dict(),
@@ -173,7 +236,8 @@ def _decide(
             overrides=dict(decision.overrides),
         )
         return replace(session, plan=plan), None
-    kind = "exhausted" if decision.exhausted else "failed"
+    ended = "cancelled" if run.is_cancelled else "failed"
+    kind = "exhausted" if decision.exhausted else ended
     reason = _tell(run, diagnosis, decision.reason)
     return session, Fail(reason, kind, decision.exhausted, run, diagnosis)
 
@@ -182,19 +246,19 @@ def _carry_out(
     session: RerunSession, plan: Plan, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
 ) -> tuple[RerunSession, Step]:
     run = seen.run
-    choice = choose_kind(plan.action, run, diagnosis, policy.fallback, plan.overrides)
+    resumed = session.attempts[-1].resumes
+    choice = choose_kind(
+        plan.action, run, diagnosis, policy.fallback, plan.overrides, resumed=resumed, facts=seen.facts
+    )
     if choice.superseded and policy.superseded is not Superseded.RERUN_FROM_START:
         return _on_superseded(session, seen, diagnosis, policy)
     action = RerunAction.RERUN_FROM_START if choice.superseded else choice.action
     if action is RerunAction.FAIL:
         reason = _tell(run, diagnosis, f"no rerun is possible: {choice.why_not_wanted}")
-        return replace(session, plan=None), Fail(reason, run=run, diagnosis=diagnosis)
-    commands = commands_from_failed_step(run, session.attempts[-1].resumes)
-    if action is RerunAction.RERUN_FROM_STEP and not commands:
-        reason = _tell(run, diagnosis, "no rerun is possible: the commands of the job could not be read")
-        return replace(session, plan=None), Fail(reason, run=run, diagnosis=diagnosis)
-    resumes = commands if action is RerunAction.RERUN_FROM_FAILURE else ()
-    session = replace(session, plan=replace(plan, action=action, commands=resumes))
+        session = replace(session.with_current(decision=f"fail: {choice.why_not_wanted}"), plan=None)
+        return session, Fail(reason, run=run, diagnosis=diagnosis)
+    commands = () if action is RerunAction.RERUN_FROM_START else choice.commands
+    session = replace(session, plan=replace(plan, action=action, commands=commands))
     overrides = _overrides(session, action, commands, plan.overrides)
     return session, Rerun(action, run.id, plan.reason, overrides, choice.why_not_wanted)
 
@@ -203,11 +267,18 @@ def _on_superseded(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
 ) -> tuple[RerunSession, Step]:
     session = replace(session, plan=None)
-    if policy.superseded is Superseded.ADOPT and seen.newest is not None and seen.newest.id != seen.run.id:
-        return session.following(seen.newest), Wait(seen.newest.id)
-    newer = f" (run {seen.newest.id})" if seen.newest else ""
+    if policy.superseded in ADOPTS and seen.rerun is not None:  # it owes what this run left undone
+        session = session.planning(seen.rerun, after=seen.run, why="somebody else resumed it")
+        session = session.following(seen.rerun).with_current(ours=False)
+        return replace(session, adopted=False), Wait(seen.rerun.id)
+    newest = seen.newest if seen.newest is not None and seen.newest.id != seen.run.id else None
+    if policy.superseded in ADOPTS and newest is not None:
+        return session.following(newest), Wait(newest.id)
+    newer = f" (run {newest.id})" if newest else ""
     reason = _tell(seen.run, diagnosis, f"the job has a newer run{newer}, so this one cannot be resumed")
-    return session, Fail(reason, run=seen.run, diagnosis=diagnosis)
+    return session.with_current(decision="fail: the job has a newer run"), Fail(
+        reason, run=seen.run, diagnosis=diagnosis
+    )
 
 
 def _overrides(
@@ -216,8 +287,8 @@ def _overrides(
     """Carry over what attempt 1 was triggered with, and what the rule adds; a resumed run takes nothing."""
     if action is RerunAction.RERUN_FROM_FAILURE:
         return {}
-    from_step = {"steps_override": list(commands)} if action is RerunAction.RERUN_FROM_STEP else {}
-    return {**session.overrides, **from_step, **wanted}
+    these = {"steps_override": list(commands)} if commands else {}
+    return {**session.overrides, **these, **wanted}
 
 
 def _tell(run: Run, diagnosis: Diagnosis, why: str) -> str:

@@ -26,6 +26,7 @@ class RunSeen:
     ``results``: in Error, the node results of the failed steps; in Success, those of all dbt steps.
     ``before``: for a green rerun, the node results of the failed steps of the runs it repairs.
     ``newest``: the job's newest run, where this one is superseded.
+    ``rerun``: the rerun from failure of this one, where it is superseded by one that somebody else started.
     ``facts``: what the project's manifest adds, where the policy asks about tags or files.
     """
 
@@ -33,6 +34,7 @@ class RunSeen:
     results: tuple[StepResults, ...] = ()
     before: tuple[StepResults, ...] = ()
     newest: Run | None = None
+    rerun: Run | None = None
     facts: ManifestFacts | None = None
 
 

@@ -12,6 +12,7 @@ from airflow_dbt_rerun.local.settings import WrongOptionError, check
 
 _NEEDED = ("starlette", "uvicorn", "yaml")
 _WRONG_OPTIONS = 2
+_SIMULATE = "pretend to run dbt, which is then not needed; each command takes this long (default: no time)"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -33,6 +34,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--tls-key", type=Path, metavar="FILE", help="its key")
     add("--state-dir", type=Path, default=Path(".local-platform"), metavar="DIR", help="default: %(default)s")
     add("--dbt", metavar="PATH", help="the dbt executable")
+    add("--simulate", nargs="?", type=float, const=0.0, metavar="SECONDS", help=_SIMULATE)
     add("--faults", action="store_true", help="let tests inject faults over HTTP")
 
 

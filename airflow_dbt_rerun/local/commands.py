@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
+
+SIMULATED_VERSION = "1.11.0-simulated"
+"""The dbt version that the simulated dbt claims to be."""
 
 RETRYABLE = frozenset({"build", "clone", "compile", "docs", "run", "run-operation", "seed", "snapshot", "test"})
 """Subcommands that ``dbt retry`` takes up again (``docs`` stands for ``docs generate``)."""
@@ -43,5 +47,9 @@ def dbt_arguments(command: str) -> list[str]:
 
 def subcommand(command: str) -> str:
     """Return ``build`` of ``dbt --warn-error build --select a``, or an empty text."""
-    arguments = dbt_arguments(command)
+    return subcommand_of(dbt_arguments(command))
+
+
+def subcommand_of(arguments: Sequence[str]) -> str:
+    """Return the subcommand among what follows ``dbt``, or an empty text."""
     return next((word for word in arguments if word in RETRYABLE or word in _OTHERS), "")

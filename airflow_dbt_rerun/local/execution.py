@@ -24,7 +24,12 @@ FAILED = "dbt command failed"
 
 
 class Runner(Protocol):
-    """What runs dbt commands; :class:`~airflow_dbt_rerun.local.runner.DbtRunner` does."""
+    """What runs dbt commands: :class:`~airflow_dbt_rerun.local.runner.DbtRunner`, or a simulation of it."""
+
+    @property
+    def one_at_a_time(self) -> bool:
+        """Whether two commands must not share a warehouse that is a file."""
+        ...
 
     async def start(self) -> None:
         """Get ready."""
@@ -120,7 +125,7 @@ class Execution:
         except ProjectError as error:
             step.say(str(error))
             return False
-        self._alone = connection.adapter == "duckdb"
+        self._alone = self._runner.one_at_a_time and connection.adapter == "duckdb"
         step.say(f"{self._connect}: target {connection.name}, {connection.adapter}")
         return True
 

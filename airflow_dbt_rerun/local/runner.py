@@ -68,6 +68,8 @@ class DbtRunner:
     :param dbt: path of the dbt executable
     """
 
+    one_at_a_time: Final = True
+
     def __init__(self, dbt: Path) -> None:
         self.dbt = dbt
         self._server: _Server | None = None

@@ -20,11 +20,13 @@ from airflow_dbt_rerun.local.app import build
 from airflow_dbt_rerun.local.behaviour import Behaviour
 from airflow_dbt_rerun.local.checkout import ProjectError, read_yaml
 from airflow_dbt_rerun.local.engine import Engine
+from airflow_dbt_rerun.local.execution import Runner
 from airflow_dbt_rerun.local.folders import Folders
 from airflow_dbt_rerun.local.places import Account
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runner import DbtRunner
 from airflow_dbt_rerun.local.settings import Settings, Tls, WrongOptionError
+from airflow_dbt_rerun.local.simulated import SimulatedRunner
 from airflow_dbt_rerun.local.store import Store
 
 HOST = "127.0.0.1"
@@ -49,7 +51,7 @@ def run(settings: Settings, behaviour: Behaviour | None = None) -> None:
 
 
 async def _serve(platform: Platform, settings: Settings, listener: socket.socket) -> None:
-    app = build(platform, Engine(platform, DbtRunner(settings.dbt)), with_faults=settings.faults)
+    app = build(platform, Engine(platform, _runner(settings)), with_faults=settings.faults)
     server = uvicorn.Server(_configuration(app, settings.tls))
     serving = asyncio.create_task(server.serve([listener]))
     while not server.started and not serving.done():  # noqa: ASYNC110 - uvicorn has no event for it
@@ -57,6 +59,10 @@ async def _serve(platform: Platform, settings: Settings, listener: socket.socket
     if server.started:
         _announce(platform)
     await serving
+
+
+def _runner(settings: Settings) -> Runner:
+    return SimulatedRunner(settings.seconds) if settings.dbt is None else DbtRunner(settings.dbt)
 
 
 def _configuration(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:

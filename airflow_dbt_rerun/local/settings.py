@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_dbt_rerun.local.commands import split_commands
+from airflow_dbt_rerun.local.commands import SIMULATED_VERSION, split_commands
 from airflow_dbt_rerun.local.runner import DbtNotFoundError, find_dbt, python_of
 
 _ASK_VERSION = "from importlib.metadata import version; print(version('dbt-core'))"
@@ -32,14 +33,17 @@ class Settings:
     """What to serve, and where.
 
     :param port: 0 for a free one
+    :param dbt: None to simulate it
+    :param seconds: how long a simulated command takes
     :param token: None for a random one that is kept
     """
 
     project: Path
     jobs: Mapping[str, tuple[str, ...]]
     state: Path
-    dbt: Path
+    dbt: Path | None
     dbt_version: str
+    seconds: float
     port: int
     account_id: int
     token: str | None = field(repr=False)
@@ -57,13 +61,14 @@ def check(options: argparse.Namespace) -> Settings:
     tls = _tls(options.tls_cert, options.tls_key)
     if options.token == "":
         raise WrongOptionError("--token: is empty")
-    dbt, version = _dbt(options.dbt)
+    dbt, version = _dbt(options.dbt) if options.simulate is None else _no_dbt(options)
     return Settings(
         project=project,
         jobs=jobs,
         state=options.state_dir.resolve(),
         dbt=dbt,
         dbt_version=version,
+        seconds=options.simulate or 0.0,
         port=options.port,
         account_id=options.account_id,
         token=options.token,
@@ -104,6 +109,14 @@ def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
     except OSError as error:  # an SSLError is one
         raise WrongOptionError(f"--tls-cert and --tls-key: not a certificate and its key: {error}") from error
     return Tls(certificate, key)
+
+
+def _no_dbt(options: argparse.Namespace) -> tuple[None, str]:
+    if options.dbt is not None:
+        raise WrongOptionError("--dbt and --simulate: one or the other")
+    if not 0 <= options.simulate < math.inf:
+        raise WrongOptionError(f"--simulate: {options.simulate} is no number of seconds")
+    return None, SIMULATED_VERSION
 
 
 def _dbt(given: str | None) -> tuple[Path, str]:

@@ -148,12 +148,27 @@ def test_a_run_that_nobody_known_cancelled_follows_the_policy() -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"cancelled_by": "ann"}, {"status_message": "Cancelled by user."}, {"status_message": "This run timed out"}],
+    [{"cancelled_by": "ann"}, {"status_message": "Cancelled by user."}],
 )
-def test_a_cancel_that_is_explained_is_never_unknown(changes: dict[str, Any]) -> None:
-    """A person, or a limit that names itself: ``on_unknown_cancel`` is not asked."""
+def test_a_persons_cancel_is_never_unknown(changes: dict[str, Any]) -> None:
+    """What a person stopped is not rerun, and ``on_unknown_cancel`` is not asked."""
     policy = RerunPolicy(on_unknown_cancel=RerunAction.RERUN_FROM_START, wait=wait_fixed(0))
     answer = play(cancelled(**changes), policy=policy)[1]
+    assert isinstance(answer, Fail)
+    assert answer.kind == "cancelled"
+
+
+@pytest.mark.parametrize("words", ["This run timed out after running for 1 hour", "waiting for capacity"])
+def test_a_limits_cancel_is_for_the_rules_to_decide(words: str) -> None:
+    """A run that a time limit or the platform's capacity ended cannot be resumed: by rule, from its failed step."""
+    rules = [RerunRule(any_node("timed_out", "throttled"))]
+    stopped = cancelled(status_message=words, retry_not_supported_reason="RETRY_NOT_FAILED_RUN")
+    answer = play(stopped, policy=RerunPolicy(rules=rules, wait=wait_fixed(0)))[1]
+    assert isinstance(answer, Rerun)
+    assert answer.action is RerunAction.RERUN_FROM_STEP
+    assert answer.overrides["steps_override"] == list(COMMANDS[1:])
+    assert answer.why_not_wanted == "a cancelled run cannot be resumed"
+    answer = play(stopped, policy=RerunPolicy(rules=[RerunRule(any_node("transient"))]))[1]
     assert isinstance(answer, Fail)
     assert answer.kind == "cancelled"
 
@@ -167,12 +182,14 @@ def test_reruns_of_unknown_cancels_are_bounded() -> None:
 
 
 def test_an_earlier_try_is_remembered_with_its_diagnosis() -> None:
-    """P5: what a new Airflow try reads again of earlier runs counts for progress."""
-    runs = [run(101), run(102, retrying_run_id=101), run(103, retrying_run_id=102)]
+    """P5: what a new Airflow try reads again of earlier runs counts for progress, with limits of its own, too."""
+    runs = [run(101), run(102, retrying_run_id=101)]
     seen: tuple[StepResults, ...] = results(node("model.shop.a", message="deadlock detected"))
     session = RerunSession.of_chain(runs, now=NOW, deadline=None)
     for earlier in runs[:-1]:
         session = session.recalling(diagnose(earlier, seen))
-    _, answer = next_step(session, RunSeen(runs[-1], seen), PATIENT, NOW)
+    session, answer = next_step(session, RunSeen(runs[-1], seen), PATIENT, NOW)
+    assert isinstance(answer, Rerun)
+    _, answer = next_step(session, RunSeen(run(103), seen), PATIENT, NOW)
     assert isinstance(answer, Fail)
     assert "no progress" in answer.reason

@@ -56,6 +56,12 @@ def test_rerun_without_a_parent_is_known_by_its_cause_category() -> None:
     assert ids(rerun(1, None)) == []
 
 
+def test_rerun_of_a_run_in_between_is_not_ours() -> None:
+    """P3: only a job's newest run can be resumed, so a nameless rerun belongs to the run right before it."""
+    assert ids(started_by(MINE, 1), started_by(OTHER, 2), rerun(3, None)) == [1]
+    assert ids(started_by(MINE, 1), started_by(OTHER, 2), rerun(3, 1)) == [1, 3]
+
+
 def test_order_does_not_matter() -> None:
     """The API may list newest first."""
     assert ids(rerun(3, 2), rerun(2, 1), started_by(MINE, 1)) == [1, 2, 3]

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_dbt_rerun.core.memory import epoch
-from airflow_dbt_rerun.core.models import Job, NodeResult, Run, RunStatus, RunStep, StepResults, short_name
+from airflow_dbt_rerun.core.models import Job, NodeResult, Run, RunStatus, RunStep, StepResults, epoch, short_name
 
 RECORDED = Path(__file__).parents[1] / "data" / "api"
 

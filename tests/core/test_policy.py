@@ -157,7 +157,7 @@ def test_no_rule_means_fail_with_a_reason() -> None:
         ({"wait": wait_random(5, 1)}, "RerunPolicy(wait=...): wait_random(5, 1) has a min above its max"),
         (
             {"superseded": "ignore"},
-            "superseded=...): there is no action 'ignore'; there are adopt, fail, rerun_from_st",
+            "superseded=...): there is no action 'ignore'; there are adopt, adopt_and_rerun, fa",
         ),
         ({"superseded": "adapt"}, "there is no action 'adapt'; did you mean 'adopt'?"),
         ({"fallback": "rerun_from_failure"}, "fallback=...): this is for runs that cannot be resumed"),

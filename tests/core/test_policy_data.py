@@ -219,7 +219,7 @@ STRUCTURE: list[tuple[Any, str]] = [
     (rule(action="fail", overrides={"threads_override": 1}), "policy.rules[0]: RerunRule(action='fail') starts"),
     (
         rule(overrides={"steps_override": ["dbt run"]}),
-        "policy.rules[0]: RerunRule(action='rerun_from_failure') runs",
+        "policy.rules[0]: RerunRule(action='rerun_from_failure') says itself what runs",
     ),
     (rule(when="code"), "policy.rules[0].when takes one condition such as {any_node: [transient]}, not 'code'"),
     (rule(when=["code"]), "policy.rules[0].when takes one condition"),
@@ -266,7 +266,7 @@ STRUCTURE: list[tuple[Any, str]] = [
         "policy.wait.wait_exponential: there is no argument 'maximum'",
     ),
     ({"superseded": "adapt"}, "policy.superseded: there is no action 'adapt'; did you mean 'adopt'?"),
-    ({"superseded": None}, "policy.superseded: there is no action None; there are adopt, fail"),
+    ({"superseded": None}, "policy.superseded: there is no action None; there are adopt, adopt_and_rerun, fail"),
     ({"fallback": "rerun_from_failure"}, "policy.fallback: this is for runs that cannot be resumed from their"),
     (
         {"on_unknown_cancel": "rerun_from_failure"},

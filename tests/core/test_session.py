@@ -13,7 +13,7 @@ from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import any_node, every
-from airflow_dbt_rerun.core.models import Run, RunStatus, Trigger
+from airflow_dbt_rerun.core.models import NodeResult, Run, RunStatus, Trigger
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, RerunRule, Superseded
 from airflow_dbt_rerun.core.session import (
     Fail,
@@ -138,12 +138,60 @@ def test_without_policy_a_failure_is_only_reported() -> None:
     assert answer.diagnosis is not None
 
 
-def test_hollow_heal_is_a_failure() -> None:
-    """P6: a green rerun that left an owed node undone is not a success, and names the node."""
-    _, answer = play([failed(), healed(102, ORDERS)])
+def test_hollow_heal_is_rerun_once_from_its_step() -> None:
+    """P6: a green rerun that left an owed node undone is no success: the failed command runs once as a whole."""
+    session, answer = play([failed(), healed(102, ORDERS)])
+    assert isinstance(answer, Rerun)
+    assert (answer.action, answer.of_run) == (RerunAction.RERUN_FROM_STEP, 102)
+    assert answer.overrides["steps_override"] == ["dbt build", "dbt docs generate"]
+    assert CUSTOMERS in (session.attempts[-1].verification or "")
+    session, answer = next_step(session, RunSeen(run(103, 10)), AT_ONCE, NOW)
+    assert isinstance(answer, Succeed)
+    assert [attempt.of_run for attempt in session.attempts] == [None, 101, 102]
+
+
+@pytest.mark.parametrize(
+    ("policy", "why"),
+    [
+        (RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(2)), "stop_after_attempt(2) says stop"),
+        (None, "no policy was given"),
+    ],
+)
+def test_hollow_heal_without_room_for_more_fails(policy: RerunPolicy | None, why: str) -> None:
+    """P5, P6: within the limits only; then it fails, and names what was not done."""
+    session, _ = play([failed()])
+    session, answer = next_step(session, healed(102, ORDERS), policy, NOW)
     assert isinstance(answer, Fail)
     assert answer.kind == "hollow"
     assert CUSTOMERS in answer.reason
+    assert why in answer.reason
+    assert answer.diagnosis is not None
+    assert [finding.subject for finding in answer.diagnosis.findings] == [CUSTOMERS]
+
+
+def test_second_hollow_heal_is_the_end() -> None:
+    """P5, P6: what was hollow twice is not tried a third time."""
+    patient = RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(9))
+    whole = replace(healed(103), results=results(node(ORDERS, "error"), node(CUSTOMERS, "success")))
+    session, answer = play([failed(), healed(102, ORDERS), whole], patient)
+    assert isinstance(answer, Fail)
+    assert "that has happened before" in answer.reason
+    assert [attempt.hollow for attempt in session.attempts] == [False, True, True]
+
+
+def test_resume_that_dbt_refused_is_run_anew() -> None:
+    """A retry that could not find what to retry (a renamed node, a no-op before it) is no failure of the work."""
+    for words in (
+        "Runtime Error\n  Could not find previous run in 'target' target directory",
+        "Compilation Error\n  Couldn't find model 'model.shop.orders' -- does it exist or is it disabled?",
+        "[error] [Generic (dbt1000)]: No failed nodes found in run_results.json - nothing to retry",
+    ):
+        refused = step(4, "dbt retry", 20, f"Encountered an error:\n{words}\ndbt command failed")
+        _, answer = play([failed(), RunSeen(run(102, steps=(refused,), retrying_run_id=101))])
+        assert isinstance(answer, Rerun), words
+        assert answer.action is RerunAction.RERUN_FROM_STEP
+        assert answer.overrides["steps_override"] == ["dbt build", "dbt docs generate"]
+        assert "dbt_could_not_resume" in answer.reason
 
 
 def test_green_rerun_without_artifacts_is_accepted_and_said() -> None:
@@ -263,14 +311,42 @@ def test_failed_hook_is_rerun_from_its_step() -> None:
     assert answer.action is RerunAction.RERUN_FROM_STEP
 
 
-@pytest.mark.parametrize("policy", [Superseded.ADOPT, Superseded.FAIL, Superseded.RERUN_FROM_START])
+@pytest.mark.parametrize(
+    ("command", "hurdle", "words"),
+    [
+        ("dbt --warn-error build", node(ORDERS), "forget --warn-error"),
+        ("dbt build", node("operation.shop.shop-on-run-start-0", message=RESET), "hook"),
+    ],
+)
+def test_what_dbt_retry_would_lose_is_run_from_its_step(command: str, hurdle: NodeResult, words: str) -> None:
+    """P6: the known silent no-ops of dbt retry are not tried: the failed command runs as a whole instead."""
+    seen = RunSeen(
+        run(commands=(command,), steps=steps(command)), results(hurdle, node(CUSTOMERS, "skipped"), index=4)
+    )
+    _, answer = play([seen])
+    assert isinstance(answer, Rerun)
+    assert answer.action is RerunAction.RERUN_FROM_STEP
+    assert words in (answer.why_not_wanted or "")
+
+
+def test_failure_without_a_failed_node_is_not_resumed() -> None:
+    """P6: stale results of an earlier command, or an interrupted one's, hold no failed node to resume."""
+    lost = step(5, "dbt build", 20, "Encountered an error:\nConnection reset by peer")
+    seen = RunSeen(run(steps=(*steps("dbt seed", failed=False), lost)), results(node("seed.shop.raw", "success")))
+    _, answer = play([seen])
+    assert isinstance(answer, Rerun)
+    assert answer.action is RerunAction.RERUN_FROM_STEP
+    assert "no failed node is on record" in (answer.why_not_wanted or "")
+
+
+@pytest.mark.parametrize("policy", list(Superseded))
 def test_superseded(policy: Superseded) -> None:
     """P3: when the job has a newer run, the policy's word decides: adopt it, fail, or run from start."""
     seen = replace(
         failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
     )
     session, answer = play([seen], RerunPolicy(wait=wait_fixed(0), superseded=policy))
-    if policy is Superseded.ADOPT:
+    if policy in (Superseded.ADOPT, Superseded.ADOPT_AND_RERUN):
         assert answer == Wait(150)
         assert session.attempts[-1].ours is False
     elif policy is Superseded.FAIL:
@@ -292,12 +368,46 @@ def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
     assert isinstance(answer, Succeed if status == 10 else Fail)
 
 
-@pytest.mark.parametrize(("who", "retryable"), [("ann", False), (None, True)])
-def test_cancelled_run_is_not_rerun(who: str | None, *, retryable: bool) -> None:
-    """A person's cancel ends it for good; a cancelled run of any kind is never rerun (P1: status 20 only)."""
+@pytest.mark.parametrize("done", [(ORDERS, CUSTOMERS), (ORDERS,)])
+def test_somebody_elses_rerun_of_our_run_is_verified(done: tuple[str, ...]) -> None:
+    """P6, P9: whoever resumed our run before us owes what we would; their rerun is not ours to cancel."""
+    theirs = run(150, status=3, retrying_run_id=101)
+    superseded = failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+    seen = replace(superseded, newest=theirs, rerun=theirs)
+    session, answer = play([seen, healed(150, *done)])
+    assert session.attempts[-1].ours is False
+    assert isinstance(answer, Succeed if len(done) == 2 else Rerun)
+
+
+def test_adopted_newer_run_is_rerun_where_the_policy_says_so() -> None:
+    """superseded="adopt_and_rerun" makes the newer run's failure ours to heal."""
+    policy = RerunPolicy(wait=wait_fixed(0), superseded=Superseded.ADOPT_AND_RERUN)
+    seen = replace(
+        failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
+    )
+    session, answer = play([seen, failed(150, RESET + "b")], policy)
+    assert isinstance(answer, Rerun)
+    assert answer.of_run == 150
+    assert [attempt.ours for attempt in session.attempts] == [True, False]
+
+
+def test_adopted_newer_run_that_did_other_work_is_no_success() -> None:
+    """P6, P7: a newer run of the job that left our owed nodes alone did not do our work."""
+    seen = replace(
+        failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
+    )
+    other = RunSeen(run(150, 10), results(node("model.shop.other", "success")), before=seen.results)
+    _, answer = play([seen, other])
+    assert isinstance(answer, Fail)
+    assert "not ours to repeat" in answer.reason
+
+
+@pytest.mark.parametrize("who", ["ann", None])
+def test_cancelled_run_is_not_rerun(who: str | None) -> None:
+    """What a person cancelled ends it for good, whether the audit names them or the message says so."""
     _, answer = play([RunSeen(run(status=30, cancelled_by=who, status_message="Cancelled by user."))])
     assert isinstance(answer, Fail)
-    assert (answer.kind, answer.retryable) == ("cancelled", retryable)
+    assert (answer.kind, answer.retryable) == ("cancelled", False)
 
 
 def test_unreadable_run_is_neither_failed_nor_succeeded() -> None:
@@ -350,7 +460,7 @@ def test_session_of_another_version_is_refused() -> None:
 
 
 def test_memory_is_rebuilt_from_the_platform() -> None:
-    """P2: after a crash the attempts so far are read back from the runs themselves, and count."""
+    """P2: after a crash the attempts so far are read back from the runs themselves, and count until the limits."""
     first = run(101, created_at="1970-01-01 00:10:00+00:00")
     second = run(102, retrying_run_id=101, trigger=Trigger("", "rerun"), steps=steps("dbt retry"))
     third = run(103)
@@ -359,9 +469,25 @@ def test_memory_is_rebuilt_from_the_platform() -> None:
     assert [attempt.run_id for attempt in session.attempts] == [101, 102]
     assert session.attempts[1].kind == RerunAction.RERUN_FROM_FAILURE
     assert session.attempts[1].resumes == ("dbt build", "dbt docs generate")
-    session, answer = next_step(session, failed(103), AT_ONCE, NOW)
+    patient = RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(4))
+    session, answer = next_step(session, failed(103, RESET + "c"), patient, NOW)
+    assert isinstance(answer, Rerun)
+    session, answer = next_step(session, failed(104, RESET + "d"), patient, NOW)
     assert isinstance(answer, Fail)
-    assert len(session.attempts) == 3
+    assert "attempt 4" in answer.reason
+
+
+def test_a_try_after_the_limits_were_reached_has_limits_of_its_own() -> None:
+    """P5: Airflow's retry of an exhausted heal resumes the failed run, as often as the policy allows once more."""
+    runs = [run(101), run(102, retrying_run_id=101), run(103, retrying_run_id=102)]
+    session = RerunSession.of_chain(runs, now=NOW, deadline=None)
+    for run_id in (103, 104):
+        session, answer = next_step(session, failed(run_id, RESET + str(run_id)), AT_ONCE, NOW)
+        assert isinstance(answer, Rerun)
+    session, answer = next_step(session, failed(105, RESET + "x"), AT_ONCE, NOW)
+    assert isinstance(answer, Fail)
+    assert answer.kind == "exhausted"
+    assert len(session.attempts) == 5
 
 
 # --- For any sequence of observations -------------------------------------------------------------------------
@@ -415,6 +541,11 @@ class World:
         return RunSeen(now, nodes, before=nodes, newest=newest)
 
 
+def may_be_rerun_though_no_error(seen: Run, session: RerunSession) -> bool:
+    """The two exceptions: a green run that was proven hollow, and a run that no person cancelled."""
+    return session.attempts[-1].hollow if seen.is_success else seen.is_cancelled and seen.cancelled_by is None
+
+
 @settings(max_examples=400, deadline=None)
 @given(data=st.data(), policy=POLICIES)
 def test_whatever_is_seen_it_ends_in_bounds(data: st.DataObject, policy: RerunPolicy) -> None:
@@ -429,8 +560,8 @@ def test_whatever_is_seen_it_ends_in_bounds(data: st.DataObject, policy: RerunPo
             break
         if isinstance(answer, Rerun):
             assert isinstance(observation, RunSeen)
-            assert observation.run.is_error
             assert observation.run.id == answer.of_run
+            assert observation.run.is_error or may_be_rerun_though_no_error(observation.run, session)
             reruns += 1
             observation = world.start()
         elif isinstance(answer, TriggerStep):

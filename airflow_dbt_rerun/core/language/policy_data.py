@@ -22,7 +22,9 @@ class Superseded(StrEnum):
     """What to do when the job has a newer run, so that the failed one can no longer be resumed."""
 
     ADOPT = "adopt"
-    """Watch the newer run: if it succeeds, the work is done."""
+    """Watch the newer run: if it succeeds, the work is done; if it fails, so does the task."""
+    ADOPT_AND_RERUN = "adopt_and_rerun"
+    """The same, but a newer run that fails is rerun by the rules like one's own."""
     FAIL = "fail"
     RERUN_FROM_START = "rerun_from_start"
 

@@ -15,11 +15,13 @@ ACTIONS = {
     RerunAction.RERUN_FROM_FAILURE: "rerun from the point of failure",
     RerunAction.RERUN_FROM_STEP: "run the failed command and those after it again",
     RerunAction.RERUN_FROM_START: "run everything again",
+    RerunAction.REBUILD_TESTED: "build again what the failed tests look at, with the tests and what was skipped",
     RerunAction.FAIL: "do not rerun, a person is needed",
 }
 
 NEWER_RUN = {
     Superseded.ADOPT: "wait for that one and take its result",
+    Superseded.ADOPT_AND_RERUN: "wait for that one, and rerun it by the same rules if it fails",
     Superseded.FAIL: ACTIONS[RerunAction.FAIL],
     Superseded.RERUN_FROM_START: ACTIONS[RerunAction.RERUN_FROM_START],
 }

@@ -1,0 +1,66 @@
+"""dbt's commands as text: which one it is, and the same command for other nodes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+_WITH_NODES = frozenset({"build", "run", "test", "seed", "snapshot", "compile", "retry", "source", "docs", "clone"})
+
+_GLOBAL_WITH_VALUE = frozenset(
+    {"--target", "-t", "--profile", "--profiles-dir", "--project-dir", "--target-path", "--log-path", "--vars"}
+    | {"--log-level", "--log-format", "--log-level-file", "--log-format-file", "--printer-width", "--threads"}
+    | {"--state", "--defer-state", "--warn-error-options", "--event-time-start", "--event-time-end"}
+)
+"""Options whose value could be mistaken for the command: ``dbt --target test build``."""
+
+_CHOOSES_NODES = frozenset(
+    {"--select", "-s", "--models", "--model", "-m", "--selector", "--resource-type", "--resource-types"}
+)
+"""Options that say which nodes; ``--exclude`` stays, whatever else is chosen."""
+
+
+def warns_as_errors(command: str) -> bool:
+    """Whether a command counts warnings as errors: ``dbt retry`` forgets that (``IGNORE_PARENT_FLAGS``)."""
+    return any(word.startswith("--warn-error") for word in _words(command))
+
+
+def build_instead(command: str, selectors: Iterable[str]) -> str:
+    """Give ``dbt build`` of just these nodes, with all else as the command has it: vars, target, full refresh, ...
+
+    :param command: the command whose nodes are to be built, for example ``dbt test --select tag:daily``.
+    :param selectors: names as dbt's ``--select`` takes them.
+    """
+    words = _words(command)
+    place = _place_of_command(words)
+    before, after = words[:place], _without_choice(words[place + 1 :])
+    return shlex.join([*_without_choice(before), "build", *after, "--select", *selectors])
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:  # an open quote: the platform splits it somehow
+        return command.split()
+
+
+def _place_of_command(words: list[str]) -> int:
+    for place, word in enumerate(words):
+        if place and word in _WITH_NODES and words[place - 1] not in _GLOBAL_WITH_VALUE:
+            return place
+    return len(words)
+
+
+def _without_choice(words: list[str]) -> list[str]:
+    """Leave out the options that choose nodes, each with all its values: ``--select a b``."""
+    kept: list[str] = []
+    skipping = False
+    for word in words:
+        if word.startswith("-"):
+            name, has_value, _ = word.partition("=")
+            skipping = name in _CHOOSES_NODES and not has_value
+            if name in _CHOOSES_NODES:
+                continue
+        if not skipping:
+            kept.append(word)
+    return kept
