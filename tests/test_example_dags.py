@@ -11,7 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 from pytest_mock import MockerFixture
 
-from airflow_dbt_rerun import DbtCloudJobOperator
+from airflow_dbt_rerun.healing import HealingOperator
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "example_dags").glob("*.py"))
 
@@ -27,4 +27,4 @@ def test_example_parses_without_network_or_connection(path: Path, mocker: Mocker
     (dag,) = {value for value in runpy.run_path(str(path)).values() if isinstance(value, DAG)}
     assert dag.dag_id == path.stem
     assert dag.doc_md
-    assert any(getattr(task, "operator_class", type(task)) is DbtCloudJobOperator for task in dag.tasks)
+    assert any(issubclass(getattr(task, "operator_class", type(task)), HealingOperator) for task in dag.tasks)
