@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -323,3 +324,34 @@ def test_strangers(schedule: Schedule, task: Task) -> None:
 def test_everything_at_once(schedule: Schedule, task: Task) -> None:
     """P1 to P9 under all of it, in both modes."""
     check(schedule, task)
+
+
+HEALED = (Fate(End.TRANSIENT, 1),)
+HOLLOW = (Fate(End.TRANSIENT, 1), Fate(End.HOLLOW))
+HEALED_STEP_BY_STEP = (Fate(End.TRANSIENT, 0), Fate(End.TRANSIENT, 1))
+FROM_THE_STEP = (Fate(End.NO_NODES),)
+
+
+@pytest.mark.parametrize("fates", [HEALED, HOLLOW, HEALED_STEP_BY_STEP, FROM_THE_STEP])
+@pytest.mark.parametrize("trouble", Trouble)
+def test_one_trouble_at_each_request(fates: Sequence[Fate], trouble: Trouble) -> None:
+    """P1, P2, P6: no single request of a heal is one that must not fail."""
+    for place in range(5):
+        check(Schedule(fates=fates, posts={place: trouble}), Task())
+    for place in range(30 if trouble in GET_TROUBLES else 0):
+        check(Schedule(fates=fates, gets={place: trouble}), Task())
+
+
+@pytest.mark.parametrize("fates", [HEALED, HOLLOW, HEALED_STEP_BY_STEP])
+@pytest.mark.parametrize("names_resumed_run", [True, False])
+def test_somebody_else_at_each_request(fates: Sequence[Fate], *, names_resumed_run: bool) -> None:
+    """P3, P6: who else runs or reruns the job may do so at any moment, also while our worker dies."""
+    for place in range(14):
+        for deeds in ({place: Deed.RUN}, {place: Deed.RERUN}, {place: Deed.RUN, place + 4: Deed.RERUN}):
+            others = (fates[0], Fate(End.TRANSIENT, 1, 30.0), Fate(End.TRANSIENT, 3, 30.0))
+            for laid_down in (fates, others):
+                for gets in ({}, {place + 2: Trouble.KILLED_BEFORE}):
+                    schedule = Schedule(
+                        fates=laid_down, deeds=deeds, gets=gets, names_resumed_run=names_resumed_run
+                    )
+                    check(schedule, Task())
