@@ -19,14 +19,6 @@ HOW = {
     RerunAction.REBUILD_TESTED: "by building what the failed tests look at",
 }
 
-DID = {
-    RerunAction.RERUN_FROM_FAILURE: "resumed run {} from its failed step",
-    RerunAction.RERUN_FROM_STEP: "ran the failed command of run {} and those after it again",
-    RerunAction.RERUN_FROM_START: "ran everything of run {} again",
-    RerunAction.REBUILD_TESTED: "built again what the failed tests of run {} look at",
-}
-"""What a rerun is, in the words that dbt's own page has for it."""
-
 
 def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, Any]:
     """Sum up one heal as plain JSON values: what is pushed to XCom as ``dbt_rerun_report``.
