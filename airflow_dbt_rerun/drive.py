@@ -102,7 +102,8 @@ class Driver:
         """
         session, seen = self._begin(deadline)
         if isinstance(seen, RunSeen) and seen.run.id != self._work.of_run:
-            self._log.info("Run %s was started by an earlier try of this task: going on from there", seen.run.id)
+            who = "an earlier try of this task" if self._work.marker.is_in(seen.run) else "a rerun from failure"
+            self._log.info("Run %s is there already, started by %s: going on from there", seen.run.id, who)
             self._on_run(seen.run)
         return session, seen
 

@@ -12,6 +12,7 @@ from airflow_dbt_rerun.core.lineage import Marker, rerun_of
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Observation, Refused, Rerun, RunSeen
+from airflow_dbt_rerun.core.wording import cause_of
 from airflow_dbt_rerun.exceptions import (
     DbtAnswerLostError,
     DbtForbiddenError,
@@ -78,9 +79,8 @@ class Posts:
         """Start a rerun of the kind that was decided on."""
         if step.action is RerunAction.RERUN_FROM_FAILURE:
             return self._retry(step)
-        cause = self._work.marker.cause(
-            f"Rerun of run {step.of_run}, since {step.why_not_wanted or step.reason}", of_run=step.of_run
-        )
+        why = cause_of(step.action, step.of_run, step.why_not_wanted or step.reason)
+        cause = self._work.marker.cause(why, of_run=step.of_run)
         return self._start(cause, step.overrides, of_run=step.of_run)
 
     def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Observation:

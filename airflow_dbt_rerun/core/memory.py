@@ -12,6 +12,7 @@ from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.kinds import commands_from_failed_step
 from airflow_dbt_rerun.core.models import Run, epoch
 from airflow_dbt_rerun.core.policy import RerunAction
+from airflow_dbt_rerun.core.wording import action_in
 
 SESSION_VERSION = 2
 
@@ -180,13 +181,13 @@ class RerunSession:
         return replace(self, attempts=(*self.attempts, attempt), plan=None, adopted=adopted)
 
     def planning(
-        self, rerun: Run, *, after: Run, why: str = "decided by an earlier try of this task"
+        self, rerun: Run, *, after: Run, why: str = "that was there when this try of the task began"
     ) -> RerunSession:
         """Remember a plan that was carried out before this memory began, or by somebody else."""
-        resumed = rerun.trigger is None or rerun.trigger.cause_category == "rerun"
-        resumed = resumed or rerun.retrying_run_id is not None
-        action = RerunAction.RERUN_FROM_FAILURE if resumed else RerunAction.RERUN_FROM_STEP
+        action = _action_of(rerun, after.id)
+        resumed = action is RerunAction.RERUN_FROM_FAILURE
         commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else rerun.commands
+        commands = () if action is RerunAction.RERUN_FROM_START else commands
         plan = Plan(after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True)
         return replace(
             self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
@@ -224,3 +225,11 @@ class RerunSession:
     def with_current(self, **changes: Any) -> RerunSession:
         """Change what is known of the newest attempt."""
         return replace(self, attempts=(*self.attempts[:-1], replace(self.attempts[-1], **changes)))
+
+
+def _action_of(rerun: Run, of_run: int) -> RerunAction:
+    """Tell which kind of rerun the platform has on record: ours say so in their cause."""
+    cause = rerun.trigger
+    if cause is None or cause.cause_category == "rerun" or rerun.retrying_run_id is not None:
+        return RerunAction.RERUN_FROM_FAILURE
+    return action_in(cause.cause, of_run) or RerunAction.RERUN_FROM_STEP

@@ -6,18 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_dbt_rerun.core.memory import Attempt, RerunSession
-from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Fail, Rerun, Step, Succeed, Wait
+from airflow_dbt_rerun.core.wording import HOW, did
 
 REPORT_VERSION = 2
 """Of the report's shape: ``docs/report.schema.json``."""
-
-HOW = {
-    RerunAction.RERUN_FROM_FAILURE: "from failure",
-    RerunAction.RERUN_FROM_STEP: "from the failed step",
-    RerunAction.RERUN_FROM_START: "from start",
-    RerunAction.REBUILD_TESTED: "by building what the failed tests look at",
-}
 
 
 def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, Any]:
@@ -71,6 +64,7 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
         "url": attempt.url,
         "kind": attempt.kind,
         "of_run": attempt.of_run,
+        "summary": did(attempt.kind, attempt.of_run),
         "status": attempt.status,
         "git_sha": attempt.git_sha,
         "verdict": diagnosis.get("verdict"),
@@ -95,8 +89,9 @@ def tell(before: RerunSession, after: RerunSession, step: Step) -> Iterator[str]
     :param after: the session as it came out, with ``step``.
     """
     old, new = before.current, after.current
-    fresh = new is not None and (old is None or old.run_id != new.run_id or old.status != new.status)
-    if fresh and new is not None:
+    if new is not None and new.of_run and (old is None or old.run_id != new.run_id):
+        yield f"Run {new.run_id} {did(new.kind, new.of_run)}"
+    if new is not None and (old is None or old.run_id != new.run_id or old.status != new.status):
         yield f"Attempt {len(after.attempts)}: dbt run {new.run_id} is {new.status} ({new.url})"
     if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
         yield from _tell_findings(new.diagnosis)

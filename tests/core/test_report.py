@@ -46,6 +46,7 @@ def test_log_tells_the_story_of_a_heal() -> None:
         "  1 node skipped because of that",
         f"Decision: rerun_from_failure: {why}",
         "Rerunning run 101 from failure",
+        "Run 102 resumed run 101 from its failed step",
         "Attempt 2: dbt run 102 is Running (https://dbt.example/runs/102/)",
         "Attempt 2: dbt run 102 is Success (https://dbt.example/runs/102/)",
         "Run 102 verified: all 2 nodes that had failed or been skipped are done now",
@@ -72,6 +73,10 @@ def test_report_holds_every_attempt_as_plain_json() -> None:
     assert (told["reruns"], told["seconds"]) == (1, 60.0)
     first, second = told["attempts"]
     assert (first["run_id"], first["kind"], first["verdict"]) == (101, "trigger", "transient")
+    assert [each["summary"] for each in told["attempts"]] == [
+        "was triggered",
+        "resumed run 101 from its failed step",
+    ]
     assert first["findings"][0]["subject"] == "model.shop.orders"
     assert (second["kind"], second["of_run"], second["nodes_run"]) == ("rerun_from_failure", 101, 2)
     assert second["verification"].startswith("verified")

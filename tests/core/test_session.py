@@ -13,6 +13,7 @@ from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import any_node, every
+from airflow_dbt_rerun.core.lineage import Marker
 from airflow_dbt_rerun.core.models import NodeResult, Run, RunStatus, Trigger
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, RerunRule, Superseded
 from airflow_dbt_rerun.core.session import (
@@ -30,6 +31,7 @@ from airflow_dbt_rerun.core.session import (
     next_step,
 )
 from airflow_dbt_rerun.core.session import Trigger as TriggerStep
+from airflow_dbt_rerun.core.wording import cause_of
 from tests.core.builders import RESET, SYNTAX, node, results, run, state, step, steps
 
 NOW = 1_000.0
@@ -475,6 +477,21 @@ def test_memory_is_rebuilt_from_the_platform() -> None:
     session, answer = next_step(session, failed(104, RESET + "d"), patient, NOW)
     assert isinstance(answer, Fail)
     assert "attempt 4" in answer.reason
+
+
+@pytest.mark.parametrize("action", [each for each in RerunAction if each is not RerunAction.FAIL])
+def test_rebuilt_memory_knows_each_kind_of_rerun(action: RerunAction) -> None:
+    """P4: after a crash the report says of each rerun what it was, read from its cause or its category."""
+    resumed = action is RerunAction.RERUN_FROM_FAILURE
+    cause = Marker.of("work").cause(cause_of(action, 101, "reset"), of_run=101)
+    trigger = Trigger("", "rerun") if resumed else Trigger(cause, "api", {"steps_override": ["dbt build"]})
+    rerun = run(102, 10, retrying_run_id=101 if resumed else None, trigger=trigger)
+    session = RerunSession.of_chain([run(101), rerun], now=NOW, deadline=None).following(rerun)
+    assert (session.attempts[1].kind, session.attempts[1].of_run) == (action, 101)
+    assert session.attempts[1].resumes == {
+        RerunAction.RERUN_FROM_FAILURE: ("dbt build", "dbt docs generate"),
+        RerunAction.RERUN_FROM_START: (),
+    }.get(action, rerun.commands)
 
 
 def test_a_try_after_the_limits_were_reached_has_limits_of_its_own() -> None:
