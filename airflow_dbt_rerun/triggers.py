@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -18,6 +19,7 @@ from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.polling import Outcome, OutOfTime, Over, Poll, Unwatchable, watch
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.task_states import is_over
 
 if TYPE_CHECKING:
     from airflow_dbt_rerun.api.client import AsyncDbtClient
@@ -27,6 +29,9 @@ OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
 
 FIRST_POLL_AFTER = 5.0
 """Seconds before the first poll: very short deferrals can be lost in a race of Airflow's scheduler."""
+
+KILL_TIMEOUT = 25.0
+"""Seconds for cancelling the run of a killed task; Airflow gives 30 (``[triggerer] on_kill_timeout``)."""
 
 
 class DbtCloudRunTrigger(BaseTrigger):
@@ -97,6 +102,9 @@ class DbtCloudRunTrigger(BaseTrigger):
         """Wait, and yield one event."""
         try:
             event = await self._wait()
+        except asyncio.CancelledError:
+            await self._stopped()
+            raise
         except Exception as error:
             self.log.exception("Watching dbt run %s went wrong", self.run_id)
             event = self._event("unwatchable", f"{type(error).__name__}: {error}")
@@ -152,12 +160,16 @@ class DbtCloudRunTrigger(BaseTrigger):
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
 
     async def on_kill(self) -> None:
-        """Cancel the dbt run when a person killed the deferred task (Airflow 3.3 and newer call this).
+        """Cancel the dbt run if a person ended the deferred task. Airflow 3.3 and newer call this.
 
-        Airflow also calls it when the trigger merely moved to another triggerer; then the task is still deferred,
-        and its run must go on (apache/airflow#73454).
+        They also call it when the trigger merely moved to another triggerer, and after a clear: see
+        :func:`~airflow_dbt_rerun.task_states.is_over`.
         """
-        if self._fired or not self.cancel_on_kill or await self._is_still_deferred():
+        if not self._fired and self.cancel_on_kill:
+            await to_its_end(self._cancel_if_task_is_over(), seconds=KILL_TIMEOUT)
+
+    async def _cancel_if_task_is_over(self) -> None:
+        if not await self._is_task_over():
             return
         async with await self._hook().async_client() as client:
             run = await client.send(get_run(self.run_id))
@@ -165,17 +177,28 @@ class DbtCloudRunTrigger(BaseTrigger):
                 await client.send(cancel_run(self.run_id))
                 self.log.info("Cancelled dbt run %s, since its task was killed", self.run_id)
 
-    async def _is_still_deferred(self) -> bool:
-        instance = self.task_instance
-        if instance is None:
-            return False
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
-        from asgiref.sync import sync_to_async  # noqa: PLC0415 - only Airflow 3.3 and newer get here
+    async def _stopped(self) -> None:
+        """Do what :meth:`on_kill` does where Airflow is older than 3.3 and says nothing but "stop"."""
+        if hasattr(BaseTrigger, "on_kill"):
+            return
+        try:
+            await self.on_kill()
+        except Exception as error:  # noqa: BLE001 - what follows is the end of this trigger in any case
+            self.log.warning("Could not cancel dbt run %s of a killed task: %s", self.run_id, error)
 
-        states = await sync_to_async(RuntimeTaskInstance.get_task_states)(
-            dag_id=instance.dag_id,
-            task_ids=[instance.task_id],
-            run_ids=[instance.run_id],
-            map_index=instance.map_index,
-        )
-        return "deferred" in (states.get(instance.run_id) or {}).values()
+    async def _is_task_over(self) -> bool:
+        instance = self.task_instance
+        return instance is None or await is_over(instance)
+
+
+async def to_its_end(work: Coroutine[Any, Any, None], *, seconds: float) -> None:
+    """Do a piece of work wholly, although Airflow 3 tells a trigger to stop once more each second until it has.
+
+    :param seconds: how long it may take.
+    :raises TimeoutError: if it takes longer.
+    """
+    task = asyncio.ensure_future(asyncio.wait_for(work, seconds))
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    task.result()

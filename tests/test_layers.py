@@ -25,7 +25,8 @@ ROOMS = {
     "posts": {"core", "exceptions", "api", "looks"},
     "drive": {"core", "exceptions", "api", "looks", "posts"},
     "links": set(),
-    "triggers": {"core", "exceptions", "api", "hooks"},
+    "task_states": set(),
+    "triggers": {"core", "exceptions", "api", "hooks", "task_states"},
     "metrics": set(),
     "healing": {
         "core",
