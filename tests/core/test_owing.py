@@ -9,6 +9,7 @@ import pytest
 from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun.core.diagnosis import diagnose
+from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.models import StepResults
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, RerunRule
 from airflow_dbt_rerun.core.session import Rerun, RerunSession, RunSeen, Step, Succeed, next_step
@@ -70,7 +71,12 @@ def test_interrupted_run_is_not_resumed(kept: list[Any]) -> None:
 
 def test_interrupted_run_is_not_rebuilt_by_names() -> None:
     """P6: a build of the named nodes would leave out the same."""
+    manifest = {
+        TEST: {"fqn": ["shop", "unique_orders"], "depends_on": {"nodes": [ORDERS]}},
+        ORDERS: {"fqn": ["shop", "orders"]},
+    }
     seen = failed(101, "dbt run", *at_command(1, node(TEST, "fail")), logs=INTERRUPTED)
+    seen = replace(seen, facts=ManifestFacts.from_artifact({"nodes": manifest}))
     policy = RerunPolicy(rules=[RerunRule(lambda _: True, RerunAction.REBUILD_TESTED)], wait=wait_fixed(0))
     _, answer = next_step(RerunSession(0.0), seen, policy, 1.0)
     assert is_whole_rerun_of(answer, *COMMANDS)
@@ -101,6 +107,23 @@ def test_resume_by_a_person_of_what_nobody_counted(logs: str, kept: list[Any], e
     assert is_whole_rerun_of(answer, *COMMANDS)
     whole = RunSeen(run(104, 10), (*at_command(1, node(ORDERS, "success")), *done[1:]), before=before)
     assert isinstance(play(whole, session=session)[1], Succeed)
+
+
+def test_rerun_from_start_settles_what_nobody_counted() -> None:
+    """P6: a heal that began anew owes nothing of before: its later resume is not called hollow."""
+    first = failed(101, "dbt run", *at_command(1, node(ORDERS)), logs=INTERRUPTED)
+    session, _ = play(first)
+    session = replace(session, plan=None).planning(run(102, retrying_run_id=101), after=first.run)
+    from_start = replace(RESUMES, rules=(RerunRule(lambda _: True, RerunAction.RERUN_FROM_START),))
+    lost = failed(102, "dbt run", *at_command(1, node(ORDERS)))
+    session, answer = next_step(session, lost, from_start, 1.0)
+    assert isinstance(answer, Rerun)
+    assert answer.action is RerunAction.RERUN_FROM_START
+    session, _ = play(failed(103, "dbt run", *at_command(1, node(ORDERS))), session=session)
+    done = RunSeen(
+        run(104, 10), at_command(1, node(ORDERS, "success")), before=of_run(103, *at_command(1, node(ORDERS)))
+    )
+    assert isinstance(play(done, session=session)[1], Succeed)
 
 
 @pytest.mark.parametrize("at_once", [False, True], ids=["with results", "before its first node"])
