@@ -271,7 +271,9 @@ def test_retry_after_a_no_op(nightly: Make, platform: LocalPlatform) -> None:
     retried = platform.retry(failed)
     assert retried["status"] == 20
     assert "Could not find previous run" in platform.steps(retried)[-1]["logs"]
-    assert kinds(task.heal()) == ["trigger", "rerun_from_failure", "rerun_from_step"]
+    attempts = task.heal()
+    assert kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_step"]
+    assert "dbt_could_not_resume" in attempts[1]["decision"]
     assert task.results() == {"prices": "success"}
 
 
