@@ -9,15 +9,18 @@ from typing import Any
 import pytest
 from airflow.providers.common.compat.sdk import TaskDeferred
 from pytest_mock import MockerFixture
-from tenacity import wait_fixed
+from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun import (
+    Category,
     DbtCloudJobOperator,
     DbtCloudRerunOperator,
     DbtRunFailed,
     RerunAction,
     RerunPolicy,
     RerunRule,
+    any_node,
+    attempt_number,
     every,
 )
 from airflow_dbt_rerun.cli import main
@@ -49,7 +52,9 @@ def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker
     mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.01,))
     mocker.patch("airflow_dbt_rerun.commands.runs.CHECK_INTERVAL", 0.05)
     simulated.control("DELETE", "requests")
+    before = simulated.control("GET", "behaviour")
     yield
+    simulated.behave(**before)
     simulated.trouble()
 
 
@@ -191,6 +196,33 @@ def test_failed_test_is_healed_by_building_what_it_tests(simulated: LocalPlatfor
     report = instance.xcom("dbt_rerun_report")["attempts"][1]
     assert report["kind"] == "rebuild_tested"
     assert report["verification"].startswith("verified")
+
+
+def test_what_a_silent_retry_left_out_is_still_owed(simulated: LocalPlatform, instance: TaskInstance) -> None:
+    """P6: a later command that is rerun as a whole does not make the nodes of an earlier one disappear."""
+    simulated.behave(retry_runs="nothing")
+    simulated.trouble(RESET, {**RESET, "node": "customers"})
+    policy = RerunPolicy(
+        rules=[
+            RerunRule(attempt_number(2), RerunAction.RERUN_FROM_STEP),
+            RerunRule(any_node(Category.TRANSIENT)),
+        ],
+        stop=stop_after_attempt(9),
+        wait=wait_fixed(0),
+    )
+    job = DbtCloudJobOperator(task_id="t", job_id=simulated.jobs["nightly"], policy=policy, check_interval=0.05)
+    run_id = run_task(job, instance)
+    attempts = instance.xcom("dbt_rerun_report")["attempts"]
+    assert [attempt["kind"] for attempt in attempts] == [
+        "trigger",
+        "rerun_from_failure",
+        "rerun_from_step",
+        "rerun_from_step",
+    ]
+    assert attempts[2]["verification"].startswith("hollow")
+    assert "model.corner_shop.orders" in attempts[2]["verification"]
+    steps = simulated.get(f"runs/{run_id}/", include_related="['trigger']")["trigger"]["steps_override"]
+    assert steps == [part.strip() for part in JOBS["nightly"].split(";")][1:]
 
 
 # --- Callbacks

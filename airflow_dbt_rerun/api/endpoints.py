@@ -247,7 +247,11 @@ def get_step_results(
     run_id: Id, *, step: int | None = None, path: str = "run_results.json"
 ) -> Endpoint[StepResults]:
     """Read what became of each node in a step: ``run_results.json``, or ``sources.json`` for freshness."""
-    return _artifact(run_id, path, step, _json(lambda file: StepResults.from_artifact(file, step_index=step)))
+
+    def read(file: Any) -> StepResults:
+        return StepResults.from_artifact(file, step_index=step, run_id=number("run_id", run_id))
+
+    return _artifact(run_id, path, step, _json(read))
 
 
 def next_page(endpoint: Endpoint[Page[T]], page: Page[T]) -> Endpoint[Page[T]] | None:

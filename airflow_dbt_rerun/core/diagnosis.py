@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.classify import classify, clean, match
 from airflow_dbt_rerun.core.findings import HARDEST_FIRST, Diagnosis, Finding
-from airflow_dbt_rerun.core.logs import LoggedError, batch_errors, error_block, logged_errors
+from airflow_dbt_rerun.core.logs import LoggedError, batch_errors, error_block, logged_errors, was_interrupted
 from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.merging import merged
 from airflow_dbt_rerun.core.models import NodeResult, Run, RunStep, StepResults
@@ -61,7 +62,8 @@ class _Doctor:
         if step is None or run.is_cancelled:
             return self._of_text(run, "run", "the run", run.status_message, "the run's status message")
         own = [artifact for artifact in results if artifact.step_index == step.index]
-        return self._of_results(run, step, own) or self._of_log(run, step)
+        found = self._of_results(run, step, own) or self._of_log(run, step)
+        return replace(found, interrupted=was_interrupted(step.logs))
 
     def _of_results(self, run: Run, step: RunStep, own: Sequence[StepResults]) -> Diagnosis | None:
         adapter = next((artifact.adapter for artifact in own if artifact.adapter), self._facts.adapter)

@@ -94,6 +94,8 @@ class Diagnosis:
     """The step that stopped the run, where one is known."""
     evidence: str = "nothing"
     """Where the findings were read."""
+    interrupted: bool = False
+    """Whether dbt was stopped by a signal, so that nodes it had not finished are on no record."""
 
     @property
     def verdict(self) -> Category:
@@ -118,8 +120,8 @@ class Diagnosis:
 
     @property
     def undone(self) -> int | None:
-        """How many nodes are failed or skipped; None where a step failed as a whole, so that nobody counted."""
-        if not self.names_nodes:
+        """How many nodes are failed or skipped; None where a step failed or stopped as a whole: nobody counted."""
+        if not self.names_nodes or self.interrupted:
             return None
         return len(self.findings) + len(self.skipped)
 

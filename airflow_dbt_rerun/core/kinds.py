@@ -23,6 +23,9 @@ WHY_NOT_FROM_FAILURE = {
 }
 """The platform's five reasons (spec: ``RetryNotSupportedReasonEnum``), in words."""
 
+INTERRUPTED = "dbt was interrupted, and what it had not finished is not on record"
+"""Why neither a resume nor a build of named nodes would do."""
+
 NEEDS_NEW_COMMANDS = frozenset(
     {
         RetryNotSupported.NO_RUN_RESULTS,
@@ -88,6 +91,8 @@ def _rebuild(
 ) -> Choice:
     if not commands:
         return Choice(RerunAction.REBUILD_TESTED)
+    if diagnosis.interrupted:
+        return Choice(fallback, INTERRUPTED, commands=commands)
     made = rebuild(commands[0], diagnosis, facts)
     if made.command is None:
         return Choice(RerunAction.FAIL if made.hopeless else fallback, made.why_not, commands=commands)
@@ -118,6 +123,8 @@ def _why_not_resume(
         return "only a hook failed, which dbt retry would not run again"
     if diagnosis.start_hook_failed:
         return "a hook failed before the first node, and what it kept from running is not all on record"
+    if diagnosis.interrupted:
+        return INTERRUPTED
     if not diagnosis.names_nodes:
         return "no failed node is on record, so dbt retry would find nothing to do"
     if commands and warns_as_errors(commands[0]):

@@ -21,6 +21,7 @@ LONGEST_TAIL = 4_000
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LAST_WORDS = "dbt command failed"
+_INTERRUPTED = re.compile(r"Exited because of keyboard interrupt\b")
 
 _MARKS = ("Completed with", "Encountered an error:", "Encountered an error while running operation:")
 _FUSION_REPORT = re.compile(
@@ -78,6 +79,11 @@ def logged_errors(log: str) -> tuple[LoggedError, ...]:
     if named or batches:
         return named + batches
     return (LoggedError(block),) if block else ()
+
+
+def was_interrupted(log: str) -> bool:
+    """Whether dbt was stopped by a signal (SIGINT): then what it had not finished is in no artifact."""
+    return bool(_INTERRUPTED.search(log))
 
 
 def batch_errors(log: str, name: str) -> tuple[str, ...]:

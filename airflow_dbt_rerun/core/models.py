@@ -331,9 +331,12 @@ class StepResults:
     nodes: tuple[NodeResult, ...]
     adapter: str | None = None
     dbt_version: str | None = None
+    run_id: int | None = None
 
     @classmethod
-    def from_artifact(cls, artifact: JsonObject, *, step_index: int | None = None) -> StepResults:
+    def from_artifact(
+        cls, artifact: JsonObject, *, step_index: int | None = None, run_id: int | None = None
+    ) -> StepResults:
         """Build from a whole ``run_results.json`` or ``sources.json``."""
         metadata: JsonObject = artifact.get("metadata") or {}
         results: Sequence[JsonObject] = artifact.get("results") or ()
@@ -342,6 +345,7 @@ class StepResults:
             nodes=tuple(NodeResult.from_artifact(result, step_index=step_index) for result in results),
             adapter=metadata.get("adapter_type"),
             dbt_version=metadata.get("dbt_version"),
+            run_id=run_id,
         )
 
 

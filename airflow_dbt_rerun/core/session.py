@@ -17,6 +17,7 @@ from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.kinds import choose_kind
 from airflow_dbt_rerun.core.memory import GIVEN, SUPERSEDED_BY, Attempt, Plan, RerunSession
 from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.owing import WHOLE_COMMANDS, is_uncounted, out_of_reach, owed_commands
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, Superseded
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.steps import (
@@ -51,9 +52,6 @@ __all__ = [
     "Wait",
     "next_step",
 ]
-
-WHOLE_COMMANDS = frozenset({RerunAction.RERUN_FROM_STEP, RerunAction.RERUN_FROM_START})
-"""Kinds of rerun that run commands as they are, so that what they leave out is no longer in the project."""
 
 ADOPTS = frozenset({Superseded.ADOPT, Superseded.ADOPT_AND_RERUN})
 
@@ -132,6 +130,8 @@ def _on_success(
         whole_commands=current.kind in WHOLE_COMMANDS,
         warnings_fail=current.kind == RerunAction.RERUN_FROM_FAILURE
         and any(map(warns_as_errors, current.resumes[:1])),
+        out_of_reach=out_of_reach(session),
+        uncounted=is_uncounted(session),
     )
     session = session.with_current(
         verification=checked.summary,
@@ -153,8 +153,8 @@ def _why_done(current: Attempt) -> str:
 def _on_hollow(
     session: RerunSession, seen: RunSeen, checked: Verification, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, Step]:
-    """A green run that left owed work undone is a failure in disguise: its commands run once as a whole."""
-    run, commands = seen.run, session.attempts[-1].resumes
+    """A green run that left owed work undone is a failure in disguise: what it owes runs once as a whole."""
+    run, commands = seen.run, owed_commands(session)
     diagnosis = hollow_diagnosis(run, checked)
     session = session.with_current(diagnosis=diagnosis.to_dict(), fingerprint=diagnosis.fingerprint)
     reason = f"dbt run {run.id} is {checked.summary}"
@@ -177,7 +177,7 @@ def _why_not_once_more(
         return "the job's newer run did other work, and is not ours to repeat"
     if any(attempt.hollow for attempt in session.attempts[:-1]):
         return "that has happened before"
-    if not session.attempts[-1].resumes:
+    if not owed_commands(session):
         return "the commands of the job could not be read"
     return policy.stopped(rerun_state(session, seen.run, diagnosis, now))
 

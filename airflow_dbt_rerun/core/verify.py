@@ -6,13 +6,15 @@ node results of the whole chain of runs are merged, and what had failed or been 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.findings import Diagnosis, Finding
 from airflow_dbt_rerun.core.merging import merged, undone
 from airflow_dbt_rerun.core.models import Run, StepResults
+
+MORE_WAS_OWED = "the run that it resumed had left more undone than is on record"
 
 _SHOWN = 5
 
@@ -36,12 +38,14 @@ class Verification:
     nodes_saved: int = 0
     whole_commands: bool = False
     """Whether commands ran as a whole, so that nothing can have been left out silently."""
+    uncounted: bool = False
+    """Whether more was owed than is on record, and not done as a whole."""
 
     @property
     def is_hollow(self) -> bool:
         """Whether dbt said success while owed work was not done, or while nothing at all was done."""
         did_nothing = not (self.whole_commands or self.healed or self.nodes_run)
-        return self.checked and (bool(self.missing) or did_nothing)
+        return self.checked and (bool(self.missing) or did_nothing or self.uncounted)
 
     @property
     def summary(self) -> str:
@@ -57,7 +61,7 @@ class Verification:
     @property
     def _undone(self) -> str:
         if not self.missing:
-            return "no node ran"
+            return MORE_WAS_OWED if self.nodes_run else "no node ran"
         why = "only warned, and warnings count as errors" if self.warned_only else "were not done"
         return f"{len(self.missing)} owed nodes {why}: {_shown(self.missing)}"
 
@@ -73,6 +77,8 @@ def verify(
     *,
     whole_commands: bool = False,
     warnings_fail: bool = False,
+    out_of_reach: Collection[int] = (),
+    uncounted: bool = False,
 ) -> Verification:
     """Compare what the earlier runs of a chain left undone with what the green rerun did.
 
@@ -80,13 +86,16 @@ def verify(
     :param after: node results of the green rerun.
     :param whole_commands: whether the rerun ran its commands as a whole: an owed node it does not name is gone.
     :param warnings_fail: whether the failed command counts warnings as errors.
+    :param out_of_reach: runs whose failed command is not among those of the rerun: what they owed is not gone.
+    :param uncounted: whether more was owed than the node results name.
     """
     owed, done, earlier = undone(before), merged(after), merged(before)
     if not after or not (before or whole_commands):
         return Verification(checked=False)
     warned = tuple(n for n in owed if warnings_fail and n in done and done[n].status == "warn")
     healed = tuple(n for n in owed if n in done and done[n].is_ok and n not in warned)
-    gone = tuple(n for n in owed if whole_commands and n not in done)
+    known_in = {node.unique_id: artifact.run_id for artifact in before for node in artifact.nodes}
+    gone = tuple(n for n in owed if whole_commands and n not in done and known_in[n] not in out_of_reach)
     run = {name for name, node in done.items() if not node.is_skipped}
     finished = {name for name, node in earlier.items() if node.is_ok}
     return Verification(
@@ -99,6 +108,7 @@ def verify(
         nodes_run=len(run),
         nodes_saved=len(finished - run),
         whole_commands=whole_commands,
+        uncounted=uncounted,
     )
 
 
@@ -106,8 +116,9 @@ def hollow_diagnosis(run: Run, checked: Verification) -> Diagnosis:
     """Put what a green run left undone into the words of a diagnosis."""
     words = "dbt said success, but this node was not done"
     left = tuple(Finding(n, n.split(".", 1)[0], "hollow", Category.UNKNOWN, words) for n in checked.missing)
-    nothing = Finding("the run", "run", "hollow", Category.UNKNOWN, "dbt said success, but no node ran")
-    return Diagnosis(run.id, left or (nothing,), evidence="the results of all runs of this work")
+    nothing = f"dbt said success, but {MORE_WAS_OWED if checked.nodes_run else 'no node ran'}"
+    whole = Finding("the run", "run", "hollow", Category.UNKNOWN, nothing)
+    return Diagnosis(run.id, left or (whole,), evidence="the results of all runs of this work")
 
 
 def _shown(names: Sequence[str]) -> str:

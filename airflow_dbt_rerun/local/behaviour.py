@@ -19,9 +19,11 @@ class Behaviour:
     - ``rerun_when_not_retryable``: what ``POST jobs/{id}/rerun/`` does if the latest run cannot be resumed
     - ``retrying_run_id_filled``: whether a retry names the run that it retries
     - ``retry_keeps_overrides``: whether a retry runs with the overrides of the run that it retries
+    - ``retry_runs``: whether a retry runs what is unfinished, everything or nothing, as dbt v2 (Fusion) might
     - ``retry_step_name``: whether the resumed step is called ``dbt retry`` or by its original command
     - ``retry_details``: whether ``GET runs/{id}/retry/`` lists commands or step names
     - ``skipped_step_status``: status of the steps after a failed one; None leaves them out of ``run_steps``
+    - ``results_outlive_steps``: whether a step that writes no node results shows those of the step before it
     - ``pk_in_understood``: whether the runs list knows the documented ``pk__in``, or ignores it as unknown
     """
 
@@ -29,9 +31,11 @@ class Behaviour:
     rerun_when_not_retryable: Literal["full", "refuse"] = "full"
     retrying_run_id_filled: Literal[True, False] = True
     retry_keeps_overrides: Literal[True, False] = True
+    retry_runs: Literal["unfinished", "everything", "nothing"] = "unfinished"
     retry_step_name: Literal["dbt retry", "command"] = "dbt retry"
     retry_details: Literal["commands", "names"] = "commands"
     skipped_step_status: Literal[1, 30] | None = None
+    results_outlive_steps: Literal[True, False] = False
     pk_in_understood: Literal[True, False] = True
 
     def changed(self, changes: Mapping[str, Any]) -> Behaviour:

@@ -22,6 +22,9 @@ T = TypeVar("T")
 
 FAILED = "dbt command failed"
 
+NOTHING = ("run", "--select", "no_node_has_this_name")
+"""A command that succeeds, runs no node, and leaves results that say so."""
+
 
 class Runner(Protocol):
     """What runs dbt commands: :class:`~airflow_dbt_rerun.local.runner.DbtRunner`, or a simulation of it."""
@@ -91,8 +94,13 @@ class Execution:
         if resumed is None or self._run.retrying_run_id is None:
             return await self._step(_invoke(command), self._dbt(dbt_arguments(command)), command, place)
         state = self._platform.folders.step(self._run.retrying_run_id, resumed).artifacts
+        arguments = {
+            "unfinished": ["retry", "--state", str(state)],
+            "everything": dbt_arguments(command),
+            "nothing": NOTHING,
+        }[self._platform.behaviour.retry_runs]
         name = command if self._platform.behaviour.retry_step_name == "command" else "dbt retry"
-        return await self._step(_invoke(name), self._dbt(["retry", "--state", str(state)]), command, place)
+        return await self._step(_invoke(name), self._dbt(arguments), command, place)
 
     async def _checkbox(self, command: str, artifact: str, flag: str) -> None:
         """Do a step that may fail without failing the run."""
@@ -138,8 +146,8 @@ class Execution:
     def _dbt(self, arguments: Sequence[str]) -> Callable[[StepFolder], Awaitable[bool]]:
         async def run(step: StepFolder) -> bool:
             target = self._work / "target"
-            for name in STALE:
-                (target / name).unlink(missing_ok=True)
+            if not self._platform.behaviour.results_outlive_steps:
+                _forget_results(target)
             environment = dbt_environment(self._platform, self._run, self._work, step)
             async with self._room():
                 try:
@@ -207,6 +215,11 @@ class Execution:
 
 def _invoke(command: str) -> str:
     return f"Invoke dbt with `{command}`"
+
+
+def _forget_results(target: Path) -> None:
+    for name in STALE:
+        (target / name).unlink(missing_ok=True)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:

@@ -1,0 +1,1 @@
+select * from read_csv('{{ env_var("DBT_LOCAL_STATE") }}/prices.csv')

@@ -1,0 +1,1 @@
+select sum(price) as revenue from {{ ref('prices') }}
