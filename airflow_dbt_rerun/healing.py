@@ -74,8 +74,7 @@ class HealingOperator(BaseOperator):
     :param timeout: seconds for the whole work, all attempts and waits together. Then the run is cancelled. A
         shorter ``execution_timeout`` counts instead, also while the task is deferred.
     :param deferrable: wait in the triggerer instead of a worker.
-    :param cancel_on_kill: cancel our run when the task is killed or times out. Airflow before 3.3 tells nobody when
-        a *deferred* task is killed: there the run goes on.
+    :param cancel_on_kill: cancel our run when the task is killed or times out.
     :param hook_params: further arguments of :class:`DbtCloudRerunHook`.
     """
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -73,7 +73,7 @@ class AirflowStack:
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
         """End a component with all that it has started."""
         process = self.processes.pop(name)
-        with _ignoring_lost_process():
+        with suppress(ProcessLookupError):
             os.killpg(process.pid, how)
         process.wait(GENEROUS)
 
@@ -81,13 +81,11 @@ class AirflowStack:
         """End all of it."""
         self.session.close()
         for process in self.processes.values():
-            with _ignoring_lost_process():
+            with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
         for name, process in list(self.processes.items()):
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
-            except subprocess.TimeoutExpired:
-                pass
             self.kill(name)
 
     # --- What people do
@@ -182,14 +180,6 @@ class AirflowStack:
 
         found = wait_until("the API server is there", token)
         self.session.headers["Authorization"] = f"Bearer {found}"
-
-
-@contextmanager
-def _ignoring_lost_process() -> Iterator[None]:
-    try:
-        yield
-    except ProcessLookupError:
-        return
 
 
 def free_port() -> int:

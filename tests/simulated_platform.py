@@ -404,7 +404,7 @@ class SimulatedPlatform:
             "retrying_run_id": named,
             "trigger": run.trigger,
             "job": {"execute_steps": [name for name, _ in JOB]},
-            "audit": {"cancellation": self._cancellation(run)},
+            "audit": {"trigger": {"actor": {"name": "the service token"}}, "cancellation": self._cancellation(run)},
             "run_steps": [_step_body(step) for step in run.steps] if over else [],
         }
 

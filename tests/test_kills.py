@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -116,7 +115,7 @@ def test_ended_dag_run_stops_its_run(airflow: AirflowStack, dbt: LocalPlatform, 
 def test_cleared_task_stops_its_run_and_starts_another(
     airflow: AirflowStack, dbt: LocalPlatform, mode: str
 ) -> None:
-    """P2: a clear is a new life: what the earlier one left going is cancelled, whoever comes first, and only that."""
+    """P2: a clear is a new life: the earlier one's run is cancelled, by whoever comes first, and only that one."""
     run_id, run = begin(airflow, dbt, mode)
     dbt.trouble()
     airflow.clear(mode, run_id, "build")

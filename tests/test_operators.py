@@ -427,8 +427,7 @@ def cancel_when_troubled(platform: LocalPlatform) -> None:
 
     def cancel() -> None:
         platform.until_troubled("orders")
-        run = runs_of(platform, at_least=1)[0]
-        platform.post(f"runs/{run['id']}/cancel/")
+        platform.cancel(runs_of(platform, at_least=1)[0], by="Ann")
 
     threading.Thread(target=cancel, daemon=True).start()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -15,7 +16,9 @@ from airflow_dbt_rerun import (
     Category,
     DbtCloudJobOperator,
     DbtCloudRerunOperator,
+    DbtRunCancelled,
     DbtRunFailed,
+    DbtRunTimeout,
     RerunAction,
     RerunPolicy,
     RerunRule,
@@ -278,6 +281,67 @@ def test_clear_stops_what_was_left_going(simulated: LocalPlatform, instance: Tas
     new = run_task(job(simulated), TaskInstance(run_id=instance.run_id, max_tries=1, task_id=instance.task_id))
     assert simulated.get(f"runs/{old}/")["status"] == 30
     assert new != old
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
+@pytest.mark.parametrize("policy", [RerunPolicy(), None], ids=["policy", "no policy"])
+def test_retry_goes_on_where_a_try_ran_out_of_time(
+    simulated: LocalPlatform, instance: TaskInstance, policy: RerunPolicy | None, *, deferrable: bool
+) -> None:
+    """P2, P9: what a try of this task stopped itself was stopped by no person: the next try runs that command."""
+    job = DbtCloudJobOperator(
+        task_id="t",
+        job_id=simulated.jobs["nightly"],
+        policy=policy,
+        deferrable=deferrable,
+        timeout=0.5,
+        check_interval=0.1,
+    )
+    simulated.trouble(HANGS)
+    with pytest.raises(DbtRunTimeout):
+        run_task(job, instance)
+    job.timeout = 60
+    done = run_task(job, instance)
+    run = simulated.get(f"runs/{done}/", include_related="['trigger']")
+    stopped, *after = JOBS["nightly"].split("; ")[1:]
+    assert run["trigger"]["steps_override"] == [stopped, *after]
+    assert [each["kind"] for each in instance.xcom("dbt_rerun_report")["attempts"]] == [
+        "trigger",
+        "rerun_from_step",
+    ]
+    assert "stopped" in instance.xcom("dbt_rerun_report")["attempts"][0]["decision"]
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
+def test_execution_timeout_counts_across_deferrals(
+    simulated: LocalPlatform, instance: TaskInstance, *, deferrable: bool
+) -> None:
+    """P5: Airflow itself forgets its limit while a task is deferred; ours is over in that time all the same."""
+    job = DbtCloudJobOperator(
+        task_id="t",
+        job_id=simulated.jobs["nightly"],
+        deferrable=deferrable,
+        execution_timeout=timedelta(seconds=0.5),
+        check_interval=0.1,
+    )
+    simulated.trouble(HANGS)
+    with pytest.raises(DbtRunTimeout):
+        run_task(job, instance)
+    assert simulated.get(f"runs/{instance.xcom('job_run_id')}/")["status"] == 30
+
+
+def test_retry_leaves_what_a_person_stopped_between_two_tries(
+    simulated: LocalPlatform, instance: TaskInstance
+) -> None:
+    """P1: while no try of the task was at work, a person cancelled its run: nothing is rerun."""
+    simulated.trouble(HANGS)
+    job = DbtCloudJobOperator(task_id="t", job_id=simulated.jobs["nightly"], deferrable=True)
+    with pytest.raises(TaskDeferred):
+        job.execute({"ti": instance})  # type: ignore[typeddict-item]
+    simulated.cancel({"id": instance.xcom("job_run_id")}, by="Ann")
+    with pytest.raises(DbtRunCancelled, match="cancelled by Ann"):
+        run_task(job, instance)
+    assert len(simulated.posts()) == 2
 
 
 def test_clear_takes_up_a_failed_run_where_it_may(simulated: LocalPlatform, instance: TaskInstance) -> None:

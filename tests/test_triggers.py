@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from pytest_mock import MockerFixture
 
-from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
+from airflow_dbt_rerun.triggers import DbtCloudRunTrigger, to_its_end
+from tests.airflow_stack import AIRFLOW_2
 from tests.border import first_event
 from tests.support import Json, LocalPlatform
 
@@ -93,18 +95,94 @@ def test_kill_leaves_a_run_that_is_not_ours(hanging: Json, platform: LocalPlatfo
     platform.post(f"runs/{hanging['id']}/cancel/")
 
 
-def test_hand_over_to_another_triggerer_is_no_kill(
-    hanging: Json, platform: LocalPlatform, mocker: MockerFixture
+@pytest.fixture
+def airflow_says(mocker: MockerFixture) -> Callable[[str | None], None]:
+    """Let Airflow say which state the task instance has: as its API does, or as Airflow 2's database does."""
+
+    def say(state: str | None) -> None:
+        if AIRFLOW_2:
+            session = mocker.patch("airflow.utils.session.create_session").return_value.__enter__.return_value
+            session.query.return_value.filter.return_value = [(state,)]
+        else:
+            states = "airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states"
+            mocker.patch(states, return_value={"run": {"task": state}})
+
+    return say
+
+
+def of_task(run: Json) -> DbtCloudRunTrigger:
+    """Watch a run for a task, which is to cancel it when it is killed."""
+    made = trigger(run, cancel_on_kill=True)
+    made.task_instance = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=-1)  # type: ignore[assignment]
+    return made
+
+
+@pytest.mark.parametrize(("state", "status"), [("deferred", 3), ("running", 3), (None, 3), ("failed", 30)])
+def test_hand_over_or_clear_is_no_kill(
+    hanging: Json, platform: LocalPlatform, airflow_says: Callable[[str | None], None], state: str, status: int
 ) -> None:
-    """A trigger that moves to another triggerer gets on_kill, its task still deferred (apache/airflow#73454)."""
-    if not hasattr(BaseTrigger, "on_kill"):
-        pytest.skip("before 3.3 Airflow never calls on_kill of a trigger")
-    states = {"run": {"task": "deferred"}}
-    mocker.patch("airflow.sdk.execution_time.task_runner.RuntimeTaskInstance.get_task_states", return_value=states)
-    moved = trigger(hanging, cancel_on_kill=True)
-    moved._task_instance = SimpleNamespace(dag_id="dag", task_id="task", run_id="run", map_index=-1)
-    asyncio.run(moved.on_kill())
+    """P9: a trigger that moves to another triggerer gets on_kill, too (apache/airflow#73454), as after a clear."""
+    airflow_says(state)
+    asyncio.run(of_task(hanging).on_kill())
+    assert platform.get(f"runs/{hanging['id']}/")["status"] == status
+    platform.cancel(hanging)
+
+
+async def stop(trigger: DbtCloudRunTrigger, *, times: int) -> None:
+    """Stop a trigger as a triggerer does: by cancelling its task, again and again."""
+    running = asyncio.ensure_future(anext(aiter(trigger.run())))
+    await asyncio.sleep(0.5)
+    for _ in range(times):
+        running.cancel()
+        await asyncio.sleep(0)
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+@pytest.mark.skipif(hasattr(BaseTrigger, "on_kill"), reason="from 3.3 on Airflow calls on_kill")
+@pytest.mark.parametrize(("state", "status"), [("deferred", 3), ("failed", 30), ("success", 30)])
+def test_stop_that_is_a_kill_is_told_by_the_tasks_state(
+    hanging: Json, platform: LocalPlatform, airflow_says: Callable[[str | None], None], state: str, status: int
+) -> None:
+    """P9: Airflow before 3.3 stops a trigger in one way, be its task killed or its triggerer stopped."""
+    airflow_says(state)
+    asyncio.run(stop(of_task(hanging), times=1))
+    assert platform.get(f"runs/{hanging['id']}/")["status"] == status
+    platform.cancel(hanging)
+
+
+def test_stop_of_the_triggerer_is_no_kill(
+    hanging: Json, platform: LocalPlatform, airflow_says: Callable[[str | None], None]
+) -> None:
+    """P9: a triggerer that ends stops its triggers, and the run goes on."""
+    airflow_says("deferred")
+    asyncio.run(stop(of_task(hanging), times=3))
     assert platform.get(f"runs/{hanging['id']}/")["status"] == 3
-    states["run"]["task"] = "failed"
-    asyncio.run(moved.on_kill())
+    platform.cancel(hanging)
+
+
+def test_kill_is_carried_out_although_it_is_said_again(
+    hanging: Json, platform: LocalPlatform, airflow_says: Callable[[str | None], None]
+) -> None:
+    """P9: Airflow 3 repeats its "stop" each second; the request that cancels the run must not die of the second."""
+    airflow_says("failed")
+
+    async def kill() -> None:
+        killing = asyncio.ensure_future(of_task(hanging).on_kill())
+        for _ in range(20):
+            await asyncio.sleep(0.01)
+            killing.cancel()
+        await killing
+
+    asyncio.run(kill())
     assert platform.get(f"runs/{hanging['id']}/")["status"] == 30
+
+
+def test_kill_does_not_take_for_ever() -> None:
+    """A platform that hangs holds up no triggerer."""
+
+    async def hang() -> None:
+        await asyncio.sleep(60)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(to_its_end(hang(), seconds=0.05))

@@ -144,6 +144,8 @@ class Run:
     steps: tuple[RunStep, ...] = ()
     commands: tuple[str, ...] = ()
     cancelled_by: str | None = None
+    cancelled_by_starter: bool = False
+    """Whether the user or token that started it also cancelled it: so does a task that is killed or out of time."""
     blocked_by: tuple[int, ...] = ()
     """The runs that a queued run waits for: a job's runs go one after the other."""
     failed_runs: int | None = None
@@ -228,7 +230,8 @@ class Run:
             trigger=Trigger.from_api(data["trigger"]) if data.get("trigger") else None,
             steps=tuple(RunStep.from_api(step) for step in data.get("run_steps") or ()),
             commands=_commands(data),
-            cancelled_by=_cancelling_actor(data),
+            cancelled_by=_name(_actor(data, "cancellation")),
+            cancelled_by_starter=_is_same(_actor(data, "cancellation"), _actor(data, "trigger")),
             blocked_by=tuple(data.get("blocked_by") or ()),
             failed_runs=(data.get("job") or {}).get("run_failure_count"),
         )
@@ -248,11 +251,17 @@ def _commands(data: JsonObject) -> tuple[str, ...]:
     return tuple(trigger.get("steps_override") or job.get("execute_steps") or ())
 
 
-def _cancelling_actor(data: JsonObject) -> str | None:
-    """Name who cancelled the run: ``audit.cancellation.actor``, absent when a timeout or the platform did."""
-    cancellation = (data.get("audit") or {}).get("cancellation") or {}
-    actor = cancellation.get("actor") or {}
+def _actor(data: JsonObject, deed: str) -> JsonObject:
+    """Find who triggered or cancelled the run: nobody did the latter when a timeout or the platform ended it."""
+    return ((data.get("audit") or {}).get(deed) or {}).get("actor") or {}
+
+
+def _name(actor: JsonObject) -> str | None:
     return actor.get("name") or actor.get("type") or (str(actor["id"]) if actor.get("id") else None)
+
+
+def _is_same(one: JsonObject, other: JsonObject) -> bool:
+    return _name(one) is not None and all(one.get(part) == other.get(part) for part in ("id", "type", "name"))
 
 
 def short_name(unique_id: str) -> str:

@@ -81,11 +81,14 @@ def next_step(
         return replace(session, plan=None), Fail(reason, kind="exhausted", retryable=True, run=seen.run)
 
     run = seen.run
+    found_cancelled = session.adopted and session.run_id != run.id and run.cancelled_by_starter
     session = _note(session, run)
     if run.is_success:
         return _on_success(session, seen, policy, now)
     if run.is_cancelled or run.is_error:
         diagnosis = diagnosed(seen, signatures)
+        if found_cancelled:
+            return _on_own_cancel(session, seen, diagnosis, policy, now)
         on = _on_cancelled if run.is_cancelled else _on_failure
         return on(session, seen, diagnosis, policy, now)
     if session.deadline is not None and now >= session.deadline:
@@ -192,6 +195,18 @@ def _on_cancelled(
     session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: a person cancelled it")
     reason = f"run {run.id} was cancelled by {who}; what a person cancels is not rerun"
     return session, Fail(reason, "cancelled", run=run, diagnosis=diagnosis)
+
+
+def _on_own_cancel(
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
+) -> tuple[RerunSession, Step]:
+    """An earlier try was killed or out of time, and stopped its run; Airflow tries again, so it is to go on."""
+    policy = policy or RerunPolicy(rules=())
+    whole = policy.fallback is RerunAction.RERUN_FROM_START
+    action = RerunAction.RERUN_FROM_START if whole else RerunAction.RERUN_FROM_STEP
+    plan = Plan(seen.run.id, action, now, 0.0, "an earlier try of this task stopped it")
+    session = session.with_current(diagnosis=diagnosis.to_dict(), decision=f"{action}: {plan.reason}")
+    return _carry_out(replace(session.renewed(now), plan=plan), plan, seen, diagnosis, policy)
 
 
 def _on_failure(

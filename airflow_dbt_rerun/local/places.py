@@ -9,6 +9,10 @@ ACCOUNT_ID = 70403103922125
 PROJECT_ID = 70403103926818
 ENVIRONMENT_ID = 70403103931988
 USER_ID = 70403103921147
+USER_NAME = "Local User"
+
+PERSON = "X-Person"
+"""A header with the name of a person who cancels a run on dbt's page; without it the token's owner does."""
 
 RUN_SECONDS = 86400
 """The longest a run may take, unless its job says otherwise."""

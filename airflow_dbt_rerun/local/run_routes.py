@@ -12,6 +12,7 @@ from starlette.routing import Route
 from airflow_dbt_rerun.local.answers import Refusal, not_found, success
 from airflow_dbt_rerun.local.engine import Engine
 from airflow_dbt_rerun.local.launching import NotRetryableError, retry
+from airflow_dbt_rerun.local.places import PERSON, USER_NAME
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.queries import RUN_FILTERS, RUN_ORDERS, RUN_STATES, included, list_query, number
 from airflow_dbt_rerun.local.records import RunRecord
@@ -96,7 +97,7 @@ class RunRoutes:
     async def cancel(self, request: Request) -> Response:
         """Cancel a run; one that is over stays as it is."""
         run = self._run(request)
-        self._engine.cancel(run, "Local User")
+        self._engine.cancel(run, request.headers.get(PERSON, USER_NAME))
         return success(run_shape(self._platform, self._platform.store.run(run.id), ON_POST))
 
     async def artifacts(self, request: Request) -> Response:

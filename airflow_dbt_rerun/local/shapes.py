@@ -12,7 +12,7 @@ from typing import Any
 from airflow_dbt_rerun.core.models import RunStatus
 from airflow_dbt_rerun.local.folders import text_of
 from airflow_dbt_rerun.local.moments import between, clock, humanized
-from airflow_dbt_rerun.local.places import ENVIRONMENT_ID, PROJECT_ID, USER_ID
+from airflow_dbt_rerun.local.places import ENVIRONMENT_ID, PROJECT_ID, USER_ID, USER_NAME
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.records import JobRecord, RunRecord, StepRecord
 from airflow_dbt_rerun.local.retrying import why_not_retryable
@@ -162,8 +162,16 @@ def _run_retry(platform: Platform, run: RunRecord) -> Shape:
 
 def _audit(run: RunRecord) -> Shape:
     """Show who did what. A timeout is nobody's deed: such a run has no cancelling actor."""
-    user = {"actor": {"id": str(USER_ID), "type": "user", "name": "Local User"}}
-    return {"trigger": user, "cancellation": user if run.cancelled_by else None}
+    return {
+        "trigger": _deed_of(USER_NAME),
+        "cancellation": _deed_of(run.cancelled_by) if run.cancelled_by else None,
+    }
+
+
+def _deed_of(name: str) -> Shape:
+    return {
+        "actor": {"id": str(USER_ID if name == USER_NAME else USER_ID + len(name)), "type": "user", "name": name}
+    }
 
 
 # --- steps
