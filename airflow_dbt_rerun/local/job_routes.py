@@ -10,6 +10,7 @@ from airflow_dbt_rerun.local.answers import Refusal, not_found, success
 from airflow_dbt_rerun.local.bodies import read_job, read_trigger
 from airflow_dbt_rerun.local.engine import Engine
 from airflow_dbt_rerun.local.launching import NotRetryableError, rerun, trigger
+from airflow_dbt_rerun.local.mishaps import check_standing
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.queries import JOB_FILTERS, JOB_ORDERS, JOB_STATES, included, list_query
 from airflow_dbt_rerun.local.records import JobRecord, RunRecord
@@ -81,12 +82,15 @@ class JobRoutes:
         """Run a job."""
         job = self._job(request)
         cause, overrides = await read_trigger(request)
+        check_standing(self._platform, job)
         return self._submit(trigger(self._platform, job, cause, overrides))
 
     async def rerun(self, request: Request) -> Response:
         """Resume the job's latest run if it failed, else run the job."""
+        job = self._job(request)
+        check_standing(self._platform, job)
         try:
-            run = rerun(self._platform, self._job(request))
+            run = rerun(self._platform, job)
         except NotRetryableError as error:
             raise Refusal(self._platform.behaviour.refused_retry_status, str(error)) from error
         return self._submit(run)
