@@ -203,8 +203,10 @@ def test_run_that_cannot_be_resumed_is_rerun_from_its_step_once(
     assert len(simulated.posts()) == 1
 
 
-def test_deleted_job(job: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """A job that is gone, or never was: one line with its id and what to do, and Airflow must not retry."""
+@pytest.mark.parametrize("status", [404, 200])
+def test_deleted_job(job: Make, simulated: LocalPlatform, instance: TaskInstance, status: int) -> None:
+    """A job that is gone, whether or not it is still shown: its id and what to do, and Airflow must not retry."""
+    simulated.behave(deleted_job_status=status)
     gone = simulated.post("jobs/", {"name": "old", "execute_steps": ["dbt build"]})["id"]
     simulated.send("DELETE", f"jobs/{gone}/")
     words = rf"job {gone} does not exist \(any more\), or the token may not see it: correct job_id"

@@ -57,7 +57,8 @@ class JobRoutes:
 
     async def get(self, request: Request) -> Response:
         """Answer with one job."""
-        return self._answer(self._job(request), request)
+        shows_deleted = self._platform.behaviour.deleted_job_status == 200  # noqa: PLR2004 - found
+        return self._answer(self._job(request, deleted=shows_deleted), request)
 
     async def create(self, request: Request) -> Response:
         """Create a job."""
@@ -111,11 +112,11 @@ class JobRoutes:
     def _answer(self, job: JobRecord, request: Request) -> Response:
         return success(job_shape(self._platform, job, included(request.query_params)))
 
-    def _job(self, request: Request) -> JobRecord:
+    def _job(self, request: Request, *, deleted: bool = False) -> JobRecord:
         try:
             job = self._platform.store.job(request.path_params["job_id"])
         except KeyError as error:
             raise not_found() from error
-        if job.state == DELETED:
+        if job.state == DELETED and not deleted:
             raise not_found()
         return job
