@@ -16,7 +16,7 @@ from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.lineage import chain
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.planning import RerunPlan, plan_rerun
-from airflow_dbt_rerun.core.policy import RerunPolicy
+from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.polling import Outcome, Poll, Unwatchable, watch
 from airflow_dbt_rerun.core.report import happened, tell
 from airflow_dbt_rerun.core.session import (
@@ -34,7 +34,7 @@ from airflow_dbt_rerun.core.session import (
     next_step,
 )
 from airflow_dbt_rerun.core.signatures import Signature
-from airflow_dbt_rerun.exceptions import DbtApiError, DbtRunUnwatchable, is_bearable
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtRunUnwatchable, is_bearable
 from airflow_dbt_rerun.looks import Log, Looks, Sender
 from airflow_dbt_rerun.posts import Posts, Work
 
@@ -199,15 +199,20 @@ class Driver:
     def observe(self, session: RerunSession, outcome: Outcome) -> Observation:
         """Turn the end of a watch into what the loop needs: a fresh look, unless nothing can be read."""
         if isinstance(outcome, Unwatchable):
-            return NotReadable(f"dbt run {outcome.run_id} cannot be watched: {outcome.reason}")
+            what = f"dbt run {outcome.run_id} cannot be watched: {outcome.reason}"
+            return NotReadable(f"{what}: look at it in dbt, then clear this task")
         return self._looks.look(session, outcome.run_id)
 
     def _rerun(self, session: RerunSession, step: Rerun) -> Observation:
         """Start a rerun. A refusal that the run itself explains is news about the run: the loop decides anew."""
-        seen = self._posts.rerun(step)
+        try:
+            seen = self._posts.rerun(step)
+        except DbtNotFoundError as error:
+            return NotReadable(f"dbt run {step.of_run} cannot be rerun: {error}")
         if isinstance(seen, RunSeen):
             self._on_rerun(happened(session, step), seen.run)
-        if isinstance(seen, Refused) and seen.run.can_retry is False:
+        resumed = step.action is RerunAction.RERUN_FROM_FAILURE
+        if isinstance(seen, Refused) and resumed and seen.run.retry_not_supported_reason:
             self._log.warning("The platform refused to rerun run %s: %s", step.of_run, seen.message)
             return self._looks.look(session, step.of_run)
         return self._with_evidence(session, seen)

@@ -10,6 +10,7 @@
         │   ├── DbtForbiddenError             403: token known, account or permission missing
         │   ├── DbtNotFoundError              404
         │   ├── DbtRefusedError               another 4xx to a POST: the platform said no, with its reason
+        │   │   └── DbtJobUnusableError (and AirflowFailException)  its job is deactivated or gone
         │   ├── DbtThrottledError             429, still there after the retries
         │   ├── DbtServerError                5xx to a GET, still there after the retries
         │   ├── DbtUnreachableError           no connection or no answer; a POST was certainly not sent
@@ -84,6 +85,10 @@ class DbtNotFoundError(DbtApiError):
 
 class DbtRefusedError(DbtApiError):
     """The platform read the request and said no (4xx to a POST): nothing was started."""
+
+
+class DbtJobUnusableError(DbtRefusedError, AirflowFailException):
+    """The job is deactivated, deleted or out of sight: a person has to act first, and Airflow must not retry."""
 
 
 class DbtThrottledError(DbtApiError):

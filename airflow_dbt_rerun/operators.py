@@ -55,7 +55,8 @@ class DbtCloudJobOperator(HealingOperator):
     :raises DbtRunCancelled: if the run was cancelled and is not to be rerun; Airflow does not retry this.
     :raises DbtRunTimeout: if the work was not over in time.
     :raises DbtRunUnwatchable: if the run could not be read for too long.
-    :raises DbtApiError: if the API refuses us, for example with a wrong token.
+    :raises DbtJobUnusableError: if the job is deactivated or gone; Airflow does not retry this.
+    :raises DbtApiError: if the API refuses us, for example with a wrong token, a locked account or a full queue.
     """
 
     template_fields: Sequence[str] = (

@@ -13,22 +13,15 @@ from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction
 from airflow_dbt_rerun.core.steps import Observation, Refused, Rerun, RunSeen
 from airflow_dbt_rerun.core.wording import cause_of
-from airflow_dbt_rerun.exceptions import (
-    DbtAnswerLostError,
-    DbtForbiddenError,
-    DbtNotFoundError,
-    DbtRefusedError,
-)
+from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtApiError
 from airflow_dbt_rerun.looks import Log, Looks, Sender
+from airflow_dbt_rerun.refusals import REFUSALS, Explanation, explain
 
 LOST_ANSWER_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
 """Seconds between looks for a run whose POST got no answer."""
 
 RETRY_POSTS = 3
 """How often one run's retry is posted at the most; the platform refuses a second one once one took effect."""
-
-REFUSALS = (DbtRefusedError, DbtForbiddenError, DbtNotFoundError)
-"""How the platform may say no to a retry: its status code is not on record anywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +64,15 @@ class Posts:
         self._sleep = sleep
 
     def trigger(self) -> Observation:
-        """Start the first run."""
+        """Start the first run.
+
+        :raises DbtApiError: if the platform refuses it, with the reason as far as it can be found out.
+        """
         cause = self._work.marker.cause(self._work.reason)
-        return self._start(cause, self._work.overrides, of_run=None)
+        started = self._start(cause, self._work.overrides, of_run=None)
+        if isinstance(started, Explanation):
+            raise started.as_error()
+        return self._started(started)
 
     def rerun(self, step: Rerun) -> Observation:
         """Start a rerun of the kind that was decided on."""
@@ -81,9 +80,12 @@ class Posts:
             return self._retry(step)
         why = cause_of(step.action, step.of_run, step.why_not_wanted or step.reason)
         cause = self._work.marker.cause(why, of_run=step.of_run)
-        return self._start(cause, step.overrides, of_run=step.of_run)
+        started = self._start(cause, step.overrides, of_run=step.of_run)
+        if isinstance(started, Explanation):
+            return Refused(self._looks.read(step.of_run), started.words, started.final)
+        return self._started(started)
 
-    def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Observation:
+    def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Run | Explanation:
         """Post a new run of the job, unless the look finds that it exists already."""
 
         def find() -> Run | None:
@@ -94,11 +96,13 @@ class Posts:
         if existing is None:
             try:
                 existing = self._client.send(trigger_job(self._work.job_id, cause=cause, overrides=overrides))
+            except REFUSALS as refusal:
+                return explain(self._client, self._work.job_id, refusal)
             except DbtAnswerLostError:
                 existing = self._find_after_lost_answer(find)
                 if existing is None:
                     raise
-        return self._started(existing)
+        return existing
 
     def _retry(self, step: Rerun) -> Observation:
         """Post a retry of exactly the failed run, unless the look finds that it exists already."""
@@ -117,12 +121,18 @@ class Posts:
                 # A second retry of the same run is refused too: look again before it counts as a no.
                 existing = self._looks.patiently(find)
                 if existing is None:
-                    return Refused(self._looks.read(step.of_run), refusal.user_message or str(refusal))
+                    return self._refused(self._looks.read(step.of_run), refusal)
             except DbtAnswerLostError:
                 existing = self._find_after_lost_answer(find)
         if existing is None:
             return Refused(failed, f"{RETRY_POSTS} POSTs got no answer and started nothing")
         return self._started(existing)
+
+    def _refused(self, run: Run, refusal: DbtApiError) -> Refused:
+        if run.retry_not_supported_reason:  # then it is the run that says why
+            return Refused(run, refusal.user_message or str(refusal))
+        explanation = explain(self._client, self._work.job_id, refusal)
+        return Refused(run, explanation.words, explanation.final)
 
     def _started(self, run: Run) -> Observation:
         self._on_run(run)

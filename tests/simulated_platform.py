@@ -291,6 +291,8 @@ class SimulatedPlatform:
 
     def _answer(self, endpoint: Endpoint[Any], *, late: float) -> Reply:
         routes: dict[str, Callable[..., Reply]] = {
+            rf"GET jobs/{JOB_ID}/": self._job,
+            r"GET account": self._account,
             r"GET runs/": self._list,
             r"GET runs/(\d+)/": self._show,
             r"GET runs/(\d+)/artifacts/run_results\.json": self._artifact,
@@ -302,6 +304,12 @@ class SimulatedPlatform:
             if found := re.fullmatch(pattern, str(endpoint)):
                 return route(endpoint, *map(int, found.groups()), late=late)
         return Reply(404)
+
+    def _job(self, _: Endpoint[Any], *, late: float) -> Reply:  # noqa: ARG002
+        return _reply({"id": JOB_ID, "name": "nightly", "state": 1, "deactivated": False})
+
+    def _account(self, _: Endpoint[Any], *, late: float) -> Reply:  # noqa: ARG002
+        return _reply({"id": 1, "name": "shop", "locked": False, "queue_limit": 50})
 
     def _list(self, endpoint: Endpoint[Any], *, late: float) -> Reply:  # noqa: ARG002
         assert endpoint.params["job_definition_id"] == JOB_ID

@@ -35,7 +35,7 @@ def test_the_tree_in_the_docstring_is_the_tree() -> None:
 def test_final_errors_stop_airflows_retries_and_the_others_do_not() -> None:
     """What cannot pass by itself is an AirflowFailException, which Airflow never retries; the rest is not."""
     final = {name for name, kind in OURS.items() if issubclass(kind, AirflowFailException)}
-    assert final == {"DbtConfigError", "DbtRunFailed", "DbtRunCancelled"}
+    assert final == {"DbtConfigError", "DbtJobUnusableError", "DbtRunFailed", "DbtRunCancelled"}
     assert all(issubclass(kind, AirflowException) for kind in OURS.values())
 
 

@@ -29,7 +29,7 @@ from airflow_dbt_rerun import (
 from airflow_dbt_rerun.exceptions import (
     DbtConfigError,
     DbtForbiddenError,
-    DbtNotFoundError,
+    DbtJobUnusableError,
     DbtRerunError,
     DbtUnauthorizedError,
     DbtUnreachableError,
@@ -555,8 +555,8 @@ def test_wrong_account(job: Make, platform: LocalPlatform, monkeypatch: pytest.M
 
 
 def test_unknown_job(job: Make) -> None:
-    """One clear line that names the job."""
-    with pytest.raises(DbtNotFoundError, match="4711") as caught:
+    """One clear line that names the job, and no retry of Airflow's: only a person can correct the number."""
+    with pytest.raises(DbtJobUnusableError, match=r"^job 4711 does not exist") as caught:
         run_task(job(job_id=4711))
     assert_one_clear_line(caught.value)
 

@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from airflow_dbt_rerun.core.lineage import CAUSE_MAX_LENGTH
-from airflow_dbt_rerun.core.models import Job, Run, RunStep, StepResults
+from airflow_dbt_rerun.core.models import Account, Job, Run, RunStep, StepResults
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 T = TypeVar("T")
@@ -76,7 +76,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """An account, project or environment: what is needed to find it by name."""
+    """A project or environment: what is needed to find it by name."""
 
     id: int
     name: str
@@ -104,9 +104,9 @@ class RetryPlan:
         return cls(data.get("failed_step"), tuple(data.get("skipped_steps") or ()))
 
 
-def get_account() -> Endpoint[Resource]:
+def get_account() -> Endpoint[Account]:
     """Read the account. A service token may lack this right and still run jobs."""
-    return Endpoint("GET", "", _data(Resource.from_api))
+    return Endpoint("GET", "", _data(Account.from_api))
 
 
 def list_projects(*, name_contains: str | None = None, offset: int = 0) -> Endpoint[Page[Resource]]:

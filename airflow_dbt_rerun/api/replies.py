@@ -133,7 +133,7 @@ def _not_ok(endpoint: Endpoint[Any], reply: Reply, host: str, tries: int) -> Dbt
         case 403:
             return DbtForbiddenError(f"{what}{quoted} {_WRONG_ACCOUNT}", **details)
         case 404:
-            return DbtNotFoundError(f"{what}{quoted}", **details)
+            return DbtNotFoundError(f"{what}{quoted}{'' if reply.is_html else f' {_NOT_THERE}'}", **details)
         case 429:
             return DbtThrottledError(f"{what}{quoted}: too many requests", retry_after=reply.retry_after, **details)
     if reply.is_server_failure:
@@ -150,6 +150,7 @@ _WRONG_TOKEN = (
     "compare the connection's host with the access URL in dbt's account settings)"
 )
 _WRONG_ACCOUNT = "(the token is known; check the account id, then the token's permissions)"
+_NOT_THERE = "(deleted, never there, or out of the token's sight)"
 _ELSEWHERE = "a redirect, so this host is not the API's: compare it with the access URL in dbt's account settings"
 
 

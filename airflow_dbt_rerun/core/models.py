@@ -43,6 +43,9 @@ NODE_FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 NODE_SKIPPED = frozenset({"skipped"})
 """Node statuses that mean: this node never ran."""
 
+DELETED = 2
+"""The ``state`` of what is deleted; 1 is active."""
+
 SKIP_TEXTS = ("Skipping due to fail_fast", "Skipped due to upstream failure")
 """Messages of nodes that never ran, whatever their status; dbt-core's ordinary skip has none."""
 
@@ -369,6 +372,7 @@ class Job:
     execute_steps: tuple[str, ...] = ()
     deactivated: bool = False
     run_failure_count: int = 0
+    deleted: bool = False
 
     @classmethod
     def from_api(cls, data: JsonObject) -> Job:
@@ -384,4 +388,45 @@ class Job:
             execute_steps=tuple(data.get("execute_steps") or ()),
             deactivated=bool(data.get("deactivated")),
             run_failure_count=int(data.get("run_failure_count") or 0),
+            deleted=data.get("state") == DELETED,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account, as far as it decides whether runs may start.
+
+    ``lock_reason`` and ``lock_cause`` are dbt's own words; ``run_locked_until`` is one of its timestamps.
+    """
+
+    id: int
+    name: str = ""
+    locked: bool = False
+    lock_reason: str | None = None
+    lock_cause: str | None = None
+    run_locked_until: str | None = None
+    queue_limit: int | None = None
+
+    @classmethod
+    def from_api(cls, data: JsonObject) -> Account:
+        """Build from the ``data`` of an account answer.
+
+        :raises KeyError: if ``id`` is missing.
+        """
+        return cls(
+            id=int(data["id"]),
+            name=str(data.get("name") or ""),
+            locked=bool(data.get("locked")),
+            lock_reason=data.get("lock_reason"),
+            lock_cause=data.get("lock_cause"),
+            run_locked_until=data.get("run_locked_until"),
+            queue_limit=data.get("queue_limit"),
+        )
+
+    def is_locked(self, now: float) -> bool:
+        """Whether no run may start.
+
+        :param now: epoch seconds.
+        """
+        until = epoch(self.run_locked_until)
+        return self.locked or (until is not None and until > now)

@@ -77,8 +77,7 @@ def next_step(
     if isinstance(seen, NoRun):
         return _on_no_run(session)
     if isinstance(seen, Refused):
-        reason = f"the platform refused to rerun run {seen.run.id}: {seen.message}"
-        return replace(session, plan=None), Fail(reason, kind="exhausted", retryable=True, run=seen.run)
+        return _on_refused(session, seen)
 
     run = seen.run
     found_cancelled = session.adopted and session.run_id != run.id and run.cancelled_by_starter
@@ -106,6 +105,12 @@ def _on_no_run(session: RerunSession) -> tuple[RerunSession, Step]:
         return session, Trigger()
     reason = f"run {session.run_id} is not there any more: it was deleted, or the token lost its permission"
     return session, Fail(reason, kind="unwatchable", retryable=False)
+
+
+def _on_refused(session: RerunSession, seen: Refused) -> tuple[RerunSession, Step]:
+    reason = f"the platform refused to rerun run {seen.run.id}: {seen.message}"
+    kind = "failed" if seen.final else "exhausted"
+    return replace(session, plan=None), Fail(reason, kind=kind, retryable=not seen.final, run=seen.run)
 
 
 def _note(session: RerunSession, run: Run) -> RerunSession:
@@ -313,4 +318,5 @@ def _tell(run: Run, diagnosis: Diagnosis, why: str) -> str:
 
 def _out_of_time(session: RerunSession, run: Run) -> str:
     allowed = (session.deadline or 0.0) - session.started_at
-    return f"stopped waiting for dbt run {run.id} after {allowed:.0f} s; it was {run.status_name}"
+    behind = f", behind run {', '.join(map(str, run.blocked_by))} of the same job" if run.blocked_by else ""
+    return f"stopped waiting for dbt run {run.id} after {allowed:.0f} s; it was {run.status_name}{behind}"

@@ -40,10 +40,14 @@ class RunSeen:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The platform said no to the rerun we posted, and no rerun of this run exists."""
+    """The platform said no to the rerun we posted, and no rerun of this run exists.
+
+    ``final``: whether only a person can change that.
+    """
 
     run: Run
     message: str
+    final: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from airflow_dbt_rerun.local.engine import Engine
 from airflow_dbt_rerun.local.faults import Faults, control_routes
 from airflow_dbt_rerun.local.gate import Gate
 from airflow_dbt_rerun.local.job_routes import JobRoutes
+from airflow_dbt_rerun.local.mishaps import mishap_routes
 from airflow_dbt_rerun.local.pages import page_routes
 from airflow_dbt_rerun.local.place_routes import PlaceRoutes
 from airflow_dbt_rerun.local.platform import Platform
@@ -36,7 +37,7 @@ def build(platform: Platform, engine: Engine, *, with_faults: bool) -> ASGIApp:
     routes += page_routes(platform)
     faults = Faults()
     if with_faults:
-        routes += control_routes(platform, faults)
+        routes += [*control_routes(platform, faults), *mishap_routes(platform, engine)]
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:

@@ -5,6 +5,7 @@
 - ``POST faults`` adds a fault, ``GET faults`` lists those with something left to do, ``DELETE faults`` forgets them
 - ``GET requests`` lists the requests so far in order of arrival, ``DELETE requests`` forgets them
 - ``GET behaviour`` and ``POST behaviour``: see :mod:`.behaviour`
+- ``jobs``, ``runs`` and ``account``: see :mod:`.mishaps`
 
 A fault is a JSON object: ``kind`` (below), ``count`` (how many requests it meets; 1 if left out, -1 for ever),
 ``method`` and ``path`` (a regular expression searched in the path; all if left out), and by kind:

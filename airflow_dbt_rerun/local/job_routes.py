@@ -10,6 +10,7 @@ from airflow_dbt_rerun.local.answers import Refusal, not_found, success
 from airflow_dbt_rerun.local.bodies import read_job, read_trigger
 from airflow_dbt_rerun.local.engine import Engine
 from airflow_dbt_rerun.local.launching import NotRetryableError, rerun, trigger
+from airflow_dbt_rerun.local.mishaps import check_standing
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.queries import JOB_FILTERS, JOB_ORDERS, JOB_STATES, included, list_query
 from airflow_dbt_rerun.local.records import JobRecord, RunRecord
@@ -56,7 +57,8 @@ class JobRoutes:
 
     async def get(self, request: Request) -> Response:
         """Answer with one job."""
-        return self._answer(self._job(request), request)
+        shows_deleted = self._platform.behaviour.deleted_job_status == 200  # noqa: PLR2004 - found
+        return self._answer(self._job(request, deleted=shows_deleted), request)
 
     async def create(self, request: Request) -> Response:
         """Create a job."""
@@ -81,12 +83,15 @@ class JobRoutes:
         """Run a job."""
         job = self._job(request)
         cause, overrides = await read_trigger(request)
+        check_standing(self._platform, job)
         return self._submit(trigger(self._platform, job, cause, overrides))
 
     async def rerun(self, request: Request) -> Response:
         """Resume the job's latest run if it failed, else run the job."""
+        job = self._job(request)
+        check_standing(self._platform, job)
         try:
-            run = rerun(self._platform, self._job(request))
+            run = rerun(self._platform, job)
         except NotRetryableError as error:
             raise Refusal(self._platform.behaviour.refused_retry_status, str(error)) from error
         return self._submit(run)
@@ -107,11 +112,11 @@ class JobRoutes:
     def _answer(self, job: JobRecord, request: Request) -> Response:
         return success(job_shape(self._platform, job, included(request.query_params)))
 
-    def _job(self, request: Request) -> JobRecord:
+    def _job(self, request: Request, *, deleted: bool = False) -> JobRecord:
         try:
             job = self._platform.store.job(request.path_params["job_id"])
         except KeyError as error:
             raise not_found() from error
-        if job.state == DELETED:
+        if job.state == DELETED and not deleted:
             raise not_found()
         return job

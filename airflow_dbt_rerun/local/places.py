@@ -26,12 +26,14 @@ class Account:
 
     :param base_url: scheme, host and port, without a slash at the end
     :param project_name: name of the dbt project
+    :param standing: what differs from an account in good standing; the control path changes it
     """
 
     id: int
     token: str = field(repr=False)
     base_url: str
     project_name: str
+    standing: dict[str, Any] = field(default_factory=dict)
 
     def run_url(self, run_id: int) -> str:
         """Return the page of a run."""
@@ -81,6 +83,7 @@ class Account:
             "updated_at": _SINCE,
             **seats,
             **unknown,
+            **self.standing,
         }
 
     def as_project(self) -> dict[str, Any]:

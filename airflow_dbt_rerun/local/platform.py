@@ -13,7 +13,7 @@ from airflow_dbt_rerun.local.store import Store
 
 @dataclass(slots=True)
 class Platform:
-    """One platform. Only ``behaviour`` changes while it runs.
+    """One platform. Only ``behaviour`` and the account's standing change while it runs.
 
     :param project: absolute path of the dbt project
     :param dbt_version: version of the dbt that runs the commands

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from airflow_dbt_rerun.local.answers import Refusal, not_found, success
 from airflow_dbt_rerun.local.engine import Engine
 from airflow_dbt_rerun.local.launching import NotRetryableError, retry
+from airflow_dbt_rerun.local.mishaps import check_standing
 from airflow_dbt_rerun.local.places import PERSON, USER_NAME
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.queries import RUN_FILTERS, RUN_ORDERS, RUN_STATES, included, list_query, number
@@ -87,8 +88,10 @@ class RunRoutes:
 
     async def retry(self, request: Request) -> Response:
         """Resume a failed run."""
+        failed = self._run(request)
+        check_standing(self._platform, self._platform.store.job(failed.job_id))
         try:
-            run = retry(self._platform, self._run(request))
+            run = retry(self._platform, failed)
         except NotRetryableError as error:
             raise Refusal(self._platform.behaviour.refused_retry_status, str(error)) from error
         self._engine.submit(run)

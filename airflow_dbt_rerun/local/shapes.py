@@ -250,7 +250,7 @@ def _job_itself(platform: Platform, job: JobRecord) -> Shape:
         "environment_id": ENVIRONMENT_ID,
         "name": job.name,
         "state": job.state,
-        "run_failure_count": platform.store.failures_in_a_row(job.id),
+        "run_failure_count": job.settings.get("run_failure_count") or platform.store.failures_in_a_row(job.id),
         "created_at": job.created_at.replace(" ", "T"),
         "updated_at": job.updated_at.replace(" ", "T"),
     }

@@ -142,6 +142,11 @@ class Store:
                  AND id > coalesce((SELECT max(id) FROM runs WHERE job_id = ?1 AND status = 10), 0)"""
         return int(self._db.execute(sql, (job_id,)).fetchone()[0])
 
+    def delete_run(self, run_id: int) -> None:
+        """Forget a run and its steps."""
+        self._db.execute("DELETE FROM steps WHERE run_id = ?", (run_id,))
+        self._db.execute("DELETE FROM runs WHERE id = ?", (run_id,))
+
     def change_run(self, run_id: int, **values: Any) -> bool:
         """Set columns of a run unless it is over: what ended it first stays. Return whether it was changed."""
         changes = {**values, "updated_at": moments.now()}

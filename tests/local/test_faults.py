@@ -134,5 +134,5 @@ def test_there_is_no_control_path_without_the_option(
 ) -> None:
     """A platform that was not asked for faults has no way to get any."""
     with new_platform(faults=False) as platform:
-        for what in ("faults", "requests", "behaviour"):
+        for what in ("faults", "requests", "behaviour", "account"):
             assert platform.send("GET", f"/_control/{what}").status_code == 404
