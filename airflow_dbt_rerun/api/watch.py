@@ -95,7 +95,7 @@ class Hub:
         self._ways = Ways()
         self._wake = asyncio.Event()
         self._poller: asyncio.Task[None] | None = None
-        self._asking = 0
+        self._asking: set[asyncio.Task[None]] = set()
         self._shortening = 1.0
         self._free_from = -math.inf
         self._throttled: tuple[float, DbtThrottledError] | None = None
@@ -190,7 +190,7 @@ class Hub:
             throttled = self._throttling(now)
             pause = self._list.due() - now
             if not throttled:
-                pause = max(pause, self._free_from - now, math.inf if self._asking >= MOST_AT_ONCE else 0.0)
+                pause = max(pause, self._free_from - now, math.inf if len(self._asking) >= MOST_AT_ONCE else 0.0)
             if pause > 0:
                 await self._rest(self._wake, pause)
                 continue
@@ -200,8 +200,9 @@ class Hub:
                 self._answer(places, throttled)  # deadlines and tolerances go on meanwhile
                 await asyncio.sleep(0)
             else:
-                self._asking += 1
-                requests.create_task(self._ask(client, places, way))
+                request = requests.create_task(self._ask(client, places, way))
+                self._asking.add(request)
+                request.add_done_callback(self._asked)
 
     # --- One request
 
@@ -222,9 +223,10 @@ class Hub:
             if len(ids) > 1:
                 self._ways.trust(way, len(states.keys() & set(ids)))
             self._share_out(states, places, way)
-        finally:
-            self._asking -= 1
-            self._wake.set()
+
+    def _asked(self, request: asyncio.Task[None]) -> None:
+        self._asking.discard(request)
+        self._wake.set()
 
     def _share_out(self, states: Mapping[int, RunState], places: Sequence[Place], way: Way) -> None:
         self._throw_dice()

@@ -180,7 +180,7 @@ class World:
         """Make a hub that nobody uses."""
         clock, rest = self.time.clock, self.time.rest
         hub = Hub(self.make_client, clock=clock, timer=clock, rest=rest, dice=lambda: self.dice)
-        self.time.is_busy = lambda: hub._asking > 0
+        self.time.is_busy = lambda: bool(hub._asking)
         return hub
 
     async def make_client(self) -> AsyncDbtClient:

@@ -396,6 +396,31 @@ async def test_who_leaves_disturbs_nobody() -> None:
 
 
 @story
+async def test_an_error_for_somebody_who_just_left_is_no_noise() -> None:
+    """Cancelled in the moment of an error, a watcher hears nothing of it, and neither does the log."""
+    async with world(ends=ends(5), token="another") as there:
+        tasks = there.start(*there.server.ends)
+        outcomes = there.hub._outcomes
+        await when(lambda: any(outcome.done() for outcome in outcomes.values()))
+        cancel(tasks)
+        heard = await asyncio.gather(*tasks, return_exceptions=True)
+        assert {type(each) for each in heard} == {asyncio.CancelledError}
+
+
+@story
+async def test_leaving_at_any_moment_leaves_nothing_behind() -> None:
+    """The last one may leave while a request is about to begin, or to end: the next one's are not held up by it."""
+    async with world(ends=dict.fromkeys(range(1, 1001), 5.0)) as there:
+        for turns in range(40):
+            tasks = there.start(*range(1, 1001, 100 - turns))
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            cancel(tasks)
+            await when(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+        assert {outcome for outcome, _ in await there.watch(7, 8)} == {Over(7, 10), Over(8, 10)}
+
+
+@story
 async def test_the_last_one_closes_the_session() -> None:
     """Nobody watches: no task, no connection. The next one opens a session of its own."""
     async with world(ends={7: 5.0, 8: 15.0}) as there:
