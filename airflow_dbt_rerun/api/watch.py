@@ -116,7 +116,8 @@ class Hub:
     ) -> Outcome:
         """Wait until a run is over, the deadline passes, or the run cannot be read any more.
 
-        As :func:`airflow_dbt_rerun.core.polling.watch`, and may be cancelled at any time.
+        As :func:`airflow_dbt_rerun.core.polling.watch`, and may be cancelled at any time. In a request that has to
+        be sent for others a run may be asked for earlier, after half of its interval: that costs no request.
 
         :param interval: seconds between polls, at most.
         :param quickest: seconds between polls near the run's usual end, at least; left out, always ``interval``.
@@ -153,9 +154,7 @@ class Hub:
 
     async def _leave(self, place: Place) -> None:
         self._list.remove(place)
-        outcome = self._outcomes.pop(place)
-        if not outcome.cancel() and not outcome.cancelled():
-            outcome.exception()  # nobody may be there to hear it any more
+        del self._outcomes[place]
         if self._poller and not self._outcomes:
             poller, self._poller = self._poller, None
             poller.cancel()

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
 import math
 import threading
 import weakref
 from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from airflow_dbt_rerun.api.client import AsyncDbtClient
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.api.watch import MOST_A_MINUTE, MOST_AT_ONCE, Hub, hub_of, rest
-from airflow_dbt_rerun.core.polling import OutOfTime, Over, Unwatchable
+from airflow_dbt_rerun.core.polling import Outcome, OutOfTime, Over, Unwatchable
 from airflow_dbt_rerun.exceptions import DbtConfigError, DbtForbiddenError, DbtUnauthorizedError
 from tests.api.runs_server import START, Trouble, World, story, when, world
 from tests.support import local_platform
@@ -109,7 +109,7 @@ async def test_each_has_its_own_interval() -> None:
         quick = there.start(7, interval=10.0)
         await asyncio.gather(*slow, *quick)
         moments = [asked.moment for asked in there.server.asked if 8 in asked.ids]
-        gaps = [later - earlier for earlier, later in pairwise(moments)]
+        gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
         assert gaps
         assert all(30 <= gap <= 60 for gap in gaps)
 
@@ -122,7 +122,7 @@ async def test_asks_often_where_the_end_is_near() -> None:
         assert outcome == Over(7, 10)
         assert moment <= 601 + 5
         moments = [asked.moment for asked in there.server.asked]
-        gaps = [round(later - earlier, 3) for earlier, later in pairwise(moments)]
+        gaps = [round(later - earlier, 3) for earlier, later in itertools.pairwise(moments)]
         assert (max(gaps), min(gaps)) == (60.0, 5.0)
         assert gaps == sorted(gaps, reverse=True)
 
@@ -355,15 +355,23 @@ async def test_a_wrong_connection_reaches_the_watcher() -> None:
 
 @story
 async def test_a_crash_reaches_everybody() -> None:
-    """A bug in the hub is heard by all who wait, at once; who comes after it starts afresh."""
+    """A bug in the hub is heard by all who wait; who comes back, even before all have left, starts afresh."""
+    errors = []
     async with world(ends=ends(250, after=100)) as there:
-        tasks = there.start(*there.server.ends)
+
+        async def watch_again(run_id: int) -> Outcome:
+            try:
+                return await there.hub.watch(run_id, interval=10.0)
+            except TypeError as error:
+                errors.append(error)
+                there.dice = 0.0
+                return await there.hub.watch(run_id, interval=10.0)
+
+        tasks = [asyncio.create_task(watch_again(run_id)) for run_id in there.server.ends]
         await when(lambda: len(there.server.asked) >= 7)
         there.dice = "loaded"  # type: ignore[assignment]
-        assert {type(error) for error, _ in await asyncio.gather(*tasks)} == {TypeError}
-        there.dice = 0.0
-        ((outcome, _),) = await there.watch(1)
-        assert outcome == Over(1, 10)
+        assert await asyncio.gather(*tasks) == [Over(run_id, 10) for run_id in there.server.ends]
+    assert len(errors) == 250
 
 
 @story
@@ -411,13 +419,13 @@ async def test_an_error_for_somebody_who_just_left_is_no_noise() -> None:
 async def test_leaving_at_any_moment_leaves_nothing_behind() -> None:
     """The last one may leave while a request is about to begin, or to end: the next one's are not held up by it."""
     async with world(ends=dict.fromkeys(range(1, 1001), 5.0)) as there:
-        for turns in range(40):
-            tasks = there.start(*range(1, 1001, 100 - turns))
-            for _ in range(turns):
-                await asyncio.sleep(0)
+        for turns, gap in itertools.product(range(0, 40, 4), range(5)):
+            tasks = there.start(*range(1, 1001, 9))
+            await rounds(turns)
             cancel(tasks)
+            await rounds(gap)
+            assert {outcome for outcome, _ in await there.watch(7, 8)} == {Over(7, 10), Over(8, 10)}
             await when(lambda: asyncio.all_tasks() == {asyncio.current_task()})
-        assert {outcome for outcome, _ in await there.watch(7, 8)} == {Over(7, 10), Over(8, 10)}
 
 
 @story
@@ -435,6 +443,12 @@ async def no_connections(there: World) -> None:
     """Wait until the server has noticed that its connections are closed."""
     async with asyncio.timeout(10):
         await when(lambda: not there.server.connections)
+
+
+async def rounds(count: int) -> None:
+    """Let everything that is ready go on, so many times."""
+    for _ in range(count):
+        await asyncio.sleep(0)
 
 
 def cancel(tasks: list[asyncio.Task[Any]]) -> None:
