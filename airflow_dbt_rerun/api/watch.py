@@ -186,16 +186,14 @@ class Hub:
         while True:
             self._wake.clear()
             now = self._timer()
-            throttled = self._throttling(now)
-            pause = self._list.due() - now
-            if not throttled:
-                pause = max(pause, self._free_from - now, math.inf if len(self._asking) >= MOST_AT_ONCE else 0.0)
+            is_full = len(self._asking) >= MOST_AT_ONCE
+            pause = math.inf if is_full else max(self._list.due(), self._free_from) - now
             if pause > 0:
                 await self._rest(self._wake, pause)
                 continue
             way = self._ways.best(now)
             places = self._list.take(now, way.most)
-            if throttled:
+            if throttled := self._throttling(now):
                 self._answer(places, throttled)  # deadlines and tolerances go on meanwhile
                 await asyncio.sleep(0)
             else:

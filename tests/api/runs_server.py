@@ -25,7 +25,8 @@ ACCOUNT = 70403103922125
 GENEROUS = 60
 START = 1_700_000_000.0
 
-Filter = Literal["understood", "ignored", "refused", "first only"]
+Filter = Literal["understood", "ignored", "refused", "forbidden", "unknown", "first only"]
+REFUSALS = {"refused": 400, "forbidden": 403, "unknown": 404}
 Trouble = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
 
 
@@ -87,6 +88,7 @@ class RunsServer:
     token: str = "first"
     asked: list[Asked] = field(default_factory=list)
     most_at_once: int = 0
+    refusals: int = 0
     base_url: str = ""
     _under_way: int = 0
     _runner: web.AppRunner | None = None
@@ -125,6 +127,7 @@ class RunsServer:
             try:
                 troubled = await self.trouble(request) if self.trouble else None
                 if troubled is None and request.headers["Authorization"] != f"Token {self.token}":
+                    self.refusals += 1
                     return web.Response(status=401)
                 return troubled or answer(request)
             finally:
@@ -141,8 +144,8 @@ class RunsServer:
         wanted = json.loads(request.query.get("pk__in", "[]"))
         self.asked.append(Asked(self.time.passed, "id" if wanted else "status", wanted))
         how = self.by_id if wanted else self.by_status
-        if how == "refused":
-            return web.Response(status=400)
+        if how in REFUSALS:
+            return web.Response(status=REFUSALS[how])
         found = self._found(wanted, how)
         offset, limit = int(request.query["offset"]), int(request.query["limit"])
         return _json([self._state(run_id) for run_id in found[offset : offset + limit]], len(found))

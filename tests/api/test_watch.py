@@ -85,6 +85,17 @@ async def test_who_comes_later_joins_in() -> None:
 
 
 @story
+async def test_who_comes_need_not_wait_for_who_is_there() -> None:
+    """A newcomer in the middle of a long pause is asked for in its own time."""
+    async with world(ends={7: 2000.0, 8: 5.0}) as there:
+        slow = there.start(7, interval=1000.0)
+        await when(lambda: bool(there.server.asked) and not there.hub._asking)
+        ((outcome, moment),) = await there.watch(8)
+        assert (outcome, moment) == (Over(8, 10), 12.0)
+        await asyncio.gather(*slow)
+
+
+@story
 async def test_one_run_costs_a_get_a_poll() -> None:
     """P8: a single watched run is asked for by its own address, once an interval."""
     async with world(ends={7: 35.0}) as there:
@@ -175,7 +186,7 @@ async def test_few_connections_however_many_watch() -> None:
 # --- What the platform makes of the filters
 
 
-@pytest.mark.parametrize("by_id", ["ignored", "refused", "first only"])
+@pytest.mark.parametrize("by_id", ["ignored", "refused", "forbidden", "unknown", "first only"])
 @story
 async def test_falls_back_to_the_runs_that_are_going(by_id: str) -> None:
     """``pk__in`` is ignored, refused or misread: runs that are going are listed, and those that left are got."""
@@ -187,6 +198,33 @@ async def test_falls_back_to_the_runs_that_are_going(by_id: str) -> None:
         misread = 148 if by_id == "first only" else 0
         assert there.server.times("one") <= 150 + misread
         assert there.server.times("status") <= 3 * 17 + 3
+
+
+@story
+async def test_no_more_pages_than_runs() -> None:
+    """Two runs among a thousand that are going: after two pages single requests are cheaper."""
+    crowd = dict.fromkeys(range(5000, 6000), 1e9)
+    async with world(ends={1: 45.0, 2: 45.0} | crowd, by_id="refused") as there:
+        assert [outcome for outcome, _ in await there.watch(1, 2)] == [Over(1, 10), Over(2, 10)]
+        assert (there.server.times("status"), there.server.times("one")) == (12, 12)
+
+
+@story
+async def test_no_more_pages_than_needed() -> None:
+    """Newest runs come first: a page that has all that are watched is the last one."""
+    crowd = dict.fromkeys(range(5000, 6000), 1e9)
+    async with world(ends=crowd | dict.fromkeys(range(9000, 9020), 45.0), by_id="refused") as there:
+        await there.watch(*range(9000, 9020))
+        assert sum(asked.by == "status" and asked.moment < 45 for asked in there.server.asked) == 5
+
+
+@story
+async def test_many_ends_at_once_are_no_reason_to_distrust_a_list() -> None:
+    """A run that left the list of those that are going because it is over is no mistake of the list."""
+    many, few = dict.fromkeys(range(1, 201), 50.0), dict.fromkeys(range(201, 221), 150.0)
+    async with world(ends=many | few | FOREIGN, by_id="refused") as there:
+        await there.watch(*many, *few)
+        assert {asked.by for asked in there.server.asked if 70 < asked.moment < 150} == {"status"}
 
 
 @pytest.mark.parametrize("lists", ["ignored", "refused"])
@@ -217,11 +255,11 @@ async def test_a_list_is_asked_for_again_after_an_hour() -> None:
 @story
 async def test_a_missing_run_is_asked_for_before_it_is_believed() -> None:
     """P1: a list that lacks a run says nothing about it: at the same moment it is asked for by its address."""
-    async with world(ends={7: 35.0, 8: 35.0}, unlisted={7}) as there:
+    async with world(ends={7: 1495.0, 8: 1495.0}, unlisted={7}) as there:
         assert [outcome for outcome, _ in await there.watch(7, 8)] == [Over(7, 10), Over(8, 10)]
-        heard = [asked for asked in there.server.asked if asked.by == "one"]
-        assert {tuple(asked.ids) for asked in heard} == {(7,)}
-        assert len(heard) == 5
+        singly = [asked.ids for asked in there.server.asked if asked.by == "one"]
+        assert singly == [[7]] * 151
+        assert there.server.times("id") == 151
 
 
 @story
@@ -235,14 +273,15 @@ async def test_a_run_that_is_not_there_yet_is_borne() -> None:
 
 
 @story
-async def test_a_run_that_is_nowhere_is_unwatchable() -> None:
-    """P1: a 404 that does not pass means that nothing is known, and it harms nobody else."""
+async def test_a_run_that_is_nowhere_is_unwatchable(caplog: pytest.LogCaptureFixture) -> None:
+    """P1: a 404 that does not pass means that nothing is known. It harms nobody else and is no warning."""
     async with world(ends={8: 800.0}) as there:
         (lost, moment), (found, _) = await there.watch(7, 8, tolerance=100.0)
         assert isinstance(lost, Unwatchable)
         assert "404" in lost.reason
         assert 100 < moment < 125
         assert found == Over(8, 10)
+    assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
 
 
 # --- Trouble
@@ -326,7 +365,7 @@ async def test_a_token_that_stays_refused_is_raised() -> None:
     async with world(ends=ends(150), token="another") as there:
         heard = await there.watch(*there.server.ends)
         assert {type(error) for error, _ in heard} == {DbtUnauthorizedError}
-        assert there.looked_up == 1 + 2
+        assert (there.server.refusals, there.looked_up) == (2, 1 + 2)
 
 
 @story
@@ -401,6 +440,21 @@ async def test_who_leaves_disturbs_nobody() -> None:
             Over(run_id, 10) for run_id in range(2, 61, 2)
         ]
         assert all(asked.ids[0] % 2 == 0 for asked in there.server.asked[1:])
+
+
+@story
+async def test_an_answer_for_somebody_who_just_left_disturbs_nobody() -> None:
+    """Cancelled in the moment of its answer, a watcher is gone, and the others hear theirs."""
+    async with world(ends=dict.fromkeys(range(1, 11), 5.0)) as there:
+        tasks = there.start(*there.server.ends)
+
+        def dice() -> float:
+            cancel(tasks[::2])
+            return 0.0
+
+        there.hub._dice = dice
+        heard = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [each[0] for each in heard if isinstance(each, tuple)] == [Over(n, 10) for n in (2, 4, 6, 8, 10)]
 
 
 @story
