@@ -166,10 +166,10 @@ def test_a_list_of_all_takes_all() -> None:
 def test_who_must_be_asked_for_alone_is() -> None:
     """A run that no list has goes by itself, at once, and once; the others go without it."""
     alone, others = place(1), [place(2), place(3)]
-    watched = watchlist(*others, alone)
-    alone.ask_again(0.5, alone=True)
-    assert watched.take(0.5, PAGE) == [alone]
-    assert watched.take(1.0, PAGE) == others
+    watched = watchlist(alone, *others)
+    alone.ask_again(1.5, alone=True)
+    assert watched.take(1.5, PAGE) == others
+    assert watched.take(1.5, PAGE) == [alone]
     alone.answer(going(1), now=1.0)
     assert not alone.alone
 
