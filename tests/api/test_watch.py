@@ -445,7 +445,7 @@ async def test_who_leaves_disturbs_nobody() -> None:
 @story
 async def test_an_answer_for_somebody_who_just_left_disturbs_nobody() -> None:
     """Cancelled in the moment of its answer, a watcher is gone, and the others hear theirs."""
-    async with world(ends=dict.fromkeys(range(1, 11), 5.0)) as there:
+    async with world(ends=dict.fromkeys(range(1, 11), 0.0)) as there:
         tasks = there.start(*there.server.ends)
 
         def dice() -> float:
