@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
@@ -80,6 +82,8 @@ class DbtCloudRerunHook(BaseHook):
 
         :raises DbtConfigError: if the connection is not usable, naming the field.
         """
+        # The first import takes longer than the triggerer's watchdog lets a trigger hold up all others.
+        await asyncio.to_thread(import_module, "airflow_dbt_rerun.api.client")
         from airflow_dbt_rerun.api.client import AsyncDbtClient  # noqa: PLC0415 - see _blocking_client
 
         return AsyncDbtClient(self._settings(await get_async_connection(self.dbt_cloud_conn_id)), self.retries)

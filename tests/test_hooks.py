@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from airflow_dbt_rerun.api import endpoints
-from airflow_dbt_rerun.exceptions import DbtConfigError, DbtRefusedError, DbtServerError
+from airflow_dbt_rerun.exceptions import DbtConfigError, DbtRefusedError, DbtServerError, DbtUnreachableError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from tests.api.scripted import Answer, Script, ScriptedServer, data, drop, error, html, serving
 
@@ -68,6 +73,49 @@ def test_the_async_client_asks_the_same(server: ScriptedServer) -> None:
     assert first.path.startswith("/api/v2/accounts/456/runs/8/")
     assert second.path.startswith("/api/v2/accounts/456/runs/8/")
     assert first.headers["authorization"] == second.headers["authorization"]
+
+
+FIRST_IMPORTS = """
+import asyncio, sys, threading
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+
+class Watchman:
+    seen = {}
+    def find_spec(self, name, *_):
+        self.seen.setdefault(name, threading.current_thread() is threading.main_thread())
+
+sys.meta_path.insert(0, Watchman())
+asyncio.run(DbtCloudRerunHook().async_client())
+print(Watchman.seen["aiohttp"], Watchman.seen["requests"])
+"""
+
+
+@pytest.mark.usefixtures("connect")
+def test_the_loop_imports_no_http_library() -> None:
+    """A triggerer complains of 0.2 s without a break; the first import takes longer, so a thread does it."""
+    done = subprocess.run([sys.executable, "-c", FIRST_IMPORTS], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+def test_the_loop_reads_no_certificates(connect: Callable[..., None], mocker: MockerFixture) -> None:
+    """Certificates are read in a thread too, before the first request."""
+    connect(host="https://127.0.0.1:9")
+    read, threads = ssl.create_default_context, []
+
+    def note(**options: Any) -> ssl.SSLContext:
+        threads.append(threading.current_thread())
+        return read(**options)
+
+    mocker.patch("ssl.create_default_context", note)
+
+    async def talk() -> None:
+        async with await DbtCloudRerunHook(retry_limit=1).async_client() as client:
+            with pytest.raises(DbtUnreachableError):
+                await client.send(endpoints.get_run(8))
+
+    asyncio.run(talk())
+    assert threads
+    assert threading.main_thread() not in threads
 
 
 @pytest.mark.usefixtures("connect")

@@ -86,7 +86,7 @@ def test_core_needs_neither_airflow_nor_http() -> None:
     """The core runs with nothing but the standard library and tenacity."""
     program = (
         "import sys\n"
-        "from airflow_dbt_rerun.core import lineage, polling, report, session\n"
+        "from airflow_dbt_rerun.core import lineage, polling, report, session, watching\n"
         "print([name for name in ('airflow', 'requests', 'aiohttp', 'httpx') if name in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

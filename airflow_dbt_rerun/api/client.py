@@ -8,9 +8,11 @@ they sleep.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 import random
+import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from functools import cached_property
@@ -25,7 +27,7 @@ from airflow_dbt_rerun.api.failures import ASYNC_ERRORS, BLOCKING_ERRORS, failur
 from airflow_dbt_rerun.api.replies import Failure, Outcome, Reply, read
 from airflow_dbt_rerun.api.retries import Retries, pause_before_retry
 from airflow_dbt_rerun.api.settings import Settings
-from airflow_dbt_rerun.api.transport import async_session, blocking_session, proxy_for
+from airflow_dbt_rerun.api.transport import async_session, blocking_session, proxy_for, trusted
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -197,12 +199,18 @@ class AsyncDbtClient(_Client):
             upcoming = next_page(upcoming, page)
         return tuple(items)
 
+    async def prepare(self) -> None:
+        """Read certificates and proxies in a thread. Left out, the first request does it, and holds up the loop."""
+        with contextlib.suppress(*ASYNC_ERRORS):  # a bad file meets the first request again, which puts it in words
+            await asyncio.to_thread(lambda: (self._trusted, self._proxy))
+
     async def close(self) -> None:
         """Close the session, if one was opened. The client can be used again."""
         if session := self.__dict__.pop("_session", None):
             await session.close()
 
     async def __aenter__(self) -> Self:
+        await self.prepare()
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -210,7 +218,11 @@ class AsyncDbtClient(_Client):
 
     @cached_property
     def _session(self) -> aiohttp.ClientSession:
-        return async_session(self.settings)
+        return async_session(self.settings, self._trusted)
+
+    @cached_property
+    def _trusted(self) -> ssl.SSLContext | bool:
+        return trusted(self.settings)
 
     @cached_property
     def _proxy(self) -> str | None:

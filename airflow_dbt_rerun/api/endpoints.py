@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from airflow_dbt_rerun.core.lineage import CAUSE_MAX_LENGTH
-from airflow_dbt_rerun.core.models import Account, Job, Run, RunStep, StepResults
+from airflow_dbt_rerun.core.models import GOING_STATUSES, Account, Job, Run, RunState, RunStep, StepResults
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 T = TypeVar("T")
@@ -204,6 +204,22 @@ def list_runs(
         "offset": offset,
     }
     return Endpoint("GET", "runs/", _page(Run.from_api), params)
+
+
+def get_run_state(run_id: Id) -> Endpoint[RunState]:
+    """Read a run as far as watching needs it."""
+    return Endpoint("GET", get_run(run_id).path, _data(RunState.from_api))
+
+
+def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[RunState]]:
+    """List these runs, at most :data:`PAGE` of them, as far as watching needs it."""
+    return Endpoint("GET", "runs/", _page(RunState.from_api), list_runs(ids=ids, limit=len(ids)).params)
+
+
+def list_going_runs(*, offset: int = 0) -> Endpoint[Page[RunState]]:
+    """List all runs of the account that are not over, as far as watching needs it."""
+    params = list_runs(status_in=sorted(GOING_STATUSES), offset=offset).params
+    return Endpoint("GET", "runs/", _page(RunState.from_api), params)
 
 
 def retry_plan(run_id: Id) -> Endpoint[RetryPlan]:

@@ -29,13 +29,29 @@ def blocking_session(settings: Settings) -> requests.Session:
     return _SettingsHttpHook(settings).get_conn()
 
 
-def async_session(settings: Settings) -> aiohttp.ClientSession:
-    """Open a session in the running loop. The token is not in it: aiohttp shows default headers in its repr."""
+def async_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:  # noqa: FBT001
+    """Open a session in the running loop. The token is not in it: aiohttp shows default headers in its repr.
+
+    :param tls: what :func:`trusted` gives; it reads files, so it is better asked for outside the loop.
+    """
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(ssl=_tls(settings)),
+        connector=aiohttp.TCPConnector(ssl=tls),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout),
         # trust_env stays off: with it aiohttp would look for other credentials in ~/.netrc. See proxy_for().
     )
+
+
+def trusted(settings: Settings) -> ssl.SSLContext | bool:
+    """Read which certificates count: a TLS context, or True where no TLS is spoken. Takes some 20 ms."""
+    if settings.base_url.startswith("http://"):
+        return True
+    route = _route(settings)
+    context = _trusting(route.verify if isinstance(route.verify, str) else DEFAULT_CA_BUNDLE_PATH)
+    if route.verify is False:
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if route.cert:
+        context.load_cert_chain(*([route.cert] if isinstance(route.cert, str) else route.cert))
+    return context
 
 
 def proxy_for(settings: Settings) -> str | None:
@@ -90,18 +106,6 @@ def _route(settings: Settings) -> _Route:
         settings.base_url, dict(settings.proxies), stream=False, verify=settings.verify, cert=settings.cert
     )
     return _Route(dict(found["proxies"] or {}), found["verify"], found["cert"])
-
-
-def _tls(settings: Settings) -> ssl.SSLContext | bool:
-    if settings.base_url.startswith("http://"):
-        return True
-    route = _route(settings)
-    context = _trusting(route.verify if isinstance(route.verify, str) else DEFAULT_CA_BUNDLE_PATH)
-    if route.verify is False:
-        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    if route.cert:
-        context.load_cert_chain(*([route.cert] if isinstance(route.cert, str) else route.cert))
-    return context
 
 
 def _trusting(bundle: str) -> ssl.SSLContext:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 JsonObject = Mapping[str, Any]
 
@@ -33,6 +33,7 @@ class RunStatus(IntEnum):
 
 
 TERMINAL_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELLED})
+GOING_STATUSES = frozenset({RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING})
 
 NODE_OK = frozenset({"success", "pass", "warn", "no-op", "reused"})
 """Node statuses that mean: this node's work is done. An allow-list."""
@@ -238,6 +239,28 @@ class Run:
             blocked_by=tuple(data.get("blocked_by") or ()),
             failed_runs=(data.get("job") or {}).get("run_failure_count"),
         )
+
+
+class RunState(NamedTuple):
+    """What watching needs of a run, and no more: thousands are read a minute."""
+
+    id: int
+    status: int
+    started_at: str | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether the run is over. A status this package does not know is not over."""
+        return self.status in TERMINAL_STATUSES
+
+    @classmethod
+    def from_api(cls, data: JsonObject) -> RunState:
+        """Build from the ``data`` of a run answer or an element of a list of runs.
+
+        :raises KeyError: if ``id`` or ``status`` is missing.
+        :raises ValueError: if ``id`` or ``status`` is no number.
+        """
+        return cls(int(data["id"]), int(data["status"]), data.get("started_at"))
 
 
 def epoch(timestamp: str | None) -> float | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.models import Run, RunState
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,16 @@ class Unwatchable:
 
 
 Outcome = Over | OutOfTime | Unwatchable
-Watch = Generator[Poll | Sleep, "Run | Exception | None", Outcome]
+Seen = Run | RunState
+Watch = Generator[Poll | Sleep, "Seen | Exception | None", Outcome]
+Interval = Callable[[float, "Seen | None"], float]
+"""Gives seconds until the next poll, from the moment (epoch seconds) and the run as it was last seen."""
 
 
 def watch(
     run_id: int,
     *,
-    interval: float,
+    interval: float | Interval,
     tolerance: float,
     deadline: float | None,
     clock: Callable[[], float],
@@ -63,7 +66,7 @@ def watch(
 ) -> Watch:
     """Poll a run until it is over, the deadline passes, or it cannot be read any more.
 
-    :param interval: seconds between polls.
+    :param interval: seconds between polls, or what gives them.
     :param tolerance: seconds for which polls may go wrong before the run counts as unwatchable. A time, not a
         count: an outage of the API lasts as long for everyone, however often they ask.
     :param deadline: wall-clock epoch seconds after which to stop waiting, or None. Wall-clock, because the
@@ -72,11 +75,12 @@ def watch(
     :param bearable: whether an error may pass by itself; any other is raised at once.
     """
     last_answer = clock()
+    seen: Seen | None = None
     while True:
         answer = yield Poll(run_id)
         now = clock()
-        if isinstance(answer, Run):
-            last_answer = now
+        if isinstance(answer, Seen):
+            last_answer, seen = now, answer
             if answer.is_terminal:
                 return Over(run_id, answer.status)
         elif isinstance(answer, Exception):
@@ -86,5 +90,5 @@ def watch(
                 return Unwatchable(run_id, f"no readable answer for {now - last_answer:.0f} s; last: {answer}")
         if deadline is not None and now >= deadline:
             return OutOfTime(run_id)
-        pause = interval if deadline is None else min(interval, max(deadline - now, 0.0))
-        yield Sleep(pause)
+        pause = interval(now, seen) if callable(interval) else interval
+        yield Sleep(pause if deadline is None else min(pause, max(deadline - now, 0.0)))

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, Resource, RetryPlan, next_page
-from airflow_dbt_rerun.core.models import Job
+from airflow_dbt_rerun.core.models import Job, RunState
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 ACCOUNT = 70403103922125
@@ -30,7 +30,10 @@ V3 = f"/api/v3/accounts/{ACCOUNT}"
         (endpoints.trigger_job(5, cause="x"), "POST", f"{V2}/jobs/5/run/"),
         (endpoints.rerun_job("5"), "POST", f"{V2}/jobs/5/rerun/"),
         (endpoints.get_run(" 70403110257794 "), "GET", f"{V2}/runs/70403110257794/"),
+        (endpoints.get_run_state(7), "GET", f"{V2}/runs/7/"),
         (endpoints.list_runs(), "GET", f"{V2}/runs/"),
+        (endpoints.list_run_states([7]), "GET", f"{V2}/runs/"),
+        (endpoints.list_going_runs(), "GET", f"{V2}/runs/"),
         (endpoints.retry_plan(7), "GET", f"{V2}/runs/7/retry/"),
         (endpoints.retry_run(7), "POST", f"{V2}/runs/7/retry/"),
         (endpoints.cancel_run(7), "POST", f"{V2}/runs/7/cancel/"),
@@ -56,6 +59,14 @@ def test_paths(endpoint: Endpoint[Any], method: str, path: str) -> None:
         (
             endpoints.list_runs(ids=[1, "2"], status_in=[1, 2, 3], limit=2),
             {"pk__in": ["[1,2]"], "status__in": ["[1,2,3]"], "order_by": ["-id"], "limit": ["2"], "offset": ["0"]},
+        ),
+        (
+            endpoints.list_run_states([1, 2]),
+            {"pk__in": ["[1,2]"], "order_by": ["-id"], "limit": ["2"], "offset": ["0"]},
+        ),
+        (
+            endpoints.list_going_runs(offset=100),
+            {"status__in": ["[1,2,3]"], "order_by": ["-id"], "limit": ["100"], "offset": ["100"]},
         ),
         (
             endpoints.list_runs(
@@ -162,6 +173,18 @@ def test_paging_ends(items: int, total: int | None, limit: int, offset: int, fol
     page = Page((Job(1, "a"),) * items, total)
     after = next_page(endpoints.list_jobs(limit=limit, offset=offset), page)
     assert (after.params["offset"] if after else None) == following
+
+
+def test_watching_reads_what_it_needs() -> None:
+    """Of each run in an answer, id, status and start are read; a run without a status is no answer."""
+    run = {"id": "7", "status": 3, "started_at": "2026-01-01 00:00:00+00:00", "job": {}, "run_steps": None}
+    state = RunState(7, 3, "2026-01-01 00:00:00+00:00")
+    assert read(endpoints.get_run_state(7), {"data": run}) == state
+    listed = Page((state,), 1)
+    for endpoint in (endpoints.list_run_states([7]), endpoints.list_going_runs()):
+        assert read(endpoint, {"data": [run], "extra": {"pagination": {"total_count": 1}}}) == listed
+    with pytest.raises(KeyError):
+        read(endpoints.get_run_state(7), {"data": {"id": 7}})
 
 
 def test_small_answers() -> None:
