@@ -3,7 +3,8 @@
 ``/_control/`` (only where faults are allowed; needs the token):
 
 - ``POST faults`` adds a fault, ``GET faults`` lists those with something left to do, ``DELETE faults`` forgets them
-- ``GET requests`` lists the requests so far in order of arrival, ``DELETE requests`` forgets them
+- ``GET requests`` lists the requests so far in order of arrival, ``DELETE requests`` forgets them; those over
+  one connection have the same ``client``
 - ``GET behaviour`` and ``POST behaviour``: see :mod:`.behaviour`
 - ``jobs``, ``runs`` and ``account``: see :mod:`.mishaps`
 
@@ -94,7 +95,7 @@ class Faults:
                 await app(scope, receive, send)
                 return
             method, path = scope["method"], scope["path"]
-            self.requests.append({"method": method, "path": path, "query": scope["query_string"].decode()})
+            self.requests.append(_seen(scope))
             fault = next((fault for fault in self.waiting if fault.meets(method, path)), None)
             if fault is None:
                 await app(scope, receive, send)
@@ -153,6 +154,15 @@ async def _misbehave(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive,
             await _drop(receive, send)
         else:
             await _spoilt(fault, answer)(scope, receive, send)
+
+
+def _seen(scope: Scope) -> dict[str, str]:
+    return {
+        "method": scope["method"],
+        "path": scope["path"],
+        "query": scope["query_string"].decode(),
+        "client": ":".join(map(str, scope["client"] or ())),
+    }
 
 
 def _status(fault: Fault) -> Response:

@@ -108,6 +108,17 @@ def test_faults_are_listed_and_forgotten(platform: LocalPlatform) -> None:
     assert platform.send("GET", "jobs/").status_code == 200
 
 
+def test_requests_over_one_connection_have_one_client(platform: LocalPlatform) -> None:
+    """So connections can be counted, which no client can be asked for."""
+    platform.control("DELETE", "requests")
+    for _ in range(2):
+        platform.send("GET", "jobs/")
+    platform.session.close()
+    platform.send("GET", "jobs/")
+    first, second, third = (request["client"] for request in platform.control("GET", "requests"))
+    assert first == second != third
+
+
 @pytest.mark.parametrize(
     "body", [{}, {"kind": "sabotage"}, {"kind": "drop", "how": "hard"}, {"kind": "drop", "path": "("}]
 )
