@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -23,7 +23,10 @@ AIRFLOW_2 = version("apache-airflow").startswith("2.")
 GENEROUS = 60
 """Seconds before waiting for Airflow is given up."""
 
-COMPONENTS = (
+Components = Sequence[tuple[str, list[str]]]
+"""Names of processes, and the arguments of the commands that they run."""
+
+COMPONENTS: Components = (
     ("scheduler", ["scheduler", "--skip-serve-logs"]),
     ("triggerer", ["triggerer", "--skip-serve-logs"]),
     *(() if AIRFLOW_2 else (("dag-processor", ["dag-processor"]),)),
@@ -218,11 +221,14 @@ def environment(home: Path, dags: Path, port: int, **more: str) -> dict[str, str
 
 
 @contextmanager
-def airflow_stack(home: Path, dags: Path, variables: Mapping[str, str]) -> Iterator[AirflowStack]:
+def airflow_stack(
+    home: Path, dags: Path, variables: Mapping[str, str], components: Components = COMPONENTS
+) -> Iterator[AirflowStack]:
     """Run Airflow for a while.
 
     :param dags: the folder with its DAGs
     :param variables: further environment variables, for example connections
+    :param components: what to start besides the API server
     """
     port = free_port()
     stack = AirflowStack(home, environment(home, dags, port, **variables), port)
@@ -233,7 +239,7 @@ def airflow_stack(home: Path, dags: Path, variables: Mapping[str, str]) -> Itera
         else:
             stack.start("api-server", ["api-server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"])
             stack.log_in()
-        for name, arguments in COMPONENTS:
+        for name, arguments in components:
             stack.start(name, arguments)
         yield stack
     finally:
