@@ -79,6 +79,7 @@ class Seen:
 
     :param wall: seconds from the DAG run's start to its end
     :param held: seconds for which a slot of a worker was held, each time that one was
+    :param cpu: seconds that all workers computed; unlike the others they do not grow when the machine is busy
     :param blocked: seconds for which a triggerer's event loop stood still, each time that Airflow warned of it
     :param watched: most triggers of one triggerer at one moment
     :param memory: most bytes (PSS) of one triggerer with its children
@@ -90,6 +91,7 @@ class Seen:
     wall: float = 0.0
     most_tries: int = 0
     held: list[float] = field(default_factory=list)
+    cpu: float = 0.0
     blocked: list[float] = field(default_factory=list)
     watched: int = 0
     memory: int = 0
@@ -153,6 +155,10 @@ class Stack:
         state = self.database.value("select state from dag_run where run_id = %s", run_id)
         return state in ("success", "failed")
 
+    def cpu_of_workers(self) -> float:
+        """Sum up the CPU seconds of the workers so far."""
+        return sum(cpu_seconds(self.airflow.processes[name].pid) for name in WORKERS)
+
 
 def measure(*, killing: bool) -> tuple[Past, Seen]:
     """Let all tasks run once.
@@ -215,7 +221,7 @@ def observe(there: Stack, *, killing: bool) -> Seen:
     """Start the DAG run and look at it each second until it is over."""
     seen = Seen()
     run_id = there.airflow.trigger(DAG_ID)
-    began = time.monotonic()
+    began, before = time.monotonic(), there.cpu_of_workers()
     while not there.is_over(run_id):
         if time.monotonic() > began + MOST_SECONDS:
             raise SystemExit(f"not over after {MOST_SECONDS} s: {dict(there.states(run_id))}")
@@ -223,7 +229,7 @@ def observe(there: Stack, *, killing: bool) -> Seen:
         weigh(there, seen)
         if killing and not seen.taken_over and there.states(run_id)["success"] * 2 >= TASKS:
             seen.taken_over = kill(there)
-    seen.wall = time.monotonic() - began
+    seen.wall, seen.cpu = time.monotonic() - began, there.cpu_of_workers() - before
     seen.states = there.states(run_id)
     seen.most_tries = there.database.value("select max(try_number) from task_instance where run_id = %s", run_id)
     return seen
@@ -269,6 +275,12 @@ def weight(pid: int, port: int | None) -> tuple[int, int]:
     return memory, connections
 
 
+def cpu_seconds(pid: int) -> float:
+    """Give the CPU seconds of a process with its children, those that are no more included."""
+    parent = psutil.Process(pid)
+    return sum(sum(process.cpu_times()[:4]) for process in (parent, *parent.children(recursive=True)))
+
+
 # --- The table
 
 
@@ -292,6 +304,7 @@ def figures(past: Past, seen: Seen) -> Iterator[tuple[str, str]]:
     yield "wall time, s", f"{seen.wall:,.0f}"
     yield "worker seconds: a Celery slot was held", f"{held:,.0f}"
     yield "  times, and seconds each", f"{len(seen.held)}, {held / len(seen.held):.2f}"
+    yield "  CPU seconds of the workers, each time", f"{seen.cpu / len(seen.held):.2f}"
     yield "dbt seconds: blocking tasks hold one as long", f"{past.run_seconds:,.0f}"
     yield "  ratio of the two", f"1/{past.run_seconds / held:.0f}"
     yield "GETs per dbt run", f"{past.gets / past.runs:.1f}"

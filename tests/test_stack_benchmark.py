@@ -19,7 +19,7 @@ from tests.support import local_platform
 
 ENDINGS, POSTS = _many_jobs.intended(20)
 AS_INTENDED = _many_jobs.Past(ENDINGS, POSTS, gets=440, connections=60, run_seconds=2_400.0)
-GREEN = stack.Seen(states={"success": 20}, wall=90.0, most_tries=1, held=[2.0] * 44)
+GREEN = stack.Seen(states={"success": 20}, wall=90.0, most_tries=1, held=[2.0] * 44, cpu=66.0)
 
 HELD = """
 [info     ] Task execute_workload[0-a] received [celery.worker.strategy]
@@ -133,6 +133,14 @@ def test_a_triggerer_weighs_what_its_children_weigh() -> None:
     assert together - alone > 50_000_000
 
 
+def test_what_tasks_computed_counts_for_their_worker() -> None:
+    """A worker starts a process for each task, which is gone when it is asked for."""
+    before = stack.cpu_seconds(os.getpid())
+    busy = "import time; [None for _ in iter(lambda: time.process_time() < 0.5, False)]"
+    subprocess.run([sys.executable, "-c", busy], check=True)
+    assert stack.cpu_seconds(os.getpid()) - before > 0.4
+
+
 def test_connections_to_the_platform_are_counted() -> None:
     """Those of the process to that port, and no others."""
     with ExitStack() as sockets:
@@ -150,6 +158,7 @@ def test_both_ways_stand_side_by_side() -> None:
     cells = {line[:48].strip(): line[48:].split() for line in lines[3:]}
     assert cells["dbt runs"] == ["22", "22"]
     assert cells["worker seconds: a Celery slot was held"] == ["88", "88"]
+    assert cells["CPU seconds of the workers, each time"] == ["1.50", "1.50"]
     assert cells["ratio of the two"] == ["1/27", "1/27"]
     assert cells["GETs per dbt run"] == ["20.0", "20.0"]
     assert cells["taken over: runs, within seconds"] == ["-", "7,", "32"]
