@@ -53,6 +53,9 @@ ERRORS: dict[str, type[DbtRunError]] = {
 }
 """The error to raise for each way in which the loop can give up."""
 
+WORK = "work"
+"""In a deferred task's memory: the marker of its work."""
+
 OnRerun = Callable[[Any], Any]
 """A function of the context, or one of Airflow's notifiers."""
 
@@ -182,7 +185,14 @@ class HealingOperator(BaseOperator):
         return self._go_on(context, driver, session, seen)
 
     def _remembered(self, event: Mapping[str, Any]) -> RerunSession | None:
-        """Read the session; one that another version of this package wrote is rebuilt from dbt's own record."""
+        """Read the session; where it is not of use, the memory is rebuilt from dbt's own record.
+
+        Another version of this package may have written it. And Airflow 3.0 can resume a task with the event of a
+        deferral before it was cleared (apache/airflow#62845): that is about the runs of another life.
+        """
+        if event["session"].get(WORK) not in (None, self._underway and self._underway.marker.key):
+            self.log.warning("Reading the runs of this task again: it was resumed by an event of before its clear")
+            return None
         try:
             return RerunSession.from_dict(event["session"])
         except ValueError as error:
@@ -214,7 +224,7 @@ class HealingOperator(BaseOperator):
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 run_id=step.run_id,
-                session=session.to_dict(),
+                session={**session.to_dict(), WORK: self._underway and self._underway.marker.key},
                 until=step.until,
                 check_interval=self.check_interval,
                 tolerance=self.poll_tolerance,

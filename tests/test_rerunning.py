@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -28,7 +29,7 @@ from airflow_dbt_rerun import (
 )
 from airflow_dbt_rerun.cli import main
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from tests.border import TaskInstance, fresh_copy, run_task
+from tests.border import TaskInstance, first_event, fresh_copy, run_task
 from tests.support import Json, LocalPlatform, local_platform
 
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
@@ -342,6 +343,21 @@ def test_retry_leaves_what_a_person_stopped_between_two_tries(
     with pytest.raises(DbtRunCancelled, match="cancelled by Ann"):
         run_task(job, instance)
     assert len(simulated.posts()) == 2
+
+
+def test_event_of_before_a_clear_is_not_believed(simulated: LocalPlatform, instance: TaskInstance) -> None:
+    """P2: Airflow 3.0 resumes a cleared task with what its earlier life waited for; its new life runs the job."""
+    simulated.trouble()
+    operator = job(simulated, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({"ti": instance})  # type: ignore[typeddict-item]
+    stale = asyncio.run(first_event(deferred.value.trigger))
+    instance.max_tries += 1
+    with pytest.raises(TaskDeferred):
+        fresh_copy(operator).execute_complete({"ti": instance}, stale)  # type: ignore[typeddict-item]
+    assert instance.xcom("job_run_id") != stale["run_id"]
+    assert len(simulated.posts()) == 2
+    simulated.wait(simulated.get(f"runs/{instance.xcom('job_run_id')}/"))
 
 
 def test_clear_takes_up_a_failed_run_where_it_may(simulated: LocalPlatform, instance: TaskInstance) -> None:
