@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,9 +16,15 @@ from pytest_mock import MockerFixture
 from airflow_dbt_rerun.triggers import DbtCloudRunTrigger, to_its_end
 from tests.airflow_stack import AIRFLOW_2
 from tests.border import first_event
-from tests.support import Json, LocalPlatform
+from tests.conftest import JOBS
+from tests.support import Json, LocalPlatform, local_platform
 
-pytestmark = pytest.mark.dbt
+
+@pytest.fixture(scope="module")
+def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """One platform for all tests here, with a simulated dbt."""
+    with local_platform(tmp_path_factory.mktemp("triggers"), "--simulate", jobs=JOBS) as platform:
+        yield platform
 
 
 @pytest.fixture(autouse=True)
