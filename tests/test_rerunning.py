@@ -399,7 +399,9 @@ def test_rerun_from_the_terminal(
     assert main(["rerun", str(failed["id"])]) == 1
     assert len(simulated.posts()) == 1
     assert main(["rerun", str(failed["id"]), "--yes"]) == 0
-    assert "Done: healed in 2 attempts" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"resumed run {failed['id']} from its failed step" in said
+    assert "Done: healed in 2 attempts" in said
     assert len(simulated.posts()) == 2
     assert main(["rerun", "1"]) == 1
     assert "1" in capsys.readouterr().err
