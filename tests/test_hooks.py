@@ -86,7 +86,7 @@ class Watchman:
 
 sys.meta_path.insert(0, Watchman())
 asyncio.run(DbtCloudRerunHook().async_client())
-print(Watchman.seen["aiohttp"], Watchman.seen["requests"])
+print(Watchman.seen["aiohttp"], Watchman.seen.get("requests", False))  # Airflow 2 imports requests itself
 """
 
 
