@@ -130,6 +130,15 @@ class RerunSession:
         spent = len(self.attempts) - 1
         return replace(self, adopted=False, spent=spent, started_at=now, first_at=self.began_at)
 
+    def overrides_of(
+        self, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Carry over what attempt 1 was triggered with, and what a rule adds; a resumed run takes nothing."""
+        if action is RerunAction.RERUN_FROM_FAILURE:
+            return {}
+        these = {"steps_override": list(commands)} if commands else {}
+        return {**self.overrides, **these, **wanted}
+
     def to_dict(self) -> dict[str, Any]:
         """Give the session as plain JSON values."""
         plain: dict[str, Any] = json.loads(json.dumps({"version": SESSION_VERSION, **asdict(self)}))
