@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_dbt_rerun.arrivals import DbtCloudRunArrivalTrigger
     from airflow_dbt_rerun.core.categories import Category
     from airflow_dbt_rerun.core.conditions import (
         Condition,
@@ -40,12 +41,14 @@ if TYPE_CHECKING:
         DbtRunError,
         DbtRunExhausted,
         DbtRunFailed,
+        DbtRunSensorTimeout,
         DbtRunTimeout,
         DbtRunUnwatchable,
     )
     from airflow_dbt_rerun.hooks import DbtCloudRerunHook
     from airflow_dbt_rerun.links import DbtCloudRunLink
     from airflow_dbt_rerun.operators import DbtCloudJobOperator, DbtCloudRerunOperator
+    from airflow_dbt_rerun.sensors import DbtCloudJobSensor
     from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
 
 __version__ = "0.1.0"
@@ -56,8 +59,10 @@ __all__ = [
     "Condition",
     "DbtApiError",
     "DbtCloudJobOperator",
+    "DbtCloudJobSensor",
     "DbtCloudRerunHook",
     "DbtCloudRerunOperator",
+    "DbtCloudRunArrivalTrigger",
     "DbtCloudRunLink",
     "DbtCloudRunTrigger",
     "DbtConfigError",
@@ -66,6 +71,7 @@ __all__ = [
     "DbtRunError",
     "DbtRunExhausted",
     "DbtRunFailed",
+    "DbtRunSensorTimeout",
     "DbtRunTimeout",
     "DbtRunUnwatchable",
     "Diagnosis",
@@ -88,6 +94,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "arrivals": ("DbtCloudRunArrivalTrigger",),
     "core.categories": ("Category",),
     "core.conditions": (
         "Condition",
@@ -111,12 +118,14 @@ _ROOMS = {
         "DbtRunError",
         "DbtRunExhausted",
         "DbtRunFailed",
+        "DbtRunSensorTimeout",
         "DbtRunTimeout",
         "DbtRunUnwatchable",
     ),
     "hooks": ("DbtCloudRerunHook",),
     "links": ("DbtCloudRunLink",),
     "operators": ("DbtCloudJobOperator", "DbtCloudRerunOperator"),
+    "sensors": ("DbtCloudJobSensor",),
     "triggers": ("DbtCloudRunTrigger",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -165,8 +166,12 @@ class HealingOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """See the work to its end, blocking, or until there is something to wait for in the triggerer."""
+        return self._see_to_its_end(context, time.time() + self._seconds_allowed())
+
+    def _see_to_its_end(self, context: Context, deadline: float) -> int:
         driver = self._driver(context, team_signatures(self.log))
-        session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
+        session, seen = driver.begin(deadline=deadline)
+        self._underway = driver.work
         return self._go_on(context, driver, session, seen)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
@@ -180,7 +185,9 @@ class HealingOperator(BaseOperator):
         session = self._remembered(event)
         if session is None:
             session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
+            self._underway = driver.work
         else:
+            self._underway = replace(driver.work, theirs=session.theirs)
             seen = self._seen(driver, session, event)
         return self._go_on(context, driver, session, seen)
 
@@ -277,25 +284,26 @@ class HealingOperator(BaseOperator):
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
 
     def _driver(self, context: Context, team: Sequence[Signature]) -> Driver:
-        instance = context["ti"]
-        self._underway = self.work(context)
-
-        def on_run(run: Run) -> None:
-            instance.xcom_push(key=XCOM_RUN_ID, value=run.id)
-            instance.xcom_push(key=XCOM_RUN_URL, value=run.href)
-            _show_link(instance, run)
-
+        work = self.work(context)
+        # Until the runs have been looked at, nobody knows which reruns of a given run are ours to cancel.
+        self._underway = work if work.of_run is None else None
         return Driver(
             self.hook.client,
-            self._underway,
+            work,
             self.policy_in_force(),
             signatures=(*self._checked_signatures(), *team),
-            on_run=on_run,
+            on_run=lambda run: self._show(context, run),
             on_rerun=lambda happened, run: self._tell_rerun(context, happened, run),
             check_interval=self.check_interval,
             tolerance=self.poll_tolerance,
             log=self.log,
         )
+
+    def _show(self, context: Context, run: Run) -> None:
+        instance = context["ti"]
+        instance.xcom_push(key=XCOM_RUN_ID, value=run.id)
+        instance.xcom_push(key=XCOM_RUN_URL, value=run.href)
+        _show_link(instance, run)
 
     def _tell_rerun(self, context: Context, happened: dict[str, Any], run: Run) -> None:
         metrics.rerun(happened)

@@ -157,6 +157,20 @@ def test_rerun_by_a_person_is_taken_up(
     assert len(simulated.posts()) == 2
 
 
+def test_kill_leaves_a_rerun_by_a_person(simulated: LocalPlatform, failed: Json, instance: TaskInstance) -> None:
+    """P9: it was there before the task, so the task only watches it: a kill does not stop it."""
+    simulated.trouble(HANGS)
+    theirs = simulated.post(f"runs/{failed['id']}/retry/")
+    simulated.until_troubled("orders")
+    operator = DbtCloudRerunOperator(task_id="again", run_id=failed["id"], deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({"ti": instance})  # type: ignore[typeddict-item]
+    assert deferred.value.trigger.serialize()[1]["cancel_on_kill"] is False
+    operator.on_kill()
+    assert simulated.get(f"runs/{theirs['id']}/")["status"] == 3
+    simulated.cancel(theirs)
+
+
 def test_rerun_that_fails_too_is_left_to_the_policy(
     again: Make, simulated: LocalPlatform, failed: Json, instance: TaskInstance
 ) -> None:

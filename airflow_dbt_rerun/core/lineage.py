@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -10,6 +11,9 @@ from airflow_dbt_rerun.core.models import Run
 
 CAUSE_MAX_LENGTH = 255
 """The platform refuses longer causes (the official provider cuts at the same length)."""
+
+
+_REPAIRS = re.compile(r"\[dbt-rerun \w+>(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +80,17 @@ def rerun_of(failed: Run, runs: Iterable[Run]) -> Run | None:
     upcoming = min(newer, key=lambda run: run.id)
     category = upcoming.trigger.cause_category if upcoming.trigger else None
     return upcoming if upcoming.retrying_run_id is None and category == "rerun" else None
+
+
+def repaired_run(run: Run, previous: Run | None) -> int | None:
+    """Tell which run another one repairs, whoever started it; None for a run of its own.
+
+    :param previous: the job's run before it: the one that was resumed, where ``retrying_run_id`` is left null.
+    """
+    if run.retrying_run_id is not None:
+        return run.retrying_run_id
+    if run.trigger is None:
+        return None
+    if marked := _REPAIRS.match(run.trigger.cause):
+        return int(marked[1])
+    return previous.id if previous is not None and run.trigger.cause_category == "rerun" else None

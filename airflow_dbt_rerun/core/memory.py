@@ -69,6 +69,11 @@ class Plan:
     of_earlier_try: bool = False
     """Whether an earlier try of the task carried it out."""
 
+    @property
+    def of_whom_nobody_knows(self) -> bool:
+        """Whether it was carried out before this try of the task began, in a way that bears no marker."""
+        return self.of_earlier_try and self.action is RerunAction.RERUN_FROM_FAILURE
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read a plan as JSON has it."""
@@ -113,6 +118,11 @@ class RerunSession:
     def counted(self) -> tuple[Attempt, ...]:
         """The attempts that count against the limits."""
         return self.attempts[self.spent :]
+
+    @property
+    def theirs(self) -> frozenset[int]:
+        """The runs of this work that somebody else started."""
+        return frozenset(attempt.run_id for attempt in self.attempts if not attempt.ours)
 
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
         """Name the runs, oldest first, whose work ``run_id`` takes up: none, if it runs everything."""
@@ -182,6 +192,7 @@ class RerunSession:
                 run.id,
                 str(plan.action),
                 run.href,
+                ours=failed.ours or not plan.of_whom_nobody_knows,
                 of_run=plan.run_id,
                 resumes=plan.commands,
                 waited=plan.wait_seconds,

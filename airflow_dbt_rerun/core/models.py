@@ -1,7 +1,7 @@
 """What dbt tells us of jobs, runs and steps, as values.
 
-Built from API answers (``from_api``). Unknown extra fields are ignored and unknown statuses survive as they came: they
-are never taken for success, and never for failure.
+Built from API answers (``from_api``). Unknown extra fields are ignored, and unknown statuses survive as they came:
+they are never taken for success, and never for failure.
 
 Field names and numbers: dbt Administrative API v2 (``RunResponse``, ``RunStepResponse``).
 """
