@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Superseded,
     )
     from airflow_dbt_rerun.core.signatures import Signature
+    from airflow_dbt_rerun.event_triggers import DbtCloudJobRunEventTrigger
     from airflow_dbt_rerun.exceptions import (
         DbtApiError,
         DbtConfigError,
@@ -59,6 +60,7 @@ __all__ = [
     "Condition",
     "DbtApiError",
     "DbtCloudJobOperator",
+    "DbtCloudJobRunEventTrigger",
     "DbtCloudJobSensor",
     "DbtCloudRerunHook",
     "DbtCloudRerunOperator",
@@ -110,6 +112,7 @@ _ROOMS = {
     "core.diagnosis": ("Diagnosis", "Finding", "classify"),
     "core.policy": ("DEFAULT_RULES", "RerunAction", "RerunDecision", "RerunPolicy", "RerunRule", "Superseded"),
     "core.signatures": ("Signature",),
+    "event_triggers": ("DbtCloudJobRunEventTrigger",),
     "exceptions": (
         "DbtApiError",
         "DbtConfigError",

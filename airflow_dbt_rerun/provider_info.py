@@ -60,7 +60,9 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("airflow_dbt_rerun.hooks")],
         "operators": [_modules("airflow_dbt_rerun.operators")],
         "sensors": [_modules("airflow_dbt_rerun.sensors")],
-        "triggers": [_modules("airflow_dbt_rerun.triggers", "airflow_dbt_rerun.arrivals")],
+        "triggers": [
+            _modules("airflow_dbt_rerun.triggers", "airflow_dbt_rerun.arrivals", "airflow_dbt_rerun.event_triggers")
+        ],
         "connection-types": [
             {
                 "connection-type": "dbt_rerun",

@@ -28,6 +28,9 @@ ROOMS = {
     "links": set(),
     "task_states": set(),
     "triggers": {"core", "exceptions", "api", "hooks", "task_states"},
+    "cursors": set(),
+    "event_triggers": {"core", "exceptions", "api", "hooks", "cursors"},
+    "webhooks": {"core"},
     "metrics": set(),
     "healing": {
         "core",

@@ -139,6 +139,8 @@ class Run:
     """Whether the user or token that started it also cancelled it: so does a task that is killed or out of time."""
     blocked_by: tuple[int, ...] = ()
     """The runs that a queued run waits for: a job's runs go one after the other."""
+    job_name: str | None = None
+    """The job's name, where the job was asked for along with the run."""
     failed_runs: int | None = None
     """Failed runs of the job in a row, as its job says (``run_failure_count``); dbt deactivates a job at 100."""
 
@@ -224,6 +226,7 @@ class Run:
             cancelled_by=_name(_actor(data, "cancellation")),
             cancelled_by_starter=_is_same(_actor(data, "cancellation"), _actor(data, "trigger")),
             blocked_by=tuple(data.get("blocked_by") or ()),
+            job_name=(data.get("job") or {}).get("name"),
             failed_runs=(data.get("job") or {}).get("run_failure_count"),
         )
 
