@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from airflow_dbt_rerun.arrivals import DbtCloudRunArrivalTrigger
     from airflow_dbt_rerun.core.categories import Category
     from airflow_dbt_rerun.core.conditions import (
         Condition,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
         Superseded,
     )
     from airflow_dbt_rerun.core.signatures import Signature
+    from airflow_dbt_rerun.event_triggers import DbtCloudJobRunEventTrigger
     from airflow_dbt_rerun.exceptions import (
         DbtApiError,
         DbtConfigError,
@@ -40,12 +42,14 @@ if TYPE_CHECKING:
         DbtRunError,
         DbtRunExhausted,
         DbtRunFailed,
+        DbtRunSensorTimeout,
         DbtRunTimeout,
         DbtRunUnwatchable,
     )
     from airflow_dbt_rerun.hooks import DbtCloudRerunHook
     from airflow_dbt_rerun.links import DbtCloudRunLink
     from airflow_dbt_rerun.operators import DbtCloudJobOperator, DbtCloudRerunOperator
+    from airflow_dbt_rerun.sensors import DbtCloudJobSensor
     from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
 
 __version__ = "0.1.0"
@@ -56,8 +60,11 @@ __all__ = [
     "Condition",
     "DbtApiError",
     "DbtCloudJobOperator",
+    "DbtCloudJobRunEventTrigger",
+    "DbtCloudJobSensor",
     "DbtCloudRerunHook",
     "DbtCloudRerunOperator",
+    "DbtCloudRunArrivalTrigger",
     "DbtCloudRunLink",
     "DbtCloudRunTrigger",
     "DbtConfigError",
@@ -66,6 +73,7 @@ __all__ = [
     "DbtRunError",
     "DbtRunExhausted",
     "DbtRunFailed",
+    "DbtRunSensorTimeout",
     "DbtRunTimeout",
     "DbtRunUnwatchable",
     "Diagnosis",
@@ -88,6 +96,7 @@ __all__ = [
 ]
 
 _ROOMS = {
+    "arrivals": ("DbtCloudRunArrivalTrigger",),
     "core.categories": ("Category",),
     "core.conditions": (
         "Condition",
@@ -103,6 +112,7 @@ _ROOMS = {
     "core.diagnosis": ("Diagnosis", "Finding", "classify"),
     "core.policy": ("DEFAULT_RULES", "RerunAction", "RerunDecision", "RerunPolicy", "RerunRule", "Superseded"),
     "core.signatures": ("Signature",),
+    "event_triggers": ("DbtCloudJobRunEventTrigger",),
     "exceptions": (
         "DbtApiError",
         "DbtConfigError",
@@ -111,12 +121,14 @@ _ROOMS = {
         "DbtRunError",
         "DbtRunExhausted",
         "DbtRunFailed",
+        "DbtRunSensorTimeout",
         "DbtRunTimeout",
         "DbtRunUnwatchable",
     ),
     "hooks": ("DbtCloudRerunHook",),
     "links": ("DbtCloudRunLink",),
     "operators": ("DbtCloudJobOperator", "DbtCloudRerunOperator"),
+    "sensors": ("DbtCloudJobSensor",),
     "triggers": ("DbtCloudRunTrigger",),
 }
 _ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}

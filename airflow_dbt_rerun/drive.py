@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
@@ -95,12 +96,20 @@ class Driver:
         )
         self._posts = Posts(client, self._looks, work, on_run=on_run, log=self._log, sleep=sleep)
 
+    @property
+    def work(self) -> Work:
+        """The work, with what has been learnt of it."""
+        return self._work
+
     def begin(self, *, deadline: float | None) -> tuple[RerunSession, Observation]:
         """Look before anything is posted: go on from the runs that an earlier try of this work left behind.
 
         :param deadline: epoch seconds after which to stop waiting, or None.
         """
         session, seen = self._begin(deadline)
+        if isinstance(seen, RunSeen):
+            known = session if session.run_id == seen.run.id else session.following(seen.run)
+            self._work = replace(self._work, theirs=known.theirs)
         if isinstance(seen, RunSeen) and seen.run.id != self._work.of_run:
             who = "an earlier try of this task" if self._work.marker.is_in(seen.run) else "a rerun from failure"
             self._log.info("Run %s is there already, started by %s: going on from there", seen.run.id, who)
@@ -167,7 +176,8 @@ class Driver:
 
     def cancel(self) -> None:
         """Stop whatever of this work is going: also a run whose POST was cut short, so that nobody knows its id."""
-        self._stop(self._ours(self._runs()), "its task was killed")
+        ours = [run for run in self._ours(self._runs()) if run.id not in self._work.theirs]
+        self._stop(ours, "its task was killed")
 
     def _stop(self, runs: Sequence[Run], why: str) -> None:
         for run in runs:

@@ -21,6 +21,7 @@
             ├── DbtRunExhausted               our reruns are used up: Airflow may retry, and attempts count
             ├── DbtRunCancelled (and AirflowFailException)  stopped by a person or the platform
             ├── DbtRunTimeout                 not over within the time allowed
+            │   └── DbtRunSensorTimeout (and AirflowSensorTimeout)  a sensor's time is up: Airflow does not retry it
             └── DbtRunUnwatchable             its status could not be read: it may well have succeeded
 
 Errors carry objects (``.status_code``, ``.run``, ``.diagnosis``), not only text, and survive ``pickle``.
@@ -30,7 +31,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
+from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException, AirflowSensorTimeout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -155,6 +156,10 @@ class DbtRunCancelled(DbtRunError, AirflowFailException):  # noqa: N818 - as abo
 
 class DbtRunTimeout(DbtRunError):  # noqa: N818 - as above
     """The run was not over within the time the task allows."""
+
+
+class DbtRunSensorTimeout(DbtRunTimeout, AirflowSensorTimeout):
+    """The run that a sensor waits for did not come, or was not over, within the sensor's ``timeout``."""
 
 
 class DbtRunUnwatchable(DbtRunError):  # noqa: N818 - as above

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -52,6 +53,9 @@ ERRORS: dict[str, type[DbtRunError]] = {
     "unwatchable": DbtRunUnwatchable,
 }
 """The error to raise for each way in which the loop can give up."""
+
+WORK = "work"
+"""In a deferred task's memory: the marker of its work."""
 
 OnRerun = Callable[[Any], Any]
 """A function of the context, or one of Airflow's notifiers."""
@@ -162,8 +166,12 @@ class HealingOperator(BaseOperator):
 
     def execute(self, context: Context) -> Any:
         """See the work to its end, blocking, or until there is something to wait for in the triggerer."""
+        return self._see_to_its_end(context, time.time() + self._seconds_allowed())
+
+    def _see_to_its_end(self, context: Context, deadline: float) -> int:
         driver = self._driver(context, team_signatures(self.log))
-        session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
+        session, seen = driver.begin(deadline=deadline)
+        self._underway = driver.work
         return self._go_on(context, driver, session, seen)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
@@ -177,12 +185,21 @@ class HealingOperator(BaseOperator):
         session = self._remembered(event)
         if session is None:
             session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
+            self._underway = driver.work
         else:
+            self._underway = replace(driver.work, theirs=session.theirs)
             seen = self._seen(driver, session, event)
         return self._go_on(context, driver, session, seen)
 
     def _remembered(self, event: Mapping[str, Any]) -> RerunSession | None:
-        """Read the session; one that another version of this package wrote is rebuilt from dbt's own record."""
+        """Read the session; where it is not of use, the memory is rebuilt from dbt's own record.
+
+        Another version of this package may have written it. And Airflow 3.0 can resume a task with the event of a
+        deferral before it was cleared (apache/airflow#62845): that is about the runs of another life.
+        """
+        if event["session"].get(WORK) not in (None, self._underway and self._underway.marker.key):
+            self.log.warning("Reading the runs of this task again: it was resumed by an event of before its clear")
+            return None
         try:
             return RerunSession.from_dict(event["session"])
         except ValueError as error:
@@ -214,7 +231,7 @@ class HealingOperator(BaseOperator):
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 run_id=step.run_id,
-                session=session.to_dict(),
+                session={**session.to_dict(), WORK: self._underway and self._underway.marker.key},
                 until=step.until,
                 check_interval=self.check_interval,
                 tolerance=self.poll_tolerance,
@@ -267,25 +284,26 @@ class HealingOperator(BaseOperator):
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
 
     def _driver(self, context: Context, team: Sequence[Signature]) -> Driver:
-        instance = context["ti"]
-        self._underway = self.work(context)
-
-        def on_run(run: Run) -> None:
-            instance.xcom_push(key=XCOM_RUN_ID, value=run.id)
-            instance.xcom_push(key=XCOM_RUN_URL, value=run.href)
-            _show_link(instance, run)
-
+        work = self.work(context)
+        # Until the runs have been looked at, nobody knows which reruns of a given run are ours to cancel.
+        self._underway = work if work.of_run is None else None
         return Driver(
             self.hook.client,
-            self._underway,
+            work,
             self.policy_in_force(),
             signatures=(*self._checked_signatures(), *team),
-            on_run=on_run,
+            on_run=lambda run: self._show(context, run),
             on_rerun=lambda happened, run: self._tell_rerun(context, happened, run),
             check_interval=self.check_interval,
             tolerance=self.poll_tolerance,
             log=self.log,
         )
+
+    def _show(self, context: Context, run: Run) -> None:
+        instance = context["ti"]
+        instance.xcom_push(key=XCOM_RUN_ID, value=run.id)
+        instance.xcom_push(key=XCOM_RUN_URL, value=run.href)
+        _show_link(instance, run)
 
     def _tell_rerun(self, context: Context, happened: dict[str, Any], run: Run) -> None:
         metrics.rerun(happened)

@@ -22,7 +22,8 @@ from airflow_dbt_rerun.api.endpoints import (
 from airflow_dbt_rerun.core.lineage import rerun_of
 from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.memory import RerunSession
-from airflow_dbt_rerun.core.models import RetryNotSupported, Run, RunStep, StepResults
+from airflow_dbt_rerun.core.models import RetryNotSupported, Run, RunStep
+from airflow_dbt_rerun.core.results import StepResults
 from airflow_dbt_rerun.core.steps import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.verify import verify
 from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError

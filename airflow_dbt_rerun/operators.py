@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_dbt_rerun.api.endpoints import number
-from airflow_dbt_rerun.api.names import find_job_id
 from airflow_dbt_rerun.core.lineage import Marker
 from airflow_dbt_rerun.core.modes import action_of, first_in_mode
 from airflow_dbt_rerun.core.policy import RerunPolicy
 from airflow_dbt_rerun.exceptions import DbtConfigError
 from airflow_dbt_rerun.healing import HealingOperator, is_template
 from airflow_dbt_rerun.looks import Looks
+from airflow_dbt_rerun.one_job import OneJobOperator
 from airflow_dbt_rerun.own_signatures import team_signatures
 from airflow_dbt_rerun.posts import Work
 
@@ -24,7 +24,7 @@ REATTACH = ("retry", "always")
 XCOM_PLAN = "dbt_rerun_plan"
 
 
-class DbtCloudJobOperator(HealingOperator):
+class DbtCloudJobOperator(OneJobOperator):
     """Runs a dbt Cloud job, watches it, and reruns it by a policy when it ends in Error.
 
     The task is green if and only if the work is done: by the first run, or by reruns of what had failed. Before
@@ -60,11 +60,7 @@ class DbtCloudJobOperator(HealingOperator):
     """
 
     template_fields: Sequence[str] = (
-        *HealingOperator.template_fields,
-        "job_id",
-        "project_name",
-        "environment_name",
-        "job_name",
+        *OneJobOperator.template_fields,
         "trigger_reason",
         "steps_override",
         "schema_override",
@@ -74,10 +70,6 @@ class DbtCloudJobOperator(HealingOperator):
     def __init__(
         self,
         *,
-        job_id: int | str | None = None,
-        project_name: str | None = None,
-        environment_name: str | None = None,
-        job_name: str | None = None,
         trigger_reason: str | None = None,
         steps_override: list[str] | None = None,
         schema_override: str | None = None,
@@ -86,10 +78,6 @@ class DbtCloudJobOperator(HealingOperator):
         reattach: str = "retry",
         **kwargs: Any,
     ) -> None:
-        self.job_id = job_id
-        self.project_name = project_name
-        self.environment_name = environment_name
-        self.job_name = job_name
         self.trigger_reason = trigger_reason
         self.steps_override = steps_override
         self.schema_override = schema_override
@@ -99,11 +87,6 @@ class DbtCloudJobOperator(HealingOperator):
 
     def _check_arguments(self) -> None:
         super()._check_arguments()
-        if self.job_id is None and not all((self.project_name, self.environment_name, self.job_name)):
-            raise DbtConfigError(
-                "DbtCloudJobOperator needs job_id, or all of project_name, environment_name and job_name"
-            )
-        self._check_ids("job_id")
         if self.reattach not in REATTACH:
             raise DbtConfigError(f"reattach is one of {', '.join(REATTACH)}, not {self.reattach!r}")
 
@@ -122,16 +105,6 @@ class DbtCloudJobOperator(HealingOperator):
         marker, *earlier = markers(instance, retries=self.retries)
         return Work(
             self._job_id(), marker, reason, given, earlier=tuple(earlier), reattach=self.reattach == "always"
-        )
-
-    def _job_id(self) -> int:
-        if self.job_id is not None:
-            return number("job_id", self.job_id)
-        return find_job_id(
-            self.hook.client,
-            project_name=str(self.project_name),
-            environment_name=str(self.environment_name),
-            job_name=str(self.job_name),
         )
 
 

@@ -38,6 +38,8 @@ class Work:
     """How the runs of earlier lives of the task are recognised, the newest life first."""
     reattach: bool = False
     """Whether a run of an earlier life is taken up, unless it succeeded; else what is going is stopped."""
+    theirs: frozenset[int] = frozenset()
+    """Runs of this work that somebody else started: never to be cancelled."""
 
 
 class Posts:

@@ -59,7 +59,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [_modules("airflow_dbt_rerun.hooks")],
         "operators": [_modules("airflow_dbt_rerun.operators")],
-        "triggers": [_modules("airflow_dbt_rerun.triggers")],
+        "sensors": [_modules("airflow_dbt_rerun.sensors")],
+        "triggers": [
+            _modules("airflow_dbt_rerun.triggers", "airflow_dbt_rerun.arrivals", "airflow_dbt_rerun.event_triggers")
+        ],
         "connection-types": [
             {
                 "connection-type": "dbt_rerun",
@@ -80,5 +83,5 @@ def get_provider_info() -> dict[str, Any]:
     }
 
 
-def _modules(name: str) -> dict[str, Any]:
-    return {"integration-name": INTEGRATION, "python-modules": [name]}
+def _modules(*names: str) -> dict[str, Any]:
+    return {"integration-name": INTEGRATION, "python-modules": list(names)}

@@ -2,27 +2,25 @@
 
 A trigger only waits; it decides nothing and posts nothing, since Airflow may run the same one twice. It yields one
 event and returns at once. Deadlines are wall-clock and live here: ``execution_timeout`` does not span a deferral.
+The triggers of a connection ask together: one session, and a request for each hundred runs.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
-from airflow_dbt_rerun.core.models import Run
-from airflow_dbt_rerun.core.polling import Outcome, OutOfTime, Over, Poll, Unwatchable, watch
-from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
+from airflow_dbt_rerun.api.watch import Hub, hub_of
+from airflow_dbt_rerun.core.polling import Outcome, OutOfTime, Over, Unwatchable
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from airflow_dbt_rerun.task_states import is_over
-
-if TYPE_CHECKING:
-    from airflow_dbt_rerun.api.client import AsyncDbtClient
 
 OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
 """What an event can say of a wait. None of them says that the run failed: the worker reads that afresh."""
@@ -45,11 +43,12 @@ class DbtCloudRunTrigger(BaseTrigger):
     :param run_id: the run to wait for.
     :param session: the memory of the heal as plain JSON; it travels on in the event.
     :param until: epoch seconds to wait for instead of the run's end.
-    :param check_interval: seconds between polls.
+    :param check_interval: seconds between polls, at most: a request that others need anyway may come earlier.
     :param tolerance: seconds for which the API may give no readable answer.
     :param deadline: epoch seconds after which to stop waiting.
     :param cancel_on_kill: cancel the run when a person kills the deferred task.
-    :param hook_params: further arguments of the hook.
+    :param hook_params: further arguments of the hook. While a run is watched nothing is repeated within a poll,
+        whatever they say: the next poll is the repetition.
     """
 
     def __init__(
@@ -115,49 +114,38 @@ class DbtCloudRunTrigger(BaseTrigger):
         if self.until is not None:
             await asyncio.sleep(max(self.until - time.time(), FIRST_POLL_AFTER))
             return self._event("moment")
-        async with await self._hook().async_client() as client:
-            await asyncio.sleep(min(self.check_interval, FIRST_POLL_AFTER))
-            match await self._watch(client):
-                case Over():
-                    return self._event("over")
-                case OutOfTime():
-                    return self._event("out_of_time")
-                case Unwatchable(reason=reason):
-                    return self._event("unwatchable", reason)
+        match await self._watch():
+            case Over():
+                return self._event("over")
+            case OutOfTime():
+                return self._event("out_of_time")
+            case Unwatchable(reason=reason):
+                return self._event("unwatchable", reason)
 
-    async def _watch(self, client: AsyncDbtClient) -> Outcome:
-        script = watch(
+    async def _watch(self) -> Outcome:
+        # The name matters: a hub that nobody holds is gone, and with it what it knows of the account.
+        hub = self._hub()
+        return await hub.watch(
             self.run_id,
             interval=self.check_interval,
             tolerance=self.tolerance,
             deadline=self.deadline,
-            clock=time.time,
-            bearable=is_bearable,
+            first_after=min(self.check_interval, FIRST_POLL_AFTER),
         )
-        answer: Run | Exception | None = None
-        while True:
-            try:
-                request = script.send(answer)
-            except StopIteration as end:
-                outcome: Outcome = end.value
-                return outcome
-            if isinstance(request, Poll):
-                answer = await self._poll(client)
-            else:
-                answer = None
-                await asyncio.sleep(request.seconds)
 
-    async def _poll(self, client: AsyncDbtClient) -> Run | Exception:
-        try:
-            return await client.send(get_run(self.run_id))
-        except DbtApiError as error:
-            return error
+    def _hub(self) -> Hub:
+        """Give the hub of all triggers that would make the same client; only the first one's is ever made."""
+        hook = self._hook(retry_limit=1)
+        account = None if self.account_id is None else str(self.account_id)
+        key = (self.dbt_cloud_conn_id, account, json.dumps(self.hook_params, sort_keys=True))
+        return hub_of(key, hook.async_client)
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
         return TriggerEvent({"outcome": outcome, "run_id": self.run_id, "reason": reason, "session": self.session})
 
-    def _hook(self) -> DbtCloudRerunHook:
-        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
+    def _hook(self, **otherwise: Any) -> DbtCloudRerunHook:
+        parameters = {**(self.hook_params or {}), **otherwise}
+        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **parameters)
 
     async def on_kill(self) -> None:
         """Cancel the dbt run if a person ended the deferred task. Airflow 3.3 and newer call this.

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from airflow_dbt_rerun.core.diagnosis import diagnose
-from airflow_dbt_rerun.core.models import Run, RunStep, StepResults
+from airflow_dbt_rerun.core.models import Run, RunStep
+from airflow_dbt_rerun.core.results import StepResults
 
 NODES = 10_000
 BODY = "select 1 as a from b\n" * 130

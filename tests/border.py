@@ -9,13 +9,17 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any
 
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
 
 from airflow_dbt_rerun.healing import HealingOperator
-from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
 
 
 @dataclass
@@ -28,6 +32,8 @@ class TaskInstance:
     map_index: int = -1
     max_tries: int = 0
     pushed: list[tuple[str, Any]] = field(default_factory=list)
+    rescheduled: datetime | None = None
+    """When it asked for the first time to be executed later."""
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Remember an XCom; Airflow would refuse what is no JSON."""
@@ -37,13 +43,37 @@ class TaskInstance:
         """Give the newest value of a key."""
         return [value for name, value in self.pushed if name == key][-1]
 
+    def get_first_reschedule_date(self, _: Any) -> datetime | None:
+        """Tell a sensor since when it waits."""
+        return self.rescheduled
 
-def run_task(operator: HealingOperator, instance: TaskInstance | None = None) -> int:
-    """Run a task as Airflow would, through all its deferrals; a resumed task is a fresh copy each time."""
-    context: Any = {"ti": instance or TaskInstance(task_id=operator.task_id)}
+
+class TaskStore:
+    """Airflow 3.3's memory of a task instance: it outlives tries, pokes and clears."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        """Give a value, or None."""
+        return json.loads(self._values.get(key, "null"))
+
+    def set(self, key: str, value: Any) -> None:
+        """Keep a value; Airflow would refuse what is no JSON."""
+        self._values[key] = json.dumps(value)
+
+
+def run_task(
+    operator: HealingOperator, instance: TaskInstance | None = None, context: Mapping[str, Any] | None = None
+) -> int:
+    """Run a task as Airflow would, through all its deferrals and reschedules; each time it is a fresh copy.
+
+    :param context: what Airflow's context holds besides the task instance.
+    """
+    full: Any = {"ti": instance or TaskInstance(task_id=operator.task_id), **(context or {})}
     run_id: int
     try:
-        run_id = copy.copy(operator).execute(context)
+        run_id = execute(operator, full)
     except TaskDeferred as deferred:
         wait = deferred
     else:
@@ -51,9 +81,23 @@ def run_task(operator: HealingOperator, instance: TaskInstance | None = None) ->
     while True:
         event = asyncio.run(first_event(wait.trigger))
         try:
-            return fresh_copy(operator).execute_complete(context, event)
+            run_id = fresh_copy(operator).resume_execution(wait.method_name, {"event": event}, full)
         except TaskDeferred as deferred:
             wait = deferred
+        else:
+            return run_id
+
+
+def execute(operator: HealingOperator, context: Any) -> int:
+    """Execute a task, again and again if it asks for that (soon: the moment that it names is for the scheduler)."""
+    while True:
+        try:
+            run_id: int = fresh_copy(operator).execute(context)
+        except AirflowRescheduleException:
+            context["ti"].rescheduled = context["ti"].rescheduled or datetime.now(UTC)
+            time.sleep(0.02)
+        else:
+            return run_id
 
 
 def fresh_copy(operator: HealingOperator) -> HealingOperator:
@@ -66,8 +110,8 @@ def fresh_copy(operator: HealingOperator) -> HealingOperator:
 async def first_event(trigger: Any) -> dict[str, Any]:
     """Run a trigger as the triggerer would: rebuilt from plain JSON, its one event as plain JSON."""
     path, arguments = trigger.serialize()
-    assert path == "airflow_dbt_rerun.triggers.DbtCloudRunTrigger"
-    rebuilt = DbtCloudRunTrigger(**json.loads(json.dumps(arguments)))
+    module, name = path.rsplit(".", 1)
+    rebuilt = getattr(import_module(module), name)(**json.loads(json.dumps(arguments)))
     events = [event async for event in rebuilt.run()]
     assert len(events) == 1
     payload: dict[str, Any] = json.loads(json.dumps(events[0].payload))

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ EXAMPLES = Path(__file__).parents[1] / "example_dags"
 HARD_LIMIT = 240
 """Seconds after which Airflow is killed, whatever it waits for."""
 
-RunDag = Callable[[str], dict[tuple[str, int], str]]
+RunDag = Callable[..., dict[tuple[str, int], str]]
 
 
 @pytest.fixture(scope="module")
@@ -61,8 +62,9 @@ def run_dag(home: Path, platform: LocalPlatform) -> RunDag:
         "AIRFLOW_VAR_DBT_JOBS": json.dumps([platform.jobs["seeds"], platform.jobs["nightly"]]),
     }
 
-    def run(dag_id: str) -> dict[tuple[str, int], str]:
-        airflow("dags", "test", dag_id, env={**environment(home), **variables})
+    def run(dag_id: str, *date: str, **more: int) -> dict[tuple[str, int], str]:
+        jobs = {f"AIRFLOW_VAR_{name.upper()}": str(job_id) for name, job_id in more.items()}
+        airflow("dags", "test", dag_id, *date, env={**environment(home), **variables, **jobs})
         with sqlite3.connect(home / "airflow.db") as database:
             rows = database.execute(
                 "select task_id, map_index, state from task_instance where dag_id = ?", (dag_id,)
@@ -83,3 +85,16 @@ def test_mapped_example(run_dag: RunDag, platform: LocalPlatform) -> None:
     states = run_dag("dbt_rerun_many")
     assert states == {("job_ids", -1): "success", ("build", 0): "success", ("build", 1): "success"}
     assert len(platform.posts()) == 2
+
+
+def test_sensor_example(run_dag: RunDag, platform: LocalPlatform) -> None:
+    """A run that somebody else started since the day began has failed: the sensor finds and heals it."""
+    job = platform.post("jobs/", {"name": "scheduled", "execute_steps": ["dbt seed --select raw_orders"]})
+    platform.trouble({"node": "raw_orders", "times": 1, "message": "Connection reset by peer"})
+    today = datetime.now(UTC).date().isoformat()
+    failed = platform.wait(platform.post(f"jobs/{job['id']}/run/", {"cause": "scheduled"}))
+    states = run_dag("dbt_rerun_sensor", today, dbt_job_scheduled=job["id"])
+    assert states == {("nightly", -1): "success", ("tell", -1): "success"}
+    (healed,) = platform.get("runs/", job_definition_id=job["id"], order_by="-id", limit=1)
+    assert (healed["retrying_run_id"], healed["status"]) == (failed["id"], 10)
+    assert len(platform.posts()) == 3

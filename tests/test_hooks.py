@@ -86,7 +86,7 @@ class Watchman:
 
 sys.meta_path.insert(0, Watchman())
 asyncio.run(DbtCloudRerunHook().async_client())
-print(Watchman.seen["aiohttp"], Watchman.seen["requests"])
+print(Watchman.seen["aiohttp"], Watchman.seen.get("requests", False))  # Airflow 2 imports requests itself
 """
 
 
@@ -94,7 +94,7 @@ print(Watchman.seen["aiohttp"], Watchman.seen["requests"])
 def test_the_loop_imports_no_http_library() -> None:
     """A triggerer complains of 0.2 s without a break; the first import takes longer, so a thread does it."""
     done = subprocess.run([sys.executable, "-c", FIRST_IMPORTS], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["False", "False"]
+    assert done.stdout.splitlines()[-1] == "False False"
 
 
 def test_the_loop_reads_no_certificates(connect: Callable[..., None], mocker: MockerFixture) -> None:

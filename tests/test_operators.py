@@ -1,11 +1,11 @@
-"""DbtCloudJobOperator against a real dbt platform: real HTTP, real dbt, blocking and deferrable."""
+"""DbtCloudJobOperator against a dbt platform: real HTTP, a simulated dbt, blocking and deferrable."""
 
 from __future__ import annotations
 
 import json
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -36,16 +36,22 @@ from airflow_dbt_rerun.exceptions import (
 )
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from tests.border import TaskInstance, fresh_copy, run_task
-from tests.support import LocalPlatform
-
-pytestmark = pytest.mark.dbt
+from tests.conftest import JOBS
+from tests.support import LocalPlatform, local_platform
 
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 BROKEN = {"node": "orders", "times": -1, "message": "Table with name raw_refunds does not exist!"}
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
+def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """One platform for all tests here, with a simulated dbt; on real dbt see test_traps.py and test_crashes.py."""
+    with local_platform(tmp_path_factory.mktemp("operators"), "--simulate", jobs=JOBS) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
 def _seeded(shared_platform: LocalPlatform) -> None:
     """Build everything once, so that the short job finds its parents."""
     shared_platform.trouble()
@@ -181,7 +187,7 @@ def test_permanent_failure_fails_at_once(job: Make, platform: LocalPlatform, ins
 
 def test_failed_test_fails_at_once(platform: LocalPlatform, instance: TaskInstance) -> None:
     """Status fail is a failed test, whatever its text says: rerunning it would not change the data."""
-    platform.trouble({"node": "unique_orders_order_id", "times": 1, "failures": 3})
+    platform.trouble({"node": "every_payment_has_an_order", "times": 1, "failures": 3})
     operator = DbtCloudJobOperator(
         task_id="t", job_id=platform.jobs["nightly"], policy=IN_A_HURRY, check_interval=0.1
     )

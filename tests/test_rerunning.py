@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -28,7 +29,7 @@ from airflow_dbt_rerun import (
 )
 from airflow_dbt_rerun.cli import main
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from tests.border import TaskInstance, fresh_copy, run_task
+from tests.border import TaskInstance, first_event, fresh_copy, run_task
 from tests.support import Json, LocalPlatform, local_platform
 
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
@@ -154,6 +155,20 @@ def test_rerun_by_a_person_is_taken_up(
     theirs = simulated.retry(failed)
     assert run_task(again(run_id=failed["id"]), instance) == theirs["id"]
     assert len(simulated.posts()) == 2
+
+
+def test_kill_leaves_a_rerun_by_a_person(simulated: LocalPlatform, failed: Json, instance: TaskInstance) -> None:
+    """P9: it was there before the task, so the task only watches it: a kill does not stop it."""
+    simulated.trouble(HANGS)
+    theirs = simulated.post(f"runs/{failed['id']}/retry/")
+    simulated.until_troubled("orders")
+    operator = DbtCloudRerunOperator(task_id="again", run_id=failed["id"], deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({"ti": instance})  # type: ignore[typeddict-item]
+    assert deferred.value.trigger.serialize()[1]["cancel_on_kill"] is False
+    operator.on_kill()
+    assert simulated.get(f"runs/{theirs['id']}/")["status"] == 3
+    simulated.cancel(theirs)
 
 
 def test_rerun_that_fails_too_is_left_to_the_policy(
@@ -344,6 +359,21 @@ def test_retry_leaves_what_a_person_stopped_between_two_tries(
     assert len(simulated.posts()) == 2
 
 
+def test_event_of_before_a_clear_is_not_believed(simulated: LocalPlatform, instance: TaskInstance) -> None:
+    """P2: Airflow 3.0 resumes a cleared task with what its earlier life waited for; its new life runs the job."""
+    simulated.trouble()
+    operator = job(simulated, deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute({"ti": instance})  # type: ignore[typeddict-item]
+    stale = asyncio.run(first_event(deferred.value.trigger))
+    instance.max_tries += 1
+    with pytest.raises(TaskDeferred):
+        fresh_copy(operator).execute_complete({"ti": instance}, stale)  # type: ignore[typeddict-item]
+    assert instance.xcom("job_run_id") != stale["run_id"]
+    assert len(simulated.posts()) == 2
+    simulated.wait(simulated.get(f"runs/{instance.xcom('job_run_id')}/"))
+
+
 def test_clear_takes_up_a_failed_run_where_it_may(simulated: LocalPlatform, instance: TaskInstance) -> None:
     """reattach="always": a cleared task resumes what had failed; after a success it starts afresh."""
     simulated.trouble(RESET)
@@ -383,7 +413,9 @@ def test_rerun_from_the_terminal(
     assert main(["rerun", str(failed["id"])]) == 1
     assert len(simulated.posts()) == 1
     assert main(["rerun", str(failed["id"]), "--yes"]) == 0
-    assert "Done: healed in 2 attempts" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert f"resumed run {failed['id']} from its failed step" in said
+    assert "Done: healed in 2 attempts" in said
     assert len(simulated.posts()) == 2
     assert main(["rerun", "1"]) == 1
     assert "1" in capsys.readouterr().err

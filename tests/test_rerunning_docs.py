@@ -1,4 +1,4 @@
-"""What docs/rerunning.md and docs/report.schema.json promise."""
+"""What docs/rerunning.md, docs/events.md and docs/report.schema.json promise."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from tests.core.builders import RESET, SYNTAX, node, results, run
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
-PAGE = (DOCS / "rerunning.md").read_text(encoding="utf-8")
+PAGES = [(DOCS / name).read_text(encoding="utf-8") for name in ("rerunning.md", "events.md")]
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
 
 
 def named_tests() -> list[tuple[str, str]]:
-    """List what the page names in its tables; a name without a file is of the file named before it."""
+    """List what the pages name in their tables; a name without a file is of the file named before it."""
     found: list[tuple[str, str]] = []
-    for file, name in re.findall(r"`(?:([\w/]+\.py)(?:::)?)?(test_\w+)?`", PAGE):
+    for file, name in re.findall(r"`(?:([\w/]+\.py)(?:::)?)?(test_\w+)?`", "".join(PAGES)):
         if file or name:
             found.append((file or found[-1][0], name))
     return found

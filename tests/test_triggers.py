@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,12 +13,19 @@ import pytest
 from airflow.triggers.base import BaseTrigger
 from pytest_mock import MockerFixture
 
+from airflow_dbt_rerun import hooks
 from airflow_dbt_rerun.triggers import DbtCloudRunTrigger, to_its_end
 from tests.airflow_stack import AIRFLOW_2
 from tests.border import first_event
-from tests.support import Json, LocalPlatform
+from tests.conftest import JOBS
+from tests.support import Json, LocalPlatform, local_platform
 
-pytestmark = pytest.mark.dbt
+
+@pytest.fixture(scope="module")
+def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """One platform for all tests here, with a simulated dbt."""
+    with local_platform(tmp_path_factory.mktemp("triggers"), "--simulate", jobs=JOBS) as platform:
+        yield platform
 
 
 @pytest.fixture(autouse=True)
@@ -80,6 +87,61 @@ def test_what_goes_wrong_is_an_event_too(wrong: dict[str, Any]) -> None:
     event = wait(run={"id": 1}, **wrong)
     assert event["outcome"] == "unwatchable"
     assert event["reason"]
+
+
+async def together(*triggers: DbtCloudRunTrigger) -> list[str]:
+    """Run triggers in one loop, as a triggerer does; give their outcomes."""
+    return [event["outcome"] for event in await asyncio.gather(*map(first_event, triggers))]
+
+
+def test_triggers_of_a_connection_ask_together(
+    platform: LocalPlatform, hanging: Json, mocker: MockerFixture
+) -> None:
+    """One look at the connection, one session, and lists instead of single runs, for however many triggers."""
+    lookups = mocker.spy(hooks, "get_async_connection")
+    runs = [hanging, platform.trigger("seeds"), platform.trigger("seeds")]
+    platform.control("DELETE", "requests")
+    deadline = time.time() + 1
+    assert asyncio.run(together(*(trigger(run, deadline=deadline) for run in runs))) == ["out_of_time"] * 3
+    assert {path.rpartition("/accounts/")[2] for path in platform.paths()} == {f"{platform.account_id}/runs/"}
+    assert lookups.call_count == 1
+    for run in runs:
+        platform.cancel(run)
+
+
+@pytest.mark.parametrize(
+    ("others", "clients"),
+    [
+        ([{"account_id": 1}, {"account_id": "1"}], 1),
+        ([{"account_id": 1}, {"account_id": 2}], 2),
+        ([{"account_id": 1}, {}], 2),
+        ([{"hook_params": {"timeout_seconds": 5}}, {"hook_params": {}}], 2),
+    ],
+    ids=str,
+)
+def test_triggers_share_a_client_only_if_they_would_make_the_same(
+    others: list[dict[str, Any]], clients: int, mocker: MockerFixture
+) -> None:
+    """Account and hook parameters make a difference; whether an id is a number or its text makes none."""
+    lookups = mocker.spy(hooks, "get_async_connection")
+    deadline = time.time()
+    asyncio.run(together(*(trigger({"id": 1}, deadline=deadline, **arguments) for arguments in others)))
+    assert lookups.call_count == clients
+
+
+def test_outage_is_told_once(platform: LocalPlatform, hanging: Json, caplog: pytest.LogCaptureFixture) -> None:
+    """P5: nothing is repeated within a poll, whatever the hook's parameters say, and one line speaks for all."""
+    platform.fault("status", method="GET", path="/runs/", status=503, count=-1)
+    patient = {"retry_limit": 9, "retry_delay": 0.01}
+    watching = [trigger(hanging, deadline=time.time() + 1, hook_params=patient) for _ in range(3)]
+    assert asyncio.run(together(*watching)) == ["out_of_time"] * 3
+    ours = [record for record in caplog.records if record.name.startswith("airflow_dbt_rerun")]
+    warnings = [record.message for record in ours if record.levelname == "WARNING"]
+    assert len(warnings) == 1
+    assert "3 tasks that watch runs wait" in warnings[0]
+    assert 3 < len(platform.paths()) < 20
+    platform.control("DELETE", "faults")
+    platform.cancel(hanging)
 
 
 def test_kill_of_a_deferred_task_cancels_the_run(hanging: Json, platform: LocalPlatform) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import math
 import random
@@ -148,7 +149,10 @@ class Hub:
         outcome = self._outcomes[place] = asyncio.get_running_loop().create_future()
         self._list.add(place)
         if self._poller is None:
-            self._poller = asyncio.create_task(self._poll(), name="dbt runs watched together")
+            # In nobody's context: what it logs is about all, and belongs into no one task's log.
+            self._poller = asyncio.create_task(
+                self._poll(), name="dbt runs watched together", context=contextvars.Context()
+            )
         self._wake.set()
         return outcome
 

@@ -17,7 +17,8 @@ from typing import Any
 
 from airflow_dbt_rerun.commands.cases import Case, UnreadableError
 from airflow_dbt_rerun.core.manifest import ManifestFacts
-from airflow_dbt_rerun.core.models import Run, RunStatus, RunStep, StepResults
+from airflow_dbt_rerun.core.models import Run, RunStatus, RunStep
+from airflow_dbt_rerun.core.results import StepResults
 from airflow_dbt_rerun.core.steps import RunSeen
 
 STDIN = "-"

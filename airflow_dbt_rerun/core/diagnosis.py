@@ -16,7 +16,8 @@ from airflow_dbt_rerun.core.findings import HARDEST_FIRST, Diagnosis, Finding
 from airflow_dbt_rerun.core.logs import LoggedError, batch_errors, error_block, logged_errors, was_interrupted
 from airflow_dbt_rerun.core.manifest import ManifestFacts
 from airflow_dbt_rerun.core.merging import merged
-from airflow_dbt_rerun.core.models import NodeResult, Run, RunStep, StepResults
+from airflow_dbt_rerun.core.models import Run, RunStep
+from airflow_dbt_rerun.core.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.signatures import Signature
 
 __all__ = ["Category", "Diagnosis", "Finding", "classify", "diagnose", "says_why"]

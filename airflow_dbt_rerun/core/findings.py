@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.models import short_name
+from airflow_dbt_rerun.core.results import short_name
 
 HARDEST_FIRST = (
     Category.CANCELLED,

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.models import Run, Trigger
 
 CAUSE_MAX_LENGTH = 255
 """The platform refuses longer causes (the official provider cuts at the same length)."""
+
+
+_OURS = "[dbt-rerun "
+_REPAIRS = re.compile(r"\[dbt-rerun \w+>(\d+)\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Marker:
 
     def is_in(self, run: Run) -> bool:
         """Whether a run (with its trigger) was started for this work, first run or repair."""
-        ours = (f"[dbt-rerun {self.key}]", f"[dbt-rerun {self.key}>")
+        ours = (f"{_OURS}{self.key}]", f"{_OURS}{self.key}>")
         return run.trigger is not None and run.trigger.cause.startswith(ours)
 
     def repairs(self, run: Run, of_run: int | None) -> bool:
@@ -43,7 +48,13 @@ class Marker:
         return run.trigger is not None and run.trigger.cause.startswith(self._prefix(of_run))
 
     def _prefix(self, of_run: int | None) -> str:
-        return f"[dbt-rerun {self.key}]" if of_run is None else f"[dbt-rerun {self.key}>{of_run}]"
+        return f"{_OURS}{self.key}]" if of_run is None else f"{_OURS}{self.key}>{of_run}]"
+
+
+def is_looked_after(run: Run) -> bool:
+    """Whether somebody looks after a run (with its trigger) already: it is a rerun, or a task of ours began it."""
+    trigger = run.trigger or Trigger()
+    return run.retrying_run_id is not None or trigger.cause_category == "rerun" or trigger.cause.startswith(_OURS)
 
 
 def chain(runs: Iterable[Run], marker: Marker, *, after: int | None = None) -> tuple[Run, ...]:
@@ -76,3 +87,17 @@ def rerun_of(failed: Run, runs: Iterable[Run]) -> Run | None:
     upcoming = min(newer, key=lambda run: run.id)
     category = upcoming.trigger.cause_category if upcoming.trigger else None
     return upcoming if upcoming.retrying_run_id is None and category == "rerun" else None
+
+
+def repaired_run(run: Run, previous: Run | None) -> int | None:
+    """Tell which run another one repairs, whoever started it; None for a run of its own.
+
+    :param previous: the job's run before it: the one that was resumed, where ``retrying_run_id`` is left null.
+    """
+    if run.retrying_run_id is not None:
+        return run.retrying_run_id
+    if run.trigger is None:
+        return None
+    if marked := _REPAIRS.match(run.trigger.cause):
+        return int(marked[1])
+    return previous.id if previous is not None and run.trigger.cause_category == "rerun" else None

@@ -69,6 +69,11 @@ class Plan:
     of_earlier_try: bool = False
     """Whether an earlier try of the task carried it out."""
 
+    @property
+    def of_whom_nobody_knows(self) -> bool:
+        """Whether it was carried out before this try of the task began, in a way that bears no marker."""
+        return self.of_earlier_try and self.action is RerunAction.RERUN_FROM_FAILURE
+
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read a plan as JSON has it."""
@@ -114,6 +119,11 @@ class RerunSession:
         """The attempts that count against the limits."""
         return self.attempts[self.spent :]
 
+    @property
+    def theirs(self) -> frozenset[int]:
+        """The runs of this work that somebody else started."""
+        return frozenset(attempt.run_id for attempt in self.attempts if not attempt.ours)
+
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
         """Name the runs, oldest first, whose work ``run_id`` takes up: none, if it runs everything."""
         found: list[int] = []
@@ -129,6 +139,15 @@ class RerunSession:
         """Give this try of the task limits of its own: what earlier tries used up is told, but does not count."""
         spent = len(self.attempts) - 1
         return replace(self, adopted=False, spent=spent, started_at=now, first_at=self.began_at)
+
+    def overrides_of(
+        self, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Carry over what attempt 1 was triggered with, and what a rule adds; a resumed run takes nothing."""
+        if action is RerunAction.RERUN_FROM_FAILURE:
+            return {}
+        these = {"steps_override": list(commands)} if commands else {}
+        return {**self.overrides, **these, **wanted}
 
     def to_dict(self) -> dict[str, Any]:
         """Give the session as plain JSON values."""
@@ -173,6 +192,7 @@ class RerunSession:
                 run.id,
                 str(plan.action),
                 run.href,
+                ours=failed.ours or not plan.of_whom_nobody_knows,
                 of_run=plan.run_id,
                 resumes=plan.commands,
                 waited=plan.wait_seconds,

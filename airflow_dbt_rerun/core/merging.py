@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from airflow_dbt_rerun.core.models import NodeResult, StepResults
+from airflow_dbt_rerun.core.results import NodeResult, StepResults
 
 
 def merged(results: Iterable[StepResults]) -> dict[str, NodeResult]:

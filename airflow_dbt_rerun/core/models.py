@@ -1,16 +1,15 @@
-"""What dbt tells us, as values: jobs, runs, steps and node results.
+"""What dbt tells us of jobs, runs and steps, as values.
 
-Built from API answers (``from_api``) and artifacts (``from_artifact``). Unknown extra fields are ignored and
-unknown statuses survive as they came: they are never taken for success, and never for failure.
+Built from API answers (``from_api``). Unknown extra fields are ignored, and unknown statuses survive as they came:
+they are never taken for success, and never for failure.
 
-Field names and numbers: dbt Administrative API v2 (``RunResponse``, ``RunStepResponse``) and dbt's
-``run_results.json`` v4 to v6.
+Field names and numbers: dbt Administrative API v2 (``RunResponse``, ``RunStepResponse``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
@@ -35,20 +34,8 @@ class RunStatus(IntEnum):
 TERMINAL_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELLED})
 GOING_STATUSES = frozenset({RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING})
 
-NODE_OK = frozenset({"success", "pass", "warn", "no-op", "reused"})
-"""Node statuses that mean: this node's work is done. An allow-list."""
-
-NODE_FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
-"""Node statuses that mean: this node itself failed."""
-
-NODE_SKIPPED = frozenset({"skipped"})
-"""Node statuses that mean: this node never ran."""
-
 DELETED = 2
 """The ``state`` of what is deleted; 1 is active."""
-
-SKIP_TEXTS = ("Skipping due to fail_fast", "Skipped due to upstream failure")
-"""Messages of nodes that never ran, whatever their status; dbt-core's ordinary skip has none."""
 
 
 class RetryNotSupported(StrEnum):
@@ -152,6 +139,8 @@ class Run:
     """Whether the user or token that started it also cancelled it: so does a task that is killed or out of time."""
     blocked_by: tuple[int, ...] = ()
     """The runs that a queued run waits for: a job's runs go one after the other."""
+    job_name: str | None = None
+    """The job's name, where the job was asked for along with the run."""
     failed_runs: int | None = None
     """Failed runs of the job in a row, as its job says (``run_failure_count``); dbt deactivates a job at 100."""
 
@@ -237,6 +226,7 @@ class Run:
             cancelled_by=_name(_actor(data, "cancellation")),
             cancelled_by_starter=_is_same(_actor(data, "cancellation"), _actor(data, "trigger")),
             blocked_by=tuple(data.get("blocked_by") or ()),
+            job_name=(data.get("job") or {}).get("name"),
             failed_runs=(data.get("job") or {}).get("run_failure_count"),
         )
 
@@ -288,100 +278,6 @@ def _name(actor: JsonObject) -> str | None:
 
 def _is_same(one: JsonObject, other: JsonObject) -> bool:
     return _name(one) is not None and all(one.get(part) == other.get(part) for part in ("id", "type", "name"))
-
-
-def short_name(unique_id: str) -> str:
-    """Shorten a unique id to what dbt prints: ``orders``, ``orders.v2``, ``raw.events`` (a source).
-
-    Data tests lose the hash at their end, unit tests the model before their name.
-    """
-    kind, *parts = unique_id.split(".")
-    if len(parts) < 2:  # noqa: PLR2004 - kind.package.name
-        return unique_id
-    if kind == "test":
-        return parts[1]
-    return parts[-1] if kind == "unit_test" else ".".join(parts[1:])
-
-
-@dataclass(frozen=True, slots=True)
-class NodeResult:
-    """What became of one node (model, test, seed, snapshot, hook, source) in one step."""
-
-    unique_id: str
-    status: str
-    message: str | None = None
-    step_index: int | None = None
-    execution_time: float = 0.0
-    failures: int | None = None
-
-    @property
-    def resource_type(self) -> str:
-        """``model``, ``test``, ``unit_test``, ``seed``, ``snapshot``, ``operation`` (a hook), ..."""
-        return self.unique_id.split(".", 1)[0]
-
-    @property
-    def name(self) -> str:
-        """The node's short name: see :func:`short_name`."""
-        return short_name(self.unique_id)
-
-    @property
-    def is_ok(self) -> bool:
-        """Whether this node's work is done."""
-        return self.status in NODE_OK
-
-    @property
-    def is_failed(self) -> bool:
-        """Whether this node itself failed."""
-        return self.status in NODE_FAILED and not self.is_skipped
-
-    @property
-    def is_skipped(self) -> bool:
-        """Whether this node never ran."""
-        return self.status in NODE_SKIPPED or (self.message or "").startswith(SKIP_TEXTS)
-
-    @classmethod
-    def from_artifact(cls, result: JsonObject, *, step_index: int | None = None) -> NodeResult:
-        """Build from an element of ``results`` in ``run_results.json`` or ``sources.json``.
-
-        ``compiled_code`` and ``adapter_response`` are left behind: they are large and may hold data values.
-
-        :raises KeyError: if ``unique_id`` or ``status`` is missing.
-        """
-        message = result.get("message", result.get("error"))
-        return cls(
-            unique_id=str(result["unique_id"]),
-            status=str(result["status"]).lower(),
-            message=None if message is None else str(message),
-            step_index=step_index,
-            execution_time=float(result.get("execution_time") or 0.0),
-            failures=result.get("failures"),
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class StepResults:
-    """The artifact of one step: its node results and what wrote it."""
-
-    step_index: int | None
-    nodes: tuple[NodeResult, ...]
-    adapter: str | None = None
-    dbt_version: str | None = None
-    run_id: int | None = None
-
-    @classmethod
-    def from_artifact(
-        cls, artifact: JsonObject, *, step_index: int | None = None, run_id: int | None = None
-    ) -> StepResults:
-        """Build from a whole ``run_results.json`` or ``sources.json``."""
-        metadata: JsonObject = artifact.get("metadata") or {}
-        results: Sequence[JsonObject] = artifact.get("results") or ()
-        return cls(
-            step_index=step_index,
-            nodes=tuple(NodeResult.from_artifact(result, step_index=step_index) for result in results),
-            adapter=metadata.get("adapter_type"),
-            dbt_version=metadata.get("dbt_version"),
-            run_id=run_id,
-        )
 
 
 @dataclass(frozen=True, slots=True)

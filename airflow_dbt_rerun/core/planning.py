@@ -9,8 +9,9 @@ from typing import Any
 from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.memory import RerunSession
 from airflow_dbt_rerun.core.merging import undone
-from airflow_dbt_rerun.core.models import Run, short_name
+from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy
+from airflow_dbt_rerun.core.results import short_name
 from airflow_dbt_rerun.core.session import diagnosed, next_step
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.steps import Fail, Rerun, RunSeen, Step, Wait

@@ -6,18 +6,16 @@ operator, the deferrable one and the command line drive this one function; it ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from airflow_dbt_rerun.core.commands import warns_as_errors
-from airflow_dbt_rerun.core.deciding import decide, progress, rerun_state
+from airflow_dbt_rerun.core.deciding import decide, progress
 from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.findings import Diagnosis
+from airflow_dbt_rerun.core.greens import on_success
 from airflow_dbt_rerun.core.kinds import choose_kind
-from airflow_dbt_rerun.core.memory import GIVEN, SUPERSEDED_BY, Attempt, Plan, RerunSession
+from airflow_dbt_rerun.core.memory import Attempt, Plan, RerunSession
 from airflow_dbt_rerun.core.models import Run
-from airflow_dbt_rerun.core.owing import WHOLE_COMMANDS, is_uncounted, out_of_reach, owed_commands
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, Superseded
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.steps import (
@@ -33,7 +31,6 @@ from airflow_dbt_rerun.core.steps import (
     Trigger,
     Wait,
 )
-from airflow_dbt_rerun.core.verify import Verification, hollow_diagnosis, verify
 
 __all__ = [
     "Attempt",
@@ -83,7 +80,7 @@ def next_step(
     found_cancelled = session.adopted and session.run_id != run.id and run.cancelled_by_starter
     session = _note(session, run)
     if run.is_success:
-        return _on_success(session, seen, policy, now)
+        return on_success(session, seen, policy, now)
     if run.is_cancelled or run.is_error:
         diagnosis = diagnosed(seen, signatures)
         if found_cancelled:
@@ -124,70 +121,6 @@ def _note(session: RerunSession, run: Run) -> RerunSession:
         git_sha=run.git_sha or current.git_sha,
         seconds=run.seconds,
     )
-
-
-def _on_success(
-    session: RerunSession, seen: RunSeen, policy: RerunPolicy | None, now: float
-) -> tuple[RerunSession, Step]:
-    run, current = seen.run, session.attempts[-1]
-    if not session.repaired_by(run.id):
-        return session, Succeed(run.id, _why_done(current))
-    checked = verify(
-        seen.before,
-        seen.results,
-        whole_commands=current.kind in WHOLE_COMMANDS,
-        warnings_fail=current.kind == RerunAction.RERUN_FROM_FAILURE
-        and any(map(warns_as_errors, current.resumes[:1])),
-        out_of_reach=out_of_reach(session),
-        uncounted=is_uncounted(session),
-    )
-    session = session.with_current(
-        verification=checked.summary,
-        hollow=checked.is_hollow,
-        nodes_run=checked.nodes_run,
-        nodes_saved=checked.nodes_saved,
-    )
-    if checked.is_hollow:
-        return _on_hollow(session, seen, checked, policy, now)
-    return session, Succeed(run.id, checked.summary)
-
-
-def _why_done(current: Attempt) -> str:
-    if current.kind == GIVEN:
-        return "dbt says success: there is nothing to rerun"
-    return "dbt says success"
-
-
-def _on_hollow(
-    session: RerunSession, seen: RunSeen, checked: Verification, policy: RerunPolicy | None, now: float
-) -> tuple[RerunSession, Step]:
-    """A green run that left owed work undone is a failure in disguise: what it owes runs once as a whole."""
-    run, commands = seen.run, owed_commands(session)
-    diagnosis = hollow_diagnosis(run, checked)
-    session = session.with_current(diagnosis=diagnosis.to_dict(), fingerprint=diagnosis.fingerprint)
-    reason = f"dbt run {run.id} is {checked.summary}"
-    why_not = _why_not_once_more(session, diagnosis, seen, policy, now)
-    if why_not:
-        session = session.with_current(decision=f"fail: {why_not}")
-        return session, Fail(f"{reason}; {why_not}", kind="hollow", run=run, diagnosis=diagnosis)
-    action = RerunAction.RERUN_FROM_STEP
-    plan = Plan(run.id, action, now, 0.0, "the resumed run was hollow", commands)
-    session = replace(session.with_current(decision=f"{action}: {plan.reason}"), plan=plan)
-    return session, Rerun(action, run.id, plan.reason, _overrides(session, action, commands, {}))
-
-
-def _why_not_once_more(
-    session: RerunSession, diagnosis: Diagnosis, seen: RunSeen, policy: RerunPolicy | None, now: float
-) -> str | None:
-    if policy is None:
-        return "no policy was given, so nothing is rerun"
-    if session.attempts[-1].kind == SUPERSEDED_BY:
-        return "the job's newer run did other work, and is not ours to repeat"
-    if any(attempt.hollow for attempt in session.attempts[:-1]):
-        return "that has happened before"
-    if not owed_commands(session):
-        return "the commands of the job could not be read"
-    return policy.stopped(rerun_state(session, seen.run, diagnosis, now))
 
 
 def _on_cancelled(
@@ -279,7 +212,7 @@ def _carry_out(
         return session, Fail(reason, run=run, diagnosis=diagnosis)
     commands = () if action is RerunAction.RERUN_FROM_START else choice.commands
     session = replace(session, plan=replace(plan, action=action, commands=commands))
-    overrides = _overrides(session, action, commands, plan.overrides)
+    overrides = session.overrides_of(action, commands, plan.overrides)
     return session, Rerun(action, run.id, plan.reason, overrides, choice.why_not_wanted)
 
 
@@ -299,16 +232,6 @@ def _on_superseded(
     return session.with_current(decision="fail: the job has a newer run"), Fail(
         reason, run=seen.run, diagnosis=diagnosis
     )
-
-
-def _overrides(
-    session: RerunSession, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
-) -> dict[str, Any]:
-    """Carry over what attempt 1 was triggered with, and what the rule adds; a resumed run takes nothing."""
-    if action is RerunAction.RERUN_FROM_FAILURE:
-        return {}
-    these = {"steps_override": list(commands)} if commands else {}
-    return {**session.overrides, **these, **wanted}
 
 
 def _tell(run: Run, diagnosis: Diagnosis, why: str) -> str:

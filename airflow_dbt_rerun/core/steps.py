@@ -8,8 +8,9 @@ from typing import Any
 
 from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.manifest import ManifestFacts
-from airflow_dbt_rerun.core.models import Run, StepResults
+from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction
+from airflow_dbt_rerun.core.results import StepResults
 
 # --- Observations: what was read a moment ago
 

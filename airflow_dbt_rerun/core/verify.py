@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.findings import Diagnosis, Finding
 from airflow_dbt_rerun.core.merging import merged, undone
-from airflow_dbt_rerun.core.models import Run, StepResults
+from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.results import StepResults
 
 MORE_WAS_OWED = "the run that it resumed had left more undone than is on record"
 

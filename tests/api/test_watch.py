@@ -10,6 +10,7 @@ import math
 import threading
 import weakref
 from collections.abc import Callable
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -550,6 +551,24 @@ async def test_a_loop_has_one_hub_for_each_key() -> None:
     del hub
     gc.collect()
     assert gone() is None
+
+
+@story
+async def test_what_all_share_is_in_nobodys_context() -> None:
+    """Airflow sorts log lines into tasks' logs by the context they come from: the hub's belong to no task."""
+    task = ContextVar("task", default="none")
+    seen: list[str] = []
+    async with world(ends=ends(1)) as there:
+        make_client = there.make_client
+
+        async def noting() -> AsyncDbtClient:
+            seen.append(task.get())
+            return await make_client()
+
+        there.hub._make_client = noting
+        task.set("the first that watches")
+        await there.watch(1)
+    assert seen == ["none"]
 
 
 def test_loops_share_nothing() -> None:

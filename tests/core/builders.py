@@ -7,7 +7,8 @@ from typing import Any
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import RerunState
 from airflow_dbt_rerun.core.findings import Diagnosis, Finding
-from airflow_dbt_rerun.core.models import NODE_FAILED, NodeResult, Run, RunStatus, RunStep, StepResults, Trigger
+from airflow_dbt_rerun.core.models import Run, RunStatus, RunStep, Trigger
+from airflow_dbt_rerun.core.results import NODE_FAILED, NodeResult, StepResults
 
 RESET = "Runtime Error in model orders (models/orders.sql)\n  Invalid Input Error: Connection reset by peer"
 SYNTAX = 'Runtime Error in model orders (models/orders.sql)\n  Parser Error: syntax error at or near "selec"'

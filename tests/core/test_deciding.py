@@ -9,10 +9,11 @@ from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun.core.conditions import RerunState, any_node
 from airflow_dbt_rerun.core.diagnosis import diagnose
-from airflow_dbt_rerun.core.models import Run, StepResults
+from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, RerunRule
 from airflow_dbt_rerun.core.progress import Progress
 from airflow_dbt_rerun.core.report import report, tell
+from airflow_dbt_rerun.core.results import StepResults
 from airflow_dbt_rerun.core.session import Fail, Observation, Rerun, RerunSession, RunSeen, Step, next_step
 from tests.core.builders import COMMANDS, node, results, run, step, steps
 

@@ -12,8 +12,8 @@ from airflow_dbt_rerun.core.conditions import RerunState
 from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.logs import error_block
 from airflow_dbt_rerun.core.manifest import ManifestFacts
-from airflow_dbt_rerun.core.models import StepResults
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy
+from airflow_dbt_rerun.core.results import StepResults
 from tests.core.builders import RESET, node, results, run, step
 
 ARTIFACTS = Path(__file__).parents[1] / "data" / "run_results"

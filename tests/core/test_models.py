@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_dbt_rerun.core.models import Job, NodeResult, Run, RunStatus, RunStep, StepResults, epoch, short_name
+from airflow_dbt_rerun.core.models import Job, Run, RunStatus, RunStep, epoch
+from airflow_dbt_rerun.core.results import NodeResult, StepResults, short_name
 
 RECORDED = Path(__file__).parents[1] / "data" / "api"
 

@@ -10,8 +10,8 @@ from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.manifest import ManifestFacts
-from airflow_dbt_rerun.core.models import StepResults
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, RerunRule
+from airflow_dbt_rerun.core.results import StepResults
 from airflow_dbt_rerun.core.session import Rerun, RerunSession, RunSeen, Step, Succeed, next_step
 from tests.core.builders import node, results, run, step, steps
 

@@ -8,9 +8,9 @@ from airflow_dbt_rerun.core.commands import build_instead, warns_as_errors
 from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.findings import Diagnosis
 from airflow_dbt_rerun.core.manifest import ManifestFacts
-from airflow_dbt_rerun.core.models import NodeResult
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, RerunRule
 from airflow_dbt_rerun.core.rebuilding import LONGEST_COMMAND, rebuild
+from airflow_dbt_rerun.core.results import NodeResult
 from airflow_dbt_rerun.core.session import Fail, Rerun, RerunSession, RunSeen, next_step
 from tests.core.builders import node, results, run
 

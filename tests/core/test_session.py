@@ -14,8 +14,9 @@ from tenacity import stop_after_attempt, wait_fixed
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.conditions import any_node, every
 from airflow_dbt_rerun.core.lineage import Marker
-from airflow_dbt_rerun.core.models import NodeResult, Run, RunStatus, Trigger
+from airflow_dbt_rerun.core.models import Run, RunStatus, Trigger
 from airflow_dbt_rerun.core.policy import RerunAction, RerunPolicy, RerunRule, Superseded
+from airflow_dbt_rerun.core.results import NodeResult
 from airflow_dbt_rerun.core.session import (
     Fail,
     NoRun,

@@ -12,7 +12,8 @@ import pytest
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.diagnosis import diagnose
-from airflow_dbt_rerun.core.models import Run, StepResults
+from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.results import StepResults
 from tests.support import EXAMPLE_PROJECT, LocalPlatform, local_platform
 
 JOBS = {"nightly": "dbt seed; dbt build --exclude resource_type:seed", "run": "dbt run"}

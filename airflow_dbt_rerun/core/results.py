@@ -1,0 +1,118 @@
+"""What became of each node, as values: built from dbt's ``run_results.json`` (v4 to v6) and ``sources.json``.
+
+Unknown statuses survive as they came: they are never taken for success, and never for failure.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+JsonObject = Mapping[str, Any]
+
+NODE_OK = frozenset({"success", "pass", "warn", "no-op", "reused"})
+"""Node statuses that mean: this node's work is done. An allow-list."""
+
+NODE_FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
+"""Node statuses that mean: this node itself failed."""
+
+NODE_SKIPPED = frozenset({"skipped"})
+"""Node statuses that mean: this node never ran."""
+
+SKIP_TEXTS = ("Skipping due to fail_fast", "Skipped due to upstream failure")
+"""Messages of nodes that never ran, whatever their status; dbt-core's ordinary skip has none."""
+
+
+def short_name(unique_id: str) -> str:
+    """Shorten a unique id to what dbt prints: ``orders``, ``orders.v2``, ``raw.events`` (a source).
+
+    Data tests lose the hash at their end, unit tests the model before their name.
+    """
+    kind, *parts = unique_id.split(".")
+    if len(parts) < 2:  # noqa: PLR2004 - kind.package.name
+        return unique_id
+    if kind == "test":
+        return parts[1]
+    return parts[-1] if kind == "unit_test" else ".".join(parts[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class NodeResult:
+    """What became of one node (model, test, seed, snapshot, hook, source) in one step."""
+
+    unique_id: str
+    status: str
+    message: str | None = None
+    step_index: int | None = None
+    execution_time: float = 0.0
+    failures: int | None = None
+
+    @property
+    def resource_type(self) -> str:
+        """``model``, ``test``, ``unit_test``, ``seed``, ``snapshot``, ``operation`` (a hook), ..."""
+        return self.unique_id.split(".", 1)[0]
+
+    @property
+    def name(self) -> str:
+        """The node's short name: see :func:`short_name`."""
+        return short_name(self.unique_id)
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether this node's work is done."""
+        return self.status in NODE_OK
+
+    @property
+    def is_failed(self) -> bool:
+        """Whether this node itself failed."""
+        return self.status in NODE_FAILED and not self.is_skipped
+
+    @property
+    def is_skipped(self) -> bool:
+        """Whether this node never ran."""
+        return self.status in NODE_SKIPPED or (self.message or "").startswith(SKIP_TEXTS)
+
+    @classmethod
+    def from_artifact(cls, result: JsonObject, *, step_index: int | None = None) -> NodeResult:
+        """Build from an element of ``results`` in ``run_results.json`` or ``sources.json``.
+
+        ``compiled_code`` and ``adapter_response`` are left behind: they are large and may hold data values.
+
+        :raises KeyError: if ``unique_id`` or ``status`` is missing.
+        """
+        message = result.get("message", result.get("error"))
+        return cls(
+            unique_id=str(result["unique_id"]),
+            status=str(result["status"]).lower(),
+            message=None if message is None else str(message),
+            step_index=step_index,
+            execution_time=float(result.get("execution_time") or 0.0),
+            failures=result.get("failures"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepResults:
+    """The artifact of one step: its node results and what wrote it."""
+
+    step_index: int | None
+    nodes: tuple[NodeResult, ...]
+    adapter: str | None = None
+    dbt_version: str | None = None
+    run_id: int | None = None
+
+    @classmethod
+    def from_artifact(
+        cls, artifact: JsonObject, *, step_index: int | None = None, run_id: int | None = None
+    ) -> StepResults:
+        """Build from a whole ``run_results.json`` or ``sources.json``."""
+        metadata: JsonObject = artifact.get("metadata") or {}
+        results: Sequence[JsonObject] = artifact.get("results") or ()
+        return cls(
+            step_index=step_index,
+            nodes=tuple(NodeResult.from_artifact(result, step_index=step_index) for result in results),
+            adapter=metadata.get("adapter_type"),
+            dbt_version=metadata.get("dbt_version"),
+            run_id=run_id,
+        )

@@ -1,0 +1,259 @@
+"""dbt's webhooks: only what dbt signed is read, and each end of a run is acted on once."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import FrozenInstanceError, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from airflow_dbt_rerun.webhooks import (
+    Inbox,
+    RecentlySeen,
+    WebhookBodyError,
+    WebhookError,
+    WebhookEvent,
+    WebhookSignatureError,
+    parse,
+    receive,
+    verify,
+)
+
+DATA = Path(__file__).parent / "data" / "webhooks"
+SECRET = "whsec_a-secret"
+SAMPLES = {path.stem: path.read_bytes() for path in sorted(DATA.glob("*.json"))}
+"""Recorded by others (see their tests), and dbt's documented example."""
+
+
+def signed(body: bytes, secret: str = SECRET) -> str:
+    """Sign as dbt documents it, by another road than the code under test."""
+    return hmac.digest(secret.encode(), body, hashlib.sha256).hex()
+
+
+def changed(*, data: dict[str, Any] | None = None, without: str = "", **fields: Any) -> bytes:
+    """Change a recorded body."""
+    body = json.loads(SAMPLES["completed_error"])
+    body |= fields
+    body["data"] = {**body["data"], **data} if data is not None else body["data"]
+    for part in (body, body["data"]) if isinstance(body["data"], dict) else (body,):
+        part.pop(without, None)
+    return json.dumps(body).encode()
+
+
+# --- Signatures
+
+
+@pytest.mark.parametrize("body", SAMPLES.values(), ids=SAMPLES)
+def test_signed_body_is_read(body: bytes) -> None:
+    """What dbt signed is taken, with the header's spelling that dbt uses and with white space around it."""
+    assert receive(body, signed(body), SECRET) == receive(body, f" {signed(body).upper()} ", SECRET) == parse(body)
+
+
+BODY = SAMPLES["errored"]
+
+
+@pytest.mark.parametrize(
+    ("body", "authorization"),
+    [
+        (BODY, None),
+        (BODY, ""),
+        (BODY, "x"),
+        (BODY, signed(BODY)[:-1]),
+        (BODY, signed(BODY, "another secret")),
+        (BODY, f"Bearer {signed(BODY)}"),
+        (BODY, "ü\ud800"),
+        (BODY + b" ", signed(BODY)),
+        (json.dumps(json.loads(BODY)).encode(), signed(BODY)),
+        (b"", signed(BODY)),
+    ],
+    ids=["none", "empty", "x", "cut", "other secret", "bearer", "no ascii", "longer", "written anew", "no body"],
+)
+def test_what_dbt_did_not_sign_is_refused(body: bytes, authorization: str | None) -> None:
+    """Not a byte more or less, and nothing of body, secret or signature in the message."""
+    with pytest.raises(WebhookSignatureError) as refused:
+        receive(body, authorization, SECRET)
+    assert str(refused.value) in {"the signature is wrong", "the Authorization header is missing"}
+
+
+def test_without_a_secret_nothing_is_verified() -> None:
+    """An environment variable that is not set must not let everybody in."""
+    with pytest.raises(ValueError, match="must not be empty"):
+        verify(BODY, signed(BODY, ""), "")
+
+
+def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong signature takes as long as any other: the comparison is the standard library's for secrets."""
+    compared: list[tuple[Any, Any]] = []
+    genuine = hmac.compare_digest
+
+    def compare(one: Any, other: Any) -> bool:
+        compared.append((one, other))
+        return genuine(one, other)
+
+    monkeypatch.setattr("airflow_dbt_rerun.webhooks.hmac.compare_digest", compare)
+    verify(BODY, signed(BODY), SECRET)
+    assert compared == [(signed(BODY).encode(),) * 2]
+
+
+# --- Bodies
+
+
+def test_fields_are_typed() -> None:
+    """Ids are numbers, nothing is None, times are dbt's own; both spellings of the webhook's id are known."""
+    assert parse(SAMPLES["completed_error"]) == WebhookEvent(
+        event_id="wev_2LkSAiWzKkSA59oilyd7FDeacXD",
+        event_type="job.run.completed",
+        account_id=1,
+        job_id=123,
+        run_id=12345,
+        status=20,
+        timestamp="2025-10-05T19:16:11.818389474Z",
+        job_name="Daily Job (dbt build)",
+        status_message="dbt command failed",
+        reason="Kicked off from the UI by user@example.com",
+        project_id=167194,
+        project_name="Example Project",
+        environment_id=1234,
+        environment_name="Production",
+        dbt_version="2025.9.30+21d3fd7",
+        started_at="2025-10-05T19:15:56Z",
+        finished_at="2025-10-05T19:16:06Z",
+        webhook_id="wsu_12345abcde",
+        webhook_name="test",
+    )
+    errored, good = parse(SAMPLES["errored"]), parse(SAMPLES["completed_success"])
+    assert (errored.finished_at, errored.webhook_id) == ("2023-01-31T21:15:20Z", "wsu_12345abcde")
+    assert (good.status, good.status_message, good.is_end) == (10, None, True)
+
+
+def test_event_cannot_be_changed() -> None:
+    """What was verified stays as it was."""
+    with pytest.raises(FrozenInstanceError):
+        parse(BODY).run_id = 1  # type: ignore[misc]
+
+
+def test_payload_is_that_of_the_asset_event() -> None:
+    """One DAG serves both ways: the same names, the same words, the same form of the moment."""
+    assert parse(SAMPLES["completed_error"]).payload == {
+        "run_id": 12345,
+        "job_id": 123,
+        "job_name": "Daily Job (dbt build)",
+        "status": "Error",
+        "category": None,
+        "url": None,
+        "finished_at": "2025-10-05T19:16:06+00:00",
+    }
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "the body is no JSON"),
+        (b"\xff", "the body is no JSON"),
+        (b"{", "the body is no JSON"),
+        (b"[" * 100_000, "the body is no JSON"),
+        (b"[]", "the body is no JSON object"),
+        (b"null", "the body is no JSON object"),
+        (changed(without="data"), "data is no JSON object"),
+        (changed(without="eventId"), "eventId is missing"),
+        (changed(eventId="None"), "eventId is missing"),
+        (changed(eventId=7), "eventId is no text"),
+        (changed(without="accountId"), "accountId is missing"),
+        (changed(without="timestamp"), "timestamp is missing"),
+        (changed(timestamp="yesterday"), "timestamp is no moment"),
+        (changed(data={"runId": "x"}), "runId is no id"),
+        (changed(data={"runId": -5}), "runId is no id"),
+        (changed(data={"runId": True}), "runId is no id"),
+        (changed(data={"runId": "9" * 20}), "runId is no id"),
+        (changed(data={"runId": [1]}), "runId is no id"),
+        (changed(data={"runStatusCode": None}), "runStatusCode is missing"),
+        (changed(data={"runFinishedAt": "soon"}), "runFinishedAt is no moment"),
+        (changed(data={"jobName": {}}), "jobName is no text"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bad_body_names_its_field(body: bytes, words: str) -> None:
+    """Whatever comes, the answer is one error that says which field, and nothing of what was in it."""
+    with pytest.raises(WebhookBodyError, match=f"^{words}") as refused:
+        receive(body, signed(body), SECRET)
+    assert isinstance(refused.value, WebhookError)
+    assert refused.value.__cause__ is None
+
+
+def test_what_is_new_in_dbt_is_taken_as_it_comes() -> None:
+    """Fields and types of events that are not known yet stop nothing, and are no end of a run."""
+    event = parse(changed(eventType="job.run.paused", future={"x": 1}, data={"future": 1}))
+    assert (event.event_type, event.is_end) == ("job.run.paused", False)
+
+
+# --- Once
+
+
+ERRORED = replace(parse(SAMPLES["errored"]), event_id="e1")
+COMPLETED = replace(parse(SAMPLES["completed_error"]), event_id="e2")
+STARTED = replace(COMPLETED, event_id="e0", event_type="job.run.started", status=3)
+OTHER_RUN = replace(COMPLETED, event_id="e3", run_id=12346)
+OTHER_ACCOUNT = replace(COMPLETED, event_id="e4", account_id=2)
+
+
+@pytest.mark.parametrize(
+    ("arrived", "accepted"),
+    [
+        ([ERRORED, ERRORED, ERRORED], [0]),
+        ([ERRORED, COMPLETED], [0]),
+        ([COMPLETED, ERRORED], [0]),
+        ([COMPLETED, ERRORED, COMPLETED, ERRORED], [0]),
+        ([COMPLETED], [0]),
+        ([STARTED, STARTED, ERRORED, COMPLETED], [0, 2]),
+        ([ERRORED, OTHER_RUN, COMPLETED], [0, 1]),
+        ([COMPLETED, OTHER_ACCOUNT], [0, 1]),
+    ],
+    ids=["again", "pair", "turned round", "pair again", "only completed", "start", "two runs", "two accounts"],
+)
+def test_each_end_is_acted_on_once(arrived: list[WebhookEvent], accepted: list[int]) -> None:
+    """dbt sends an event up to six times, and two events for a failed run: that is one decision."""
+    inbox = Inbox()
+    assert [place for place, event in enumerate(arrived) if inbox.accepts(event)] == accepted
+
+
+@pytest.mark.parametrize("following", [ERRORED, COMPLETED])
+def test_what_could_not_be_acted_on_may_come_again(following: WebhookEvent) -> None:
+    """Airflow was away when the event came: its next delivery, or the other of the pair, is acted on, once."""
+    inbox = Inbox()
+    assert inbox.accepts(ERRORED)
+    inbox.put_back(ERRORED)
+    assert inbox.accepts(following)
+    assert not inbox.accepts(following)
+
+
+def test_many_threads_accept_once() -> None:
+    """A web server's threads share the inbox: of many deliveries at once, one is accepted."""
+    inbox = Inbox()
+    with ThreadPoolExecutor(16) as threads:
+        assert sum(threads.map(inbox.accepts, [ERRORED, COMPLETED] * 200)) == 1
+
+
+def test_memory_has_an_end() -> None:
+    """The inbox forgets the oldest, and keeps the latest."""
+    seen = RecentlySeen(most=2)
+    assert [seen.add(key) for key in ("a", "b", "c", "c", "b", "a")] == [True, True, True, False, False, True]
+
+
+def test_processes_can_share_what_was_seen() -> None:
+    """Two inboxes over one memory, as two processes over one database, act once."""
+    seen = RecentlySeen()
+    assert [Inbox(seen).accepts(event) for event in (ERRORED, COMPLETED)] == [True, False]
+
+
+def test_needs_no_airflow() -> None:
+    """An endpoint that has nothing but this package's files reads webhooks."""
+    program = "import sys, airflow_dbt_rerun.webhooks; print('airflow' in sys.modules, 'requests' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
