@@ -16,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil  # type: ignore[import-untyped]
 import requests
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
@@ -74,10 +75,11 @@ class AirflowStack:
             )
 
     def kill(self, name: str, how: signal.Signals = signal.SIGKILL) -> None:
-        """End a component with all that it has started."""
+        """End a component with all that it has started: tasks are process groups of their own."""
         process = self.processes.pop(name)
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, how)
+        for pid in in_session(process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(pid, how)
         process.wait(GENEROUS)
 
     def stop(self) -> None:
@@ -183,6 +185,14 @@ class AirflowStack:
 
         found = wait_until("the API server is there", token)
         self.session.headers["Authorization"] = f"Bearer {found}"
+
+
+def in_session(leader: int) -> Iterator[int]:
+    """Give the processes of a session; those of a leader that is no more, too."""
+    for pid in psutil.pids():
+        with suppress(ProcessLookupError):
+            if os.getsid(pid) == leader:
+                yield pid
 
 
 def free_port() -> int:
