@@ -182,7 +182,7 @@ class HealingOperator(BaseOperator):
             )
         # A heal under way must not die of a Variable that somebody edited: what is wrong there is left out.
         driver = self._driver(context, team_signatures(self.log, strict=False))
-        session = self._remembered(event)
+        session = self._remembered(event, driver.work)
         if session is None:
             session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
             self._underway = driver.work
@@ -191,13 +191,13 @@ class HealingOperator(BaseOperator):
             seen = self._seen(driver, session, event)
         return self._go_on(context, driver, session, seen)
 
-    def _remembered(self, event: Mapping[str, Any]) -> RerunSession | None:
+    def _remembered(self, event: Mapping[str, Any], work: Work) -> RerunSession | None:
         """Read the session; where it is not of use, the memory is rebuilt from dbt's own record.
 
         Another version of this package may have written it. And Airflow 3.0 can resume a task with the event of a
         deferral before it was cleared (apache/airflow#62845): that is about the runs of another life.
         """
-        if event["session"].get(WORK) not in (None, self._underway and self._underway.marker.key):
+        if event["session"].get(WORK) not in (None, work.marker.key):
             self.log.warning("Reading the runs of this task again: it was resumed by an event of before its clear")
             return None
         try:
