@@ -25,10 +25,10 @@ export AIRFLOW_HOME := $(CURDIR)/.airflow/$(AIRFLOW)
 export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test lint format bench bench-watch clean
 
 help: ## what can be made
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) $(DBT_READY) ## both virtual environments
 
@@ -63,6 +63,9 @@ format: $(READY) ## let ruff fix what it can
 
 bench: setup ## the figures the documentation quotes
 	@$(VENV)/bin/python -m benchmarks
+
+bench-watch: setup ## what watching 1 to 5,000 runs costs, beside the official trigger; draws docs/watching.png
+	@$(VENV)/bin/python -m benchmarks watch
 
 clean: ## remove everything that make created
 	rm -rf .venv .venv-airflow-* $(DBT_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -97,7 +97,7 @@ class Place:
         """Start a watch. Many start at once, so the first poll waits a little for company."""
         next(script)
         earliest = now + first_after
-        return cls(run_id, script, earliest, earliest + min(interval / 5, _GATHER))
+        return cls(run_id, script, earliest, earliest + min(interval / 10, _GATHER))
 
     def answer(self, answer: Seen | Exception, now: float) -> Outcome | None:
         """Go on with an answer, or with what came instead: the outcome, or None and a next poll.
