@@ -27,10 +27,10 @@ export AIRFLOW_HOME := $(CURDIR)/.airflow/$(AIRFLOW)
 export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: help setup demo test lint format bench bench-stack clean
+.PHONY: help setup demo test lint format bench bench-stack bench-watch clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 13
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) $(DBT_READY) ## both virtual environments
 
@@ -75,6 +75,9 @@ bench: setup ## the figures the documentation quotes
 
 bench-stack: $(BENCH_READY) ## 200 tasks on Celery, PostgreSQL and Redis (half an hour; TASKS=20 is quicker)
 	@PATH=$(CURDIR)/$(BENCH_VENV)/bin:$$PATH $(BENCH_VENV)/bin/python -m benchmarks stack
+
+bench-watch: setup ## what watching 1 to 5,000 runs costs, beside the official trigger; draws docs/watching.png
+	@$(VENV)/bin/python -m benchmarks watch
 
 clean: ## remove everything that make created
 	rm -rf .venv .venv-airflow-* $(DBT_VENV) $(BENCH_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -35,6 +35,7 @@ from airflow_dbt_rerun.core.session import (
     next_step,
 )
 from airflow_dbt_rerun.core.signatures import Signature
+from airflow_dbt_rerun.core.watching import Rhythm, usual_seconds
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtRunUnwatchable, is_bearable
 from airflow_dbt_rerun.looks import Log, Looks, Sender
 from airflow_dbt_rerun.posts import Posts, Work
@@ -55,6 +56,8 @@ class Driver:
     :param on_run: called with each run of this work as soon as its id is known, before anything else happens.
     :param on_rerun: called after each rerun that was started, with what happened and the new run.
     :param check_interval: seconds between polls.
+    :param quickest_check_interval: seconds between polls near the run's usual end; None for always the other.
+    :param usual: seconds that runs of the job take; where it is not known yet, :meth:`begin` finds it out.
     :param tolerance: seconds for which the API may give no readable answer.
     :param clock: gives epoch seconds.
     :param sleep: waits so many seconds.
@@ -70,6 +73,8 @@ class Driver:
         on_run: Callable[[Run], None] = lambda _: None,
         on_rerun: Callable[[dict[str, Any], Run], None] = lambda *_: None,
         check_interval: float = DEFAULT_CHECK_INTERVAL,
+        quickest_check_interval: float | None = None,
+        usual: float | None = None,
         tolerance: float = DEFAULT_TOLERANCE,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
@@ -82,6 +87,8 @@ class Driver:
         self._on_run = on_run
         self._on_rerun = on_rerun
         self._check_interval = check_interval
+        self._quickest = quickest_check_interval
+        self.usual = usual
         self._tolerance = tolerance
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
@@ -130,6 +137,7 @@ class Driver:
     def _left_behind(self) -> tuple[Run, ...]:
         """List the runs to go on from; what an earlier life of the task left going is taken up or stopped."""
         runs = self._runs()
+        self.usual = usual_seconds(runs)
         ours = self._ours(runs)
         if ours:
             return ours
@@ -240,7 +248,7 @@ class Driver:
     def _watch(self, session: RerunSession, run_id: int) -> Outcome:
         script = watch(
             run_id,
-            interval=self._check_interval,
+            interval=Rhythm(self._check_interval, self._quickest, self.usual).pause,
             tolerance=self._tolerance,
             deadline=session.deadline,
             clock=self._clock,

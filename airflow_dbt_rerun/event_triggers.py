@@ -14,7 +14,6 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_dbt_rerun.api.endpoints import Id, number
 from airflow_dbt_rerun.api.finished import Feed, feed_of
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.core.finished import LATE, Cursor, Selection, run_payload
 from airflow_dbt_rerun.core.models import TERMINAL_STATUSES, Run
 from airflow_dbt_rerun.cursors import Memory, key_of, recall
@@ -196,7 +195,7 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
         try:
             # Why a run was cancelled is in the list already; why it failed is in the logs of its steps.
             whole = run if run.is_cancelled else await feed.read_whole(run.id)
-            return None if whole is None else (await asyncio.to_thread(diagnose, whole)).verdict
+            return None if whole is None else await asyncio.to_thread(_verdict, whole)
         except Exception:
             self.log.exception("Cannot tell why dbt run %s failed", run.id)
             return None
@@ -212,6 +211,13 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
 
     def _hook(self) -> DbtCloudRerunHook:
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
+
+
+def _verdict(run: Run) -> Category:
+    # A thousand signatures take longer to import than a trigger may hold up all others.
+    from airflow_dbt_rerun.core.diagnosis import diagnose  # noqa: PLC0415
+
+    return diagnose(run).verdict
 
 
 def _numbers(name: str, values: Id | Sequence[Id] | None) -> list[int] | None:

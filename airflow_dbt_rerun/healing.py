@@ -73,7 +73,9 @@ class HealingOperator(BaseOperator):
     :param on_rerun: called at each rerun that is started, with the context and in it ``dbt_rerun``: what failed,
         why it is rerun, and the new run. A function, one of Airflow's notifiers, or a list of them. What one
         raises is logged and changes nothing. Airflow's own ``on_failure_callback`` is called once, at the end.
-    :param check_interval: seconds between polls.
+    :param check_interval: seconds between polls, at most.
+    :param quickest_check_interval: seconds between polls near the moment at which runs of the job usually end (its
+        newest runs tell when). The further away that is, the rarer the polls. None: always ``check_interval``.
     :param poll_tolerance: seconds for which dbt may give no readable answer before the run counts as unwatchable.
     :param timeout: seconds for the whole work, all attempts and waits together. Then the run is cancelled. A
         shorter ``execution_timeout`` counts instead, also while the task is deferred.
@@ -95,6 +97,7 @@ class HealingOperator(BaseOperator):
         signatures: Sequence[Signature | Mapping[str, str]] | None = None,
         on_rerun: OnRerun | Sequence[OnRerun] | None = None,
         check_interval: float = DEFAULT_CHECK_INTERVAL,
+        quickest_check_interval: float | None = None,
         poll_tolerance: float = DEFAULT_TOLERANCE,
         timeout: float = DEFAULT_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -109,6 +112,7 @@ class HealingOperator(BaseOperator):
         self.signatures = signatures
         self.on_rerun = on_rerun
         self.check_interval = check_interval
+        self.quickest_check_interval = quickest_check_interval
         self.poll_tolerance = poll_tolerance
         self.timeout = timeout
         self.deferrable = deferrable
@@ -130,6 +134,11 @@ class HealingOperator(BaseOperator):
             value = getattr(self, parameter)
             if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
                 raise DbtConfigError(f"{parameter} takes a number of seconds above zero, not {value!r}")
+        quickest = self.quickest_check_interval
+        if quickest is not None and not 0 < quickest <= self.check_interval:
+            raise DbtConfigError(
+                f"quickest_check_interval takes seconds above zero, at most check_interval, not {quickest!r}"
+            )
 
     def _check_ids(self, *parameters: str) -> None:
         for parameter in parameters:
@@ -181,8 +190,8 @@ class HealingOperator(BaseOperator):
                 f"the triggerer sent {event!r}, which says nothing about the run: nothing is rerun"
             )
         # A heal under way must not die of a Variable that somebody edited: what is wrong there is left out.
-        driver = self._driver(context, team_signatures(self.log, strict=False))
-        session = self._remembered(event)
+        driver = self._driver(context, team_signatures(self.log, strict=False), event.get("usual"))
+        session = self._remembered(event, driver.work)
         if session is None:
             session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
             self._underway = driver.work
@@ -191,13 +200,13 @@ class HealingOperator(BaseOperator):
             seen = self._seen(driver, session, event)
         return self._go_on(context, driver, session, seen)
 
-    def _remembered(self, event: Mapping[str, Any]) -> RerunSession | None:
+    def _remembered(self, event: Mapping[str, Any], work: Work) -> RerunSession | None:
         """Read the session; where it is not of use, the memory is rebuilt from dbt's own record.
 
         Another version of this package may have written it. And Airflow 3.0 can resume a task with the event of a
         deferral before it was cleared (apache/airflow#62845): that is about the runs of another life.
         """
-        if event["session"].get(WORK) not in (None, self._underway and self._underway.marker.key):
+        if event["session"].get(WORK) not in (None, work.marker.key):
             self.log.warning("Reading the runs of this task again: it was resumed by an event of before its clear")
             return None
         try:
@@ -215,7 +224,7 @@ class HealingOperator(BaseOperator):
         session, step = driver.advance(session, seen)
         while isinstance(step, Wait):
             if self.deferrable:
-                self._defer_until(session, step)
+                self._defer_until(driver, session, step)
             session, step = driver.advance(session, driver.wait(session, step))
         told = report(session, step, time.time())
         context["ti"].xcom_push(key=XCOM_REPORT, value=told)
@@ -225,12 +234,14 @@ class HealingOperator(BaseOperator):
         self._underway = None
         return step.run_id
 
-    def _defer_until(self, session: RerunSession, step: Wait) -> NoReturn:
+    def _defer_until(self, driver: Driver, session: RerunSession, step: Wait) -> NoReturn:
         self.defer(
             trigger=DbtCloudRunTrigger(
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 run_id=step.run_id,
+                quickest_check_interval=self.quickest_check_interval,
+                usual=driver.usual,
                 session={**session.to_dict(), WORK: self._underway and self._underway.marker.key},
                 until=step.until,
                 check_interval=self.check_interval,
@@ -283,7 +294,7 @@ class HealingOperator(BaseOperator):
         """The hook of this task's connection."""
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
 
-    def _driver(self, context: Context, team: Sequence[Signature]) -> Driver:
+    def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
         work = self.work(context)
         # Until the runs have been looked at, nobody knows which reruns of a given run are ours to cancel.
         self._underway = work if work.of_run is None else None
@@ -295,6 +306,8 @@ class HealingOperator(BaseOperator):
             on_run=lambda run: self._show(context, run),
             on_rerun=lambda happened, run: self._tell_rerun(context, happened, run),
             check_interval=self.check_interval,
+            quickest_check_interval=self.quickest_check_interval,
+            usual=usual,
             tolerance=self.poll_tolerance,
             log=self.log,
         )

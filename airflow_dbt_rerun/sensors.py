@@ -152,6 +152,8 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         In mode ``reschedule`` a run that is going is left alone until it is over.
         """
         run = self._look()
+        if run is not None:
+            self._show(context, run)
         leaves = self.reschedule and not self.deferrable
         if run is not None and (run.is_terminal or not leaves):
             return PokeReturnValue(is_done=True, xcom_value=self._see_through(context, run, self._until))
@@ -246,6 +248,7 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         run = self._look()
         if run is None:
             self._give_up_waiting(None)
+        self._show(context, run)
         return self._see_through(context, run, event["deadline"])
 
     def _give_up_waiting(self, run: Run | None) -> NoReturn:
@@ -267,7 +270,6 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
 
     def _see_through(self, context: Context, run: Run, deadline: float) -> int:
         self._given = (run.job_id, run.id)
-        self._show(context, run)
         return self._see_to_its_end(context, deadline)
 
     def work(self, context: Context) -> Work:

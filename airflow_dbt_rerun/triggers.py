@@ -44,6 +44,8 @@ class DbtCloudRunTrigger(BaseTrigger):
     :param session: the memory of the heal as plain JSON; it travels on in the event.
     :param until: epoch seconds to wait for instead of the run's end.
     :param check_interval: seconds between polls, at most: a request that others need anyway may come earlier.
+    :param quickest_check_interval: seconds between polls near the run's usual end, at least.
+    :param usual: seconds that runs of the job usually take; it travels on in the event.
     :param tolerance: seconds for which the API may give no readable answer.
     :param deadline: epoch seconds after which to stop waiting.
     :param cancel_on_kill: cancel the run when a person kills the deferred task.
@@ -60,6 +62,8 @@ class DbtCloudRunTrigger(BaseTrigger):
         session: dict[str, Any] | None = None,
         until: float | None = None,
         check_interval: float = 60.0,
+        quickest_check_interval: float | None = None,
+        usual: float | None = None,
         tolerance: float = 600.0,
         deadline: float | None = None,
         cancel_on_kill: bool = False,
@@ -72,6 +76,8 @@ class DbtCloudRunTrigger(BaseTrigger):
         self.session = session
         self.until = until
         self.check_interval = check_interval
+        self.quickest_check_interval = quickest_check_interval
+        self.usual = usual
         self.tolerance = tolerance
         self.deadline = deadline
         self.cancel_on_kill = cancel_on_kill
@@ -87,6 +93,8 @@ class DbtCloudRunTrigger(BaseTrigger):
             "session",
             "until",
             "check_interval",
+            "quickest_check_interval",
+            "usual",
             "tolerance",
             "deadline",
             "cancel_on_kill",
@@ -128,6 +136,8 @@ class DbtCloudRunTrigger(BaseTrigger):
         return await hub.watch(
             self.run_id,
             interval=self.check_interval,
+            quickest=self.quickest_check_interval,
+            usual=self.usual,
             tolerance=self.tolerance,
             deadline=self.deadline,
             first_after=min(self.check_interval, FIRST_POLL_AFTER),
@@ -141,7 +151,15 @@ class DbtCloudRunTrigger(BaseTrigger):
         return hub_of(key, hook.async_client)
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
-        return TriggerEvent({"outcome": outcome, "run_id": self.run_id, "reason": reason, "session": self.session})
+        return TriggerEvent(
+            {
+                "outcome": outcome,
+                "run_id": self.run_id,
+                "reason": reason,
+                "session": self.session,
+                "usual": self.usual,
+            }
+        )
 
     def _hook(self, **otherwise: Any) -> DbtCloudRerunHook:
         parameters = {**(self.hook_params or {}), **otherwise}

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import json
 import re
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun.core.signatures import all_signatures
-from benchmarks import accuracy, diagnosis, heal
+from benchmarks import _watch_client, _watch_server, accuracy, diagnosis, heal, watch
 from benchmarks._hostile import _way, example, units
 
 SAMPLES: list[dict[str, Any]] = [
@@ -142,3 +144,122 @@ def test_each_way_is_gone_as_its_users_go_it(monkeypatch: pytest.MonkeyPatch) ->
     ]
     assert found == [("ours", 0, None), ("official_retry", 1, True), ("official_from_start", 1, False)]
     assert dag.dag_id == heal.DAG_ID
+
+
+def figures(**differently: Any) -> watch.Figures:
+    """Give what it cost to watch a thousand runs, if all is well."""
+    usual = watch.Figures(
+        requests=50,
+        connections=2,
+        bytes=9_000_000,
+        cpu=0.25,
+        memory=7.0,
+        delays=tuple(number / 200 for number in range(1000)),
+        missed=0,
+        stall=0.02,
+        warnings=0,
+    )
+    return replace(usual, **differently)
+
+
+def test_what_was_heard_is_read_as_delays() -> None:
+    """From each run's own end; a run whose end was not told has no delay, and is counted as missed."""
+    ends = [_watch_server.end_of(number, 35.0) for number in range(4)]
+    told = {"requests": 9, "connections": 1, "bytes": 10, "cpu": 0.5, "memory": 1.0}
+    moments = [ends[0] + 2, ends[1] + 1, None, ends[3] + 4]
+    found = watch.Figures.of({**told, "moments": moments, "stalls": [0.05, 0.11, 0.3]}, 35.0)
+    assert [round(delay, 6) for delay in found.delays] == [1, 2, 4]
+    assert (found.missed, found.stall, found.warnings) == (1, 0.3, 2)
+    assert [round(found.delay(part), 6) for part in (0.0, 0.5, 1)] == [1, 2, 4]
+
+
+def test_runs_end_at_spread_moments() -> None:
+    """Evenly, whatever their number, and neighbours not together."""
+    for count in (1, 100, 5000):
+        moments = sorted(_watch_server.end_of(number, 35.0) for number in range(count))
+        gaps = [after - before for before, after in zip([0.0, *moments], [*moments, 35.0], strict=True)]
+        assert max(gaps) < 3 * 35 / (count + 1)
+    assert abs(_watch_server.end_of(1, 35.0) - _watch_server.end_of(2, 35.0)) > 5
+
+
+@pytest.mark.parametrize(
+    ("differently", "missed"),
+    [
+        ({}, []),
+        ({"requests": 51}, ["requests"]),
+        ({"connections": 5}, ["connections"]),
+        ({"cpu": 0.6}, ["CPU seconds"]),
+        ({"memory": 76.0}, ["memory growth, MB"]),
+        ({"delays": (6.5,)}, ["p99"]),
+        ({"warnings": 1, "missed": 1}, ["warnings of the watchdog", "ends not told"]),
+    ],
+)
+def test_ours_is_held_against_the_aims_for_many(differently: dict[str, Any], missed: list[str]) -> None:
+    """An aim is of the official trigger's figure, or a limit by itself; a miss is said."""
+    official = figures(requests=3000, connections=3000, cpu=6.0, memory=300.0)
+    lines = list(watch.table(1000, {"official": official, "ours": figures(**differently)}))
+    assert [re.split(r"  +", line.strip())[0] for line in lines if line.endswith("MISSED")] == missed
+    assert "(1/" in lines[2]
+
+
+def test_one_run_may_cost_as_much_as_the_official_trigger() -> None:
+    """Few runs have other aims than many: no saving, but no loss either."""
+    assert not [line for line in watch.table(1, {"official": figures(), "ours": figures()}) if "MISSED" in line]
+    dearer = watch.table(1, {"official": figures(), "ours": figures(requests=51, connections=3, cpu=0.26)})
+    assert [line.split()[0] for line in dearer if "MISSED" in line] == ["requests", "connections", "CPU"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "by_list"),
+    [("ours", (), True), ("ours", ("--ignores-pk-in",), False), ("official", (), False)],
+    ids=["ours", "ours without pk__in", "official"],
+)
+def test_each_trigger_hears_of_every_end(
+    kind: str, options: tuple[str, ...], tmp_path: Path, *, by_list: bool
+) -> None:
+    """A dozen runs over a second, over TLS, each kind in a process of its own: what is counted is what was done."""
+    found = watch.measure(kind, 12, tmp_path, *options, seconds=1.0, interval=0.3)
+    assert (found.missed, len(found.delays)) == (0, 12)
+    assert min(found.delays) > 0
+    assert (found.requests < 12) is by_list
+    assert found.connections == found.requests if kind == "official" else found.connections <= 4
+    assert found.bytes > found.requests * 2000
+    assert found.cpu > 0
+
+
+def test_the_watchdog_notices_a_loop_that_is_held_up() -> None:
+    """It tells by how much its sleep was too long, as the triggerer's does."""
+
+    async def hold_up() -> list[float]:
+        stalls: list[float] = []
+        watchdog = asyncio.create_task(_watch_client.watch_loop(stalls))
+        await asyncio.sleep(0)
+        time.sleep(0.3)  # noqa: ASYNC251 - what a bad trigger does
+        await asyncio.sleep(0.15)
+        watchdog.cancel()
+        return stalls
+
+    assert max(asyncio.run(hold_up())) > 0.15
+
+
+def test_a_run_of_the_benchmark_is_as_large_as_a_recorded_one() -> None:
+    """2 to 3 KB, in every list and alone; before the beginning all runs are over, and afterwards none yet."""
+    platform = _watch_server.Platform(3, 35.0)
+    path = f"/api/v2/accounts/{_watch_server.ACCOUNT}/runs/"
+    assert {run["status"] for run in json.loads(platform.answer(path))["data"]} == {10}
+    platform.begin()
+    listed = json.loads(platform.answer(f"{path}?pk__in=[{_watch_server.FIRST_RUN}]&limit=100&offset=0"))
+    alone = platform.answer(f"{path}{_watch_server.FIRST_RUN}/")
+    assert listed["data"] == [json.loads(alone)["data"]]
+    assert listed["data"][0]["status"] == 3
+    assert listed["data"][0]["id"] == _watch_server.FIRST_RUN
+    assert 2000 < len(alone) < 3000
+
+
+def test_the_picture_shows_each_cost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A PNG with both kinds, also where a cost was nothing."""
+    pytest.importorskip("matplotlib", reason="make setup installs it")
+    monkeypatch.setattr(watch, "PICTURE", tmp_path / "watching.png")
+    monkeypatch.setattr(watch, "ROOT", tmp_path)
+    watch.draw({count: {"official": figures(memory=0.0), "ours": figures()} for count in (1, 100)})
+    assert (tmp_path / "watching.png").read_bytes().startswith(b"\x89PNG")

@@ -26,6 +26,10 @@ BUGS = {
     "an unknown status is taken for an end (kestra#271)": "core/test_models.py::test_unknown_status_is_no_end",
     "an end waits for logs that do not come (kestra#299)": "test_operators.py::test_late_artifacts_are_waited_for",
     "a job without runs crashes (astronomer/docs#2977)": "test_rerunning.py::test_job_without_a_run",
+    "a sensor watches the newest run, whichever it is (fivetran#71, #37)": (
+        "test_sensors.py::test_filters_choose_the_run"
+    ),
+    "a sensor fails without a word, when deferred": "test_sensors.py::test_without_a_policy_it_detects_only",
     "a lost worker means a second run (kestra#307, airflow#72423)": "test_crashes.py::test_killed_at_each_boundary",
     "a POST without an answer is posted again (dagster, airflow)": (
         "api/test_retries.py::test_a_post_is_never_repeated"

@@ -359,6 +359,19 @@ def test_retry_leaves_what_a_person_stopped_between_two_tries(
     assert len(simulated.posts()) == 2
 
 
+@pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
+def test_polls_are_quick_where_the_end_is_near(
+    simulated: LocalPlatform, instance: TaskInstance, *, deferrable: bool
+) -> None:
+    """The job's own runs tell how long it takes: with an hour between polls its end is still seen at once."""
+    simulated.trouble()
+    simulated.run("nightly")
+    simulated.trouble({**HANGS, "seconds": 0.3})
+    slow = job(simulated, deferrable=deferrable, check_interval=3600, quickest_check_interval=0.05, timeout=30)
+    run_id = run_task(slow, instance)
+    assert simulated.get(f"runs/{run_id}/")["status"] == 10
+
+
 def test_event_of_before_a_clear_is_not_believed(simulated: LocalPlatform, instance: TaskInstance) -> None:
     """P2: Airflow 3.0 resumes a cleared task with what its earlier life waited for; its new life runs the job."""
     simulated.trouble()

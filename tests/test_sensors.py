@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import (
     AirflowException,
     AirflowSensorTimeout,
@@ -71,6 +72,7 @@ def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker
     yield
     simulated.control("DELETE", "faults")
     simulated.trouble()
+    simulated.run("nightly")  # or else the job has failed so often in a row that policies give up
 
 
 def connect(monkeypatch: pytest.MonkeyPatch, simulated: LocalPlatform, token: str) -> None:
@@ -127,6 +129,22 @@ def test_run_that_is_over_already_is_decided_upon_at_once(
     """Neither a deferral nor a reschedule is spent on a run that is over."""
     run = simulated.run("nightly")
     assert sensor().execute({"ti": instance}) == run["id"]  # type: ignore[typeddict-item]
+
+
+def test_rescheduled_sensor_keeps_no_worker_while_the_run_goes_on(
+    simulated: LocalPlatform, instance: TaskInstance
+) -> None:
+    """Between two looks the slot is free, also when the run is there; its link is."""
+    since = datetime.now(UTC)
+    simulated.trouble(HANGS)
+    run = simulated.trigger("nightly")
+    waiting = DbtCloudJobSensor(
+        task_id="seen", job_id=simulated.jobs["nightly"], since=since, mode="reschedule", timeout=5
+    )
+    with pytest.raises(AirflowRescheduleException):
+        waiting.execute({"ti": instance})  # type: ignore[typeddict-item]
+    assert instance.xcom("job_run_id") == run["id"]
+    simulated.cancel(run)
 
 
 def test_without_a_policy_it_detects_only(sensor: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
@@ -326,6 +344,21 @@ def test_retry_does_not_start_the_clock_anew(
     run_task(sensor(timeout=0.5), cleared, context)
 
 
+def test_deadline_goes_along_through_all_deferrals(simulated: LocalPlatform, instance: TaskInstance) -> None:
+    """P5: the time that was spent waiting for the run is not given anew when it has come."""
+    waiting = DbtCloudJobSensor(
+        task_id="seen", job_id=simulated.jobs["nightly"], since=datetime.now(UTC), timeout=9, deferrable=True
+    )
+    arguments = deferred(waiting, instance)
+    simulated.trouble(HANGS)
+    run = simulated.trigger("nightly")
+    event = {**arguments, "outcome": "arrived", "run_id": run["id"]}
+    with pytest.raises(TaskDeferred) as caught:
+        fresh_copy(waiting).resume_execution("execute_arrived", {"event": event}, {"ti": instance})  # type: ignore[typeddict-item]
+    assert caught.value.trigger.serialize()[1]["deadline"] == arguments["deadline"]
+    simulated.cancel(run)
+
+
 # --- Soft failures
 
 
@@ -372,6 +405,26 @@ def test_passing_trouble_goes_unnoticed(sensor: Make, simulated: LocalPlatform, 
     soon(trouble_then_run)
     run_id = run_task(sensor(hook_params={"retry_limit": 1}), instance)
     assert simulated.get(f"runs/{run_id}/")["status"] == 10
+
+
+def test_silence_while_the_triggerer_waits_is_no_verdict(simulated: LocalPlatform, instance: TaskInstance) -> None:
+    """P1: no readable answer for the tolerated time: an event that says so, and the task fails, also softly."""
+    waiting = DbtCloudJobSensor(
+        task_id="seen",
+        job_id=simulated.jobs["nightly"],
+        since=datetime.now(UTC),
+        poke_interval=0.05,
+        poll_tolerance=0.2,
+        hook_params={"retry_limit": 1},
+        soft_fail=True,
+        deferrable=True,
+    )
+    arguments = deferred(waiting, instance)
+    simulated.fault("status", path=r"/runs/$", status=503, count=-1)
+    event = asyncio.run(asyncio.wait_for(first_event(DbtCloudRunArrivalTrigger(**arguments)), 5))
+    assert event["outcome"] == "unwatchable"
+    with pytest.raises(DbtRunUnwatchable, match="no readable answer for"):
+        fresh_copy(waiting).resume_execution("execute_arrived", {"event": event}, {"ti": instance})  # type: ignore[typeddict-item]
 
 
 def test_wrong_token_is_told_at_once(
@@ -556,6 +609,6 @@ def test_airflow_knows_it_for_a_sensor() -> None:
         None,
     )
     serialized: set[str] = DbtCloudJobSensor.get_serialized_fields()  # type: ignore[no-untyped-call]
-    assert {"reschedule", "_is_sensor"} <= serialized
+    assert "reschedule" in serialized
     with pytest.raises((ValueError, AirflowException), match="mode must be one of"):
         DbtCloudJobSensor(task_id="seen", job_id=1, mode="poll")

@@ -59,8 +59,14 @@ def wait(**arguments: Any) -> dict[str, Any]:
 def test_fires_when_the_run_is_over(platform: LocalPlatform) -> None:
     """One event, with the session as it was given; it does not say how the run ended."""
     run = platform.trigger("seeds")
-    event = wait(run=run, session={"version": 1})
-    assert event == {"outcome": "over", "run_id": run["id"], "reason": None, "session": {"version": 1}}
+    event = wait(run=run, session={"version": 1}, usual=7.0)
+    assert event == {
+        "outcome": "over",
+        "run_id": run["id"],
+        "reason": None,
+        "session": {"version": 1},
+        "usual": 7.0,
+    }
     assert platform.get(f"runs/{run['id']}/")["is_complete"]
 
 

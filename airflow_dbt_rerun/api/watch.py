@@ -35,11 +35,17 @@ MOST_AT_ONCE = 4
 MOST_A_MINUTE = 1000
 """Requests of one hub: a fifth of what the platform allows an account, since others use it too."""
 
+BURST = 60
+"""Requests that may follow each other without a pause: so who came together is answered together."""
+
 COOLDOWN = 300.0
 """Seconds for which the platform throttles an account, where its 429 does not say."""
 
 QUIET = 60.0
 """Seconds between two warnings of one hub."""
+
+_SHARE = 60 / (MOST_A_MINUTE - BURST)
+"""Seconds for each request, in the long run."""
 
 _hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[Hashable, Hub]] = WeakKeyDictionary()
 
@@ -50,7 +56,10 @@ def hub_of(key: Hashable, make_client: MakeClient) -> Hub:
     :param key: names connection, account, and whatever else makes clients differ.
     :param make_client: see :class:`Hub`; that of the first caller counts.
     """
-    hubs = _hubs.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
+    loop = asyncio.get_running_loop()
+    hubs = _hubs.get(loop)
+    if hubs is None:  # not setdefault(): such a dictionary for each of a thousand callers would hold the loop up
+        hubs = _hubs[loop] = WeakValueDictionary()
     hub = hubs.get(key)
     if hub is None:
         hub = hubs[key] = Hub(make_client)
@@ -95,6 +104,7 @@ class Hub:
         self._outcomes: dict[Place, asyncio.Future[Outcome]] = {}
         self._ways = Ways()
         self._wake = asyncio.Event()
+        self._rests_until = -math.inf
         self._poller: asyncio.Task[None] | None = None
         self._asking: set[asyncio.Task[None]] = set()
         self._shortening = 1.0
@@ -153,7 +163,8 @@ class Hub:
             self._poller = asyncio.create_task(
                 self._poll(), name="dbt runs watched together", context=contextvars.Context()
             )
-        self._wake.set()
+        if place.due < self._rests_until:  # a thousand who come one by one wake nobody a thousand times
+            self._wake.set()
         return outcome
 
     async def _leave(self, place: Place) -> None:
@@ -191,7 +202,9 @@ class Hub:
             self._wake.clear()
             now = self._timer()
             is_full = len(self._asking) >= MOST_AT_ONCE
-            pause = math.inf if is_full else max(self._list.due(), self._free_from) - now
+            free_from = self._free_from - BURST * _SHARE
+            pause = math.inf if is_full else max(self._list.due(), free_from) - now
+            self._rests_until = -math.inf if is_full else now + pause
             if pause > 0:
                 await self._rest(self._wake, pause)
                 continue
@@ -209,7 +222,7 @@ class Hub:
 
     async def _ask(self, client: RotatingClient, places: Sequence[Place], way: Way) -> None:
         async def send(endpoint: Endpoint[T]) -> T:
-            self._free_from = max(self._free_from, self._timer()) + 60 / MOST_A_MINUTE
+            self._free_from = max(self._free_from, self._timer()) + _SHARE
             return await client.send(endpoint)
 
         ids = list(dict.fromkeys(place.run_id for place in places))

@@ -7,12 +7,13 @@ it can, so that after a poll or two those who ask equally often ask together. No
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
+from statistics import median
 
-from airflow_dbt_rerun.core.models import epoch
+from airflow_dbt_rerun.core.models import Run, epoch
 from airflow_dbt_rerun.core.polling import Outcome, Seen, Sleep, Watch
 
 PAGE = 100
@@ -56,16 +57,23 @@ class Rhythm:
 
     def pause(self, now: float, seen: Seen | None) -> float:
         """Give seconds until the next poll. ``now`` is epoch seconds, as dbt's own times are."""
-        began = _start(seen)
-        if began is None or self.usual is None or self.quickest is None:
+        if seen is None or self.usual is None or self.quickest is None:
             return self.slowest
-        distance = abs(began + self.usual - now)  # a run that is overdue may go on for long
+        began = _start(seen)
+        end = self.usual + (now if began is None else began)  # one that waits for its turn may get it at once
+        distance = abs(end - now)  # a run that is overdue may go on for long
         return min(max(distance * _NEAR, self.quickest), self.slowest)
 
 
-def _start(seen: Seen | None) -> float | None:
+def usual_seconds(runs: Iterable[Run]) -> float | None:
+    """Tell how long a job's runs usually take, from those that succeeded; None if none has."""
+    took = [run.seconds for run in runs if run.is_success and run.seconds is not None]
+    return median(took) if took else None
+
+
+def _start(seen: Seen) -> float | None:
     try:
-        return epoch(seen.started_at) if seen else None
+        return epoch(seen.started_at)
     except (ValueError, TypeError):  # no moment at all: no reason to stop watching
         return None
 
@@ -97,7 +105,7 @@ class Place:
         """Start a watch. Many start at once, so the first poll waits a little for company."""
         next(script)
         earliest = now + first_after
-        return cls(run_id, script, earliest, earliest + min(interval / 5, _GATHER))
+        return cls(run_id, script, earliest, earliest + min(interval / 10, _GATHER))
 
     def answer(self, answer: Seen | Exception, now: float) -> Outcome | None:
         """Go on with an answer, or with what came instead: the outcome, or None and a next poll.

@@ -72,6 +72,42 @@ async def test_each_hears_of_its_run_within_an_interval() -> None:
 
 
 @story
+async def test_who_came_together_is_answered_together() -> None:
+    """A few dozen requests follow without a pause: the last hundred runs wait no longer than the first."""
+    async with world(ends=dict.fromkeys(range(1, 2001), 60.0)) as there:
+        await there.watch(*there.server.ends)
+        first_poll = [asked.moment for asked in there.server.asked if asked.moment < 8]
+        assert len(first_poll) == 20
+        assert len(set(first_poll)) == 1
+
+
+@story
+async def test_newcomers_do_not_wake_the_poller_one_by_one() -> None:
+    """Whoever is due after the next poll changes nothing: the whole list is not looked through for each of them."""
+    async with world(ends=ends(200)) as there:
+        rests = 0
+
+        async def counted(wake: asyncio.Event, seconds: float) -> None:
+            nonlocal rests
+            rests += 1
+            await asyncio.sleep(0)
+            if rests > 1:
+                await there.time.rest(wake, seconds)
+            else:
+                await wake.wait()
+
+        there.hub._rest = counted
+        tasks = there.start(1)
+        await when(lambda: rests > 0)
+        for run_id in range(2, 201):
+            tasks += there.start(run_id)
+            await asyncio.sleep(0)
+        assert rests == 1
+        tasks += there.start(1, interval=1.0)
+        await asyncio.gather(*tasks)
+
+
+@story
 async def test_who_comes_later_joins_in() -> None:
     """Watchers that come at different moments soon ask together: no request of their own for each."""
     async with world(ends=dict.fromkeys(range(1, 41), 200.0)) as there:
@@ -525,6 +561,7 @@ async def test_ten_thousand_watchers_leave_nothing() -> None:
     async with world(ends={run_id: 1e9 if run_id % 3 else 30.0 for run_id in everybody}) as there:
         await there.watch(3)
         await no_connections(there)
+        gc.collect()  # what earlier tests left open is not ours
         files, kept = open_files(), weakref.ref(there.hub)
         for _ in range(10):
             tasks = there.start(*everybody, deadline=there.time.now + 20)

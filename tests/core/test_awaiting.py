@@ -85,6 +85,7 @@ def test_rerun_of_a_run_that_does_not_count_is_a_run_of_its_own() -> None:
     """It came in time although what it repairs did not; or reruns are what is asked for."""
     early, rerun = a_run(1, status=20, created_at=BEFORE), a_run(2, "rerun", retrying_run_id=1)
     assert chosen(awaited(), early, rerun) == 2
+    assert chosen(awaited(match="latest"), early, a_run(2), a_run(3, "rerun", retrying_run_id=1)) == 3
     assert chosen(awaited(cause_categories=("rerun",)), a_run(1, status=20), rerun) == 2
 
 

@@ -90,9 +90,9 @@ def test_jitter_never_lengthens() -> None:
 
 
 def test_newcomers_wait_for_company() -> None:
-    """The first poll comes after ``first_after`` and at most a second, and leaves a fifth of a short interval."""
+    """The first poll comes after ``first_after`` and at most a second, and leaves most of a short interval."""
     assert (place(first_after=5.0).earliest, place(first_after=5.0).due) == (5.0, 6.0)
-    assert place(interval=1.0).due == 0.2
+    assert place(interval=1.0).due == 0.1
 
 
 def test_nobody_is_asked_for_twice_at_once() -> None:

@@ -1,0 +1,240 @@
+"""What it costs to watch many runs in one triggerer: the official trigger and ours, on the same runs.
+
+Each is a process with one event loop in which all triggers run. Both speak TLS to the same server, a process of its
+own. ``make bench-watch`` also draws the picture for the documentation.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks._watch_client import THRESHOLD
+from benchmarks._watch_server import ACCOUNT, end_of, run
+from tests.tls import certificate
+
+COUNTS = (1, 100, 1000, 5000)
+INTERVAL = 5.0
+SECONDS = 35.0
+"""Within which the runs end."""
+
+MOST_SECONDS = 400
+ROOT = Path(__file__).parents[1]
+PICTURE = ROOT / "docs" / "watching.png"
+KINDS = ("official", "ours")
+MANY = 1000
+"""Runs from which on the aims for many hold."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What it cost to watch some runs, and how soon the end of each was known.
+
+    :param bytes: on the wire, both ways, TLS handshakes included.
+    :param cpu: seconds of the process that watches.
+    :param memory: MB by which that process grew, at its peak.
+    :param delays: seconds from the end of a run to its event, in order.
+    :param missed: runs whose end was not told, or told wrongly.
+    :param stall: the longest time in seconds for which the event loop was held up.
+    :param warnings: how often a triggerer would have warned of that.
+    """
+
+    requests: int
+    connections: int
+    bytes: int
+    cpu: float
+    memory: float
+    delays: tuple[float, ...]
+    missed: int
+    stall: float
+    warnings: int
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any], seconds: float) -> Figures:
+        """Read what the watching process and the server counted."""
+        heard = [moment - end_of(number, seconds) for number, moment in enumerate(told["moments"]) if moment]
+        return cls(
+            **{name: told[name] for name in ("requests", "connections", "bytes", "cpu", "memory")},
+            delays=tuple(sorted(heard)),
+            missed=len(told["moments"]) - len(heard),
+            stall=max(told["stalls"]),
+            warnings=sum(stall > THRESHOLD / 2 for stall in told["stalls"]),  # its sleep is the other half
+        )
+
+    def delay(self, part: float) -> float:
+        """Give the delay that this part of the runs did not exceed."""
+        return self.delays[min(int(part * len(self.delays)), len(self.delays) - 1)] if self.delays else float("inf")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure in the table.
+
+    :param aims: the most that ours may be of the official one's: for few runs, and for many.
+    :param limit: the most that ours may be by itself.
+    """
+
+    title: str
+    value: Callable[[Figures], float]
+    shown: str = ",.0f"
+    aims: tuple[float | None, float | None] = (None, None)
+    limit: float | None = None
+
+
+ROWS = (
+    Row("requests", lambda figures: figures.requests, aims=(1, 1 / 60)),
+    Row("connections", lambda figures: figures.connections, aims=(1, None), limit=4),
+    Row("KB on the wire", lambda figures: figures.bytes / 1000, aims=(1, None)),
+    Row("CPU seconds", lambda figures: figures.cpu, ".2f", aims=(1, 1 / 12)),
+    Row("memory growth, MB", lambda figures: figures.memory, ".1f", aims=(None, 1 / 4)),
+    Row("detection delay, s: median", lambda figures: figures.delay(0.5), ".2f"),
+    Row("  p99", lambda figures: figures.delay(0.99), ".2f", limit=INTERVAL + 1),
+    Row("  max", lambda figures: figures.delay(1), ".2f"),
+    Row("longest stall of the loop, s", lambda figures: figures.stall, ".2f"),
+    Row("  warnings of the watchdog", lambda figures: figures.warnings, limit=0),
+    Row("ends not told", lambda figures: figures.missed, limit=0),
+)
+
+
+def main() -> None:
+    """Print the figures for each number of runs, and draw them."""
+    size = len(json.dumps(run(is_over=True))) / 1000
+    print(f"runs of {size:.1f} KB that end within {SECONDS:.0f} s, polled every {INTERVAL:.0f} s, over TLS;")
+    print("in brackets what ours is of the official trigger's. Requests and bytes are the server's count")
+    print(f"machine: {machine()}")
+    found: dict[int, dict[str, Figures]] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for count in COUNTS:
+            found[count] = {kind: measure(kind, count, Path(folder)) for kind in KINDS}
+            print("\n".join(table(count, found[count])), flush=True)
+        without = measure("ours", MANY, Path(folder), "--ignores-pk-in")
+    print(f"{MANY:,} runs, where the platform does not know pk__in: ours takes {without.requests:,} requests over")
+    print(
+        f"{without.connections} connections, {without.cpu:.2f} CPU s; p99 of the delay {without.delay(0.99):.2f} s"
+    )
+    draw(found)
+
+
+# --- The measurement
+
+
+def measure(
+    kind: str, count: int, folder: Path, *options: str, seconds: float = SECONDS, interval: float = INTERVAL
+) -> Figures:
+    """Watch runs with one kind of trigger, in a process of its own.
+
+    :param options: of the server.
+    :param seconds: within which the runs end.
+    :param interval: seconds between polls.
+    """
+    cert, key = map(str, certificate(folder))
+    with server(cert, key, str(count), str(seconds), *options) as port:
+        command = [sys.executable, "-m", "benchmarks._watch_client", kind, str(port), str(count), str(interval)]
+        done = subprocess.run(
+            command,
+            env=environment(port, cert, folder),
+            stdout=subprocess.PIPE,
+            text=True,
+            timeout=MOST_SECONDS,
+            check=True,
+        )
+    return Figures.of(json.loads(done.stdout.splitlines()[-1]), seconds)
+
+
+@contextlib.contextmanager
+def server(*arguments: str) -> Iterator[int]:
+    """Serve for the length of a ``with`` block; give the port."""
+    command = [sys.executable, "-m", "benchmarks._watch_server", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline())
+        finally:
+            process.terminate()
+
+
+def environment(port: int, cert: str, folder: Path) -> dict[str, str]:
+    """Return the settings of an Airflow that knows the connection; of the certificates each trigger reads one."""
+    connection = {"conn_type": "dbt_cloud", "host": f"127.0.0.1:{port}", "login": str(ACCOUNT), "password": "token"}
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW_CONN_DBT_CLOUD_DEFAULT": json.dumps(connection),
+        "REQUESTS_CA_BUNDLE": cert,
+        "SSL_CERT_FILE": cert,
+    }
+
+
+def machine() -> str:
+    """Say what this was measured on."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GB"
+
+
+# --- The table
+
+
+def table(count: int, found: Mapping[str, Figures]) -> Iterator[str]:
+    """Give a line for each figure: the official trigger's, ours, and the ratio."""
+    yield f"\n{count:>7,} {'runs' if count > 1 else 'run':22}{KINDS[0]:>12}{KINDS[1]:>12}"
+    official, ours = (found[kind] for kind in KINDS)
+    for row in ROWS:
+        yield line(row, row.value(official), row.value(ours), is_many=count >= MANY)
+
+
+def line(row: Row, official: float, ours: float, *, is_many: bool) -> str:
+    """Show one figure of both, their ratio where it says something, and the aim."""
+    most = row.aims[is_many]
+    figures = [f"{figure:{row.shown}}" for figure in (official, ours)]
+    is_something = all(float(figure.replace(",", "")) for figure in figures)
+    share = ratio(official, ours) if is_something else ""
+    shown = f"{row.title:30}{figures[0]:>12}{figures[1]:>12}  {share:>9}"
+    goals = [goal for goal in (row.limit, most and official * most) if goal is not None]
+    if not goals:
+        return shown
+    words = " and ".join(aim_words(row.limit, most))
+    return f"{shown}  aim: at most {words}{'' if all(ours <= goal for goal in goals) else ' - MISSED'}"
+
+
+def ratio(official: float, ours: float) -> str:
+    """Say what ours is of the official one's."""
+    return f"({ours / official:.2f})" if ours * 2 > official else f"(1/{official / ours:,.0f})"
+
+
+def aim_words(limit: float | None, most: float | None) -> Sequence[str]:
+    """Say what the most is that ours may be, by itself and of the official one's."""
+    share = most and ("as much" if most == 1 else f"1/{1 / most:.0f}")
+    return [words for words in (None if limit is None else f"{limit:g}", share) if words]
+
+
+# --- The picture
+
+
+def draw(found: Mapping[int, Mapping[str, Figures]]) -> None:
+    """Draw the costs over the number of runs, where the library for it is installed."""
+    try:
+        from benchmarks._watch_picture import picture  # noqa: PLC0415 - matplotlib is not needed for the figures
+    except ModuleNotFoundError as error:
+        print(f"no picture: {error}")
+        return
+    costs = {row.title: row.value for row in ROWS[:2] + ROWS[3:5]}
+    curves = {
+        title: {kind: {count: value(both[kind]) for count, both in found.items()} for kind in KINDS}
+        for title, value in costs.items()
+    }
+    picture(
+        PICTURE, curves, f"Watching dbt runs until they end, polled every {INTERVAL:.0f} s: cost by number of runs"
+    )
+    print(f"picture: {PICTURE.relative_to(ROOT)}")
+
+
+if __name__ == "__main__":
+    main()
