@@ -165,15 +165,25 @@ def measure(*, killing: bool) -> tuple[Past, Seen]:
 
     :param killing: whether to kill a triggerer half-way
     """
-    with tempfile.TemporaryDirectory() as folder, stack(Path(folder)) as there:
-        seen = observe(there, killing=killing)
-        found = past(there.dbt)
-        logs = {path.stem: path.read_text(errors="replace") for path in there.airflow.home.glob("*.log")}
-        seen.held = [seconds for name in WORKERS for seconds in held_in(logs[name])]
-        seen.blocked = [seconds for name in TRIGGERERS for seconds in blocked_in(logs[name])]
+    with tempfile.TemporaryDirectory() as folder:
+        with stack(Path(folder)) as there:
+            seen = observe(there, killing=killing)
+            found = past(there.dbt)
+        read_logs(there.airflow.home, seen)  # a worker says that a task is over a moment after Airflow does
     check(found, seen)
     print(f"{'one is killed' if killing else 'undisturbed'}: green after {seen.wall:,.0f} s", flush=True)
     return found, seen
+
+
+def read_logs(home: Path, seen: Seen) -> None:
+    """Note what workers and triggerers say of themselves."""
+    seen.held = [seconds for name in WORKERS for seconds in held_in(log_of(home, name))]
+    seen.blocked = [seconds for name in TRIGGERERS for seconds in blocked_in(log_of(home, name))]
+
+
+def log_of(home: Path, name: str) -> str:
+    """Read the log of a component."""
+    return (home / f"{name}.log").read_text(errors="replace")
 
 
 @contextmanager
