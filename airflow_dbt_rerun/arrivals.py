@@ -1,17 +1,21 @@
-"""Wait in the triggerer until the run comes that a sensor waits for. Posts nothing, decides nothing, fires once."""
+"""Wait in the triggerer until the run comes that a sensor waits for. Posts nothing, decides nothing, fires once.
+
+Each asks for its own job, and all of a connection over one session: a 429 holds up all of them.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Hashable
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_dbt_rerun.api.rotation import RotatingClient
 from airflow_dbt_rerun.api.search import find_async
+from airflow_dbt_rerun.api.sharing import SharedClient, shared_client
 from airflow_dbt_rerun.core.awaiting import Awaited
 from airflow_dbt_rerun.core.watching import shortened
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
@@ -76,17 +80,15 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
-        client = RotatingClient(self._hook().async_client)
         try:
-            event = await self._wait(client)
+            async with shared_client(self._key(), self._hook().async_client) as client:
+                event = await self._wait(client)
         except Exception as error:
             self.log.exception("Waiting for a run went wrong")
             event = self._event(UNWATCHABLE, reason=f"{type(error).__name__}: {error}")
-        finally:
-            await client.close()
         yield event
 
-    async def _wait(self, client: RotatingClient) -> TriggerEvent:
+    async def _wait(self, client: SharedClient) -> TriggerEvent:
         awaited = Awaited.from_dict(self.awaited)
         await asyncio.sleep(min(self.check_interval, FIRST_POLL_AFTER))
         last_answer = time.time()
@@ -115,6 +117,11 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
     def _event(self, outcome: str, *, run_id: int | None = None, reason: str | None = None) -> TriggerEvent:
         told = {"outcome": outcome, "run_id": run_id, "reason": reason}
         return TriggerEvent({**told, "awaited": self.awaited, "deadline": self.deadline})
+
+    def _key(self) -> Hashable:
+        """Name what has to be equal for two sensors to ask over one session."""
+        account = None if self.account_id is None else str(self.account_id)
+        return self.dbt_cloud_conn_id, account, json.dumps(self.hook_params, sort_keys=True)
 
     def _hook(self) -> DbtCloudRerunHook:
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
