@@ -75,7 +75,8 @@ def test_throttling_holds_up_all(retry_after: float | None) -> None:
     shared = SharedClient(maker(made), timer=lambda: now)
 
     async def ask() -> str:
-        return str(await shared.send(get_run(1)))
+        answer: Any = await shared.send(get_run(1))
+        return str(answer)
 
     assert asyncio.run(ask()) == "answer"
     made[0].error = DbtThrottledError("too many", retry_after=retry_after)
