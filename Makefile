@@ -73,7 +73,7 @@ format: $(READY) ## let ruff fix what it can
 bench: setup ## the figures the documentation quotes
 	@$(VENV)/bin/python -m benchmarks
 
-bench-stack: $(BENCH_READY) ## 200 tasks on Celery, PostgreSQL and Redis (half an hour; TASKS=20 is quicker)
+bench-stack: $(BENCH_READY) ## 200 tasks on Celery, PostgreSQL and Redis (about twenty minutes; TASKS=20 is quicker)
 	@PATH=$(CURDIR)/$(BENCH_VENV)/bin:$$PATH $(BENCH_VENV)/bin/python -m benchmarks stack
 
 bench-watch: setup ## what watching 1 to 5,000 runs costs, beside the official trigger; draws docs/watching.png

@@ -6,10 +6,9 @@ Each asks for its own job, and all of a connection over one session: a 429 holds
 from __future__ import annotations
 
 import asyncio
-import json
 import random
 import time
-from collections.abc import AsyncIterator, Hashable
+from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -19,7 +18,7 @@ from airflow_dbt_rerun.api.sharing import SharedClient, shared_client
 from airflow_dbt_rerun.core.awaiting import Awaited
 from airflow_dbt_rerun.core.watching import shortened
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
-from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
 from airflow_dbt_rerun.triggers import FIRST_POLL_AFTER
 
 ARRIVED, OUT_OF_TIME, UNWATCHABLE = "arrived", "out_of_time", "unwatchable"
@@ -80,8 +79,9 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
+        key = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
         try:
-            async with shared_client(self._key(), self._hook().async_client) as client:
+            async with shared_client(key, self._hook().async_client) as client:
                 event = await self._wait(client)
         except Exception as error:
             self.log.exception("Waiting for a run went wrong")
@@ -117,11 +117,6 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
     def _event(self, outcome: str, *, run_id: int | None = None, reason: str | None = None) -> TriggerEvent:
         told = {"outcome": outcome, "run_id": run_id, "reason": reason}
         return TriggerEvent({**told, "awaited": self.awaited, "deadline": self.deadline})
-
-    def _key(self) -> Hashable:
-        """Name what has to be equal for two sensors to ask over one session."""
-        account = None if self.account_id is None else str(self.account_id)
-        return self.dbt_cloud_conn_id, account, json.dumps(self.hook_params, sort_keys=True)
 
     def _hook(self) -> DbtCloudRerunHook:
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))

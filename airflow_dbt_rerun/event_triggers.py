@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
@@ -18,7 +17,7 @@ from airflow_dbt_rerun.core.finished import LATE, Cursor, Selection, run_payload
 from airflow_dbt_rerun.core.models import TERMINAL_STATUSES, Run
 from airflow_dbt_rerun.cursors import Memory, key_of, recall
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
 
 STATUSES = {status.name.lower(): status for status in sorted(TERMINAL_STATUSES)}
 """The words for ``statuses``: how a run can end."""
@@ -121,7 +120,7 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each run that ends. Goes on through trouble: Airflow restarts what ends at once."""
         wanted = self._selection()
-        account = (self.dbt_cloud_conn_id, str(self.account_id), json.dumps(self.hook_params, default=str))
+        account = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
         feed = feed_of(account, self._hook().async_client)
         cursor = await self._recalled()
         async with feed.reader(self.check_interval) as reader:

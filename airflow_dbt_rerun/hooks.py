@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -164,3 +165,11 @@ def _prove(client: DbtClient) -> tuple[bool, str]:
     except DbtApiError as error:
         return False, f"token accepted; {account_seen}; jobs not readable: {error}"
     return True, f"token accepted; {account_seen}; {jobs.total or len(jobs)} jobs visible"
+
+
+def connection_key(
+    dbt_cloud_conn_id: str, account_id: int | str | None, hook_params: Mapping[str, Any] | None
+) -> Hashable:
+    """Name what has to be equal for two to share what one hook makes: a session, and a pause at a 429."""
+    account = None if account_id is None else str(account_id)
+    return dbt_cloud_conn_id, account, json.dumps(hook_params, sort_keys=True, default=str)

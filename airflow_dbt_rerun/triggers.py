@@ -8,7 +8,6 @@ The triggers of a connection ask together: one session, and a request for each h
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import suppress
@@ -19,7 +18,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.api.watch import Hub, hub_of
 from airflow_dbt_rerun.core.polling import Outcome, OutOfTime, Over, Unwatchable
-from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
 from airflow_dbt_rerun.task_states import is_over
 
 OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
@@ -146,8 +145,7 @@ class DbtCloudRunTrigger(BaseTrigger):
     def _hub(self) -> Hub:
         """Give the hub of all triggers that would make the same client; only the first one's is ever made."""
         hook = self._hook(retry_limit=1)
-        account = None if self.account_id is None else str(self.account_id)
-        key = (self.dbt_cloud_conn_id, account, json.dumps(self.hook_params, sort_keys=True))
+        key = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
         return hub_of(key, hook.async_client)
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
