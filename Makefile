@@ -10,6 +10,8 @@ AIRFLOW ?= $(DEFAULT_AIRFLOW)
 VENV    := $(if $(filter $(DEFAULT_AIRFLOW),$(AIRFLOW)),.venv,.venv-airflow-$(AIRFLOW))
 DBT_VENV := .venv-dbt
 BENCH_VENV := .venv-bench
+# More than cores: most tests wait for dbt, for Airflow or for a clock.
+WORKERS ?= 3
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 READY     := $(VENV)/.ready
 DBT_READY := $(DBT_VENV)/.ready
@@ -57,8 +59,9 @@ $(BENCH_READY): pyproject.toml constraints/airflow-$(DEFAULT_AIRFLOW).txt
 demo: setup ## a job that fails and heals itself, on real dbt and real Airflow
 	@$(VENV)/bin/airflow-dbt-rerun demo
 
-test: setup ## all tests
-	@$(VENV)/bin/python -m pytest $(ARGS)
+test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS="tests/core -x": what pytest is told)
+	@echo "[test] pytest with $(WORKERS) workers (all take about twelve minutes) ..."
+	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(READY) ## ruff and mypy strict
 	@echo "[lint] ruff check, ruff format, mypy"
