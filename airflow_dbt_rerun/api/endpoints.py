@@ -16,7 +16,7 @@ from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
 from airflow_dbt_rerun.core.lineage import CAUSE_MAX_LENGTH
-from airflow_dbt_rerun.core.models import GOING_STATUSES, Account, Job, Run, RunState, RunStep
+from airflow_dbt_rerun.core.models import GOING_STATUSES, TERMINAL_STATUSES, Account, Job, Run, RunState, RunStep
 from airflow_dbt_rerun.core.results import StepResults
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
@@ -220,6 +220,12 @@ def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[RunState]]:
 def list_going_runs(*, offset: int = 0) -> Endpoint[Page[RunState]]:
     """List all runs of the account that are not over, as far as watching needs it."""
     params = list_runs(status_in=sorted(GOING_STATUSES), offset=offset).params
+    return Endpoint("GET", "runs/", _page(RunState.from_api), params)
+
+
+def list_ended_runs() -> Endpoint[Page[RunState]]:
+    """List all runs of the account that are over, those that ended last first, as far as watching needs it."""
+    params = list_runs(status_in=sorted(TERMINAL_STATUSES), order_by="-finished_at").params
     return Endpoint("GET", "runs/", _page(RunState.from_api), params)
 
 

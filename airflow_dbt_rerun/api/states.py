@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import (
     Endpoint,
     Page,
     get_run_state,
+    list_ended_runs,
     list_going_runs,
     list_run_states,
     next_page,
@@ -56,14 +57,36 @@ async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, RunState]:
 
 async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, RunState]:
     states: dict[int, RunState] = {}
-    upcoming: Endpoint[Page[RunState]] | None = list_going_runs()
-    pages = 0
-    while upcoming and pages < len(ids) and not states.keys() >= set(ids):  # more pages than runs: no saving
+    upcoming = list_going_runs()
+    for _ in ids:  # more pages than runs: no saving
         page = await send(upcoming)
         if any(state.status not in GOING_STATUSES for state in page):
             raise WayClosedError
         states.update((state.id, state) for state in page)
-        upcoming, pages = next_page(upcoming, page), pages + 1
+        missing = set(ids) - states.keys()
+        after = next_page(upcoming, page)
+        if not missing:
+            break
+        if not after:
+            return {**states, **await _ended_of_late(send, missing)}
+        upcoming = after
+    return states
+
+
+async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, RunState]:
+    """Find runs among those that ended last, as long as each page has some: else a request for each costs less."""
+    states: dict[int, RunState] = {}
+    upcoming: Endpoint[Page[RunState]] | None = list_ended_runs()
+    while upcoming and len(ids) - len(states) > 1:
+        try:
+            page = await send(upcoming)
+        except DbtApiError as error:
+            if not _is_refusal(error):
+                raise
+            break
+        found = {state.id: state for state in page if state.id in ids}
+        states |= found
+        upcoming = next_page(upcoming, page) if found else None
     return states
 
 

@@ -25,6 +25,8 @@ ACCOUNT = 70403103922125
 GENEROUS = 60
 START = 1_700_000_000.0
 
+By = Literal["one", "id", "status", "end"]
+SUCCESS = 10
 Filter = Literal["understood", "ignored", "refused", "forbidden", "unknown", "first only"]
 REFUSALS = {"refused": 400, "forbidden": 403, "unknown": 404}
 Trouble = Callable[[web.Request], Awaitable[web.StreamResponse | None]]
@@ -65,7 +67,7 @@ class Asked:
     """One request: the moment, the runs that were named, and the filter."""
 
     moment: float
-    by: Literal["one", "id", "status"]
+    by: By
     ids: list[int]
 
 
@@ -74,7 +76,8 @@ class RunsServer:
     """Answers for runs that end at laid down moments (seconds from the start), with status 10.
 
     :param by_id: what it makes of ``pk__in``.
-    :param by_status: what it makes of ``status__in``.
+    :param by_status: what it makes of ``status__in``, where that names the runs that are going.
+    :param by_end: what it makes of it, where that names those that are over.
     :param unlisted: runs that no list has.
     :param trouble: answers in the place of the server, if it answers.
     """
@@ -83,6 +86,7 @@ class RunsServer:
     ends: dict[int, float] = field(default_factory=dict)
     by_id: Filter = "understood"
     by_status: Filter = "understood"
+    by_end: Filter = "understood"
     unlisted: set[int] = field(default_factory=set)
     trouble: Trouble | None = None
     token: str = "first"
@@ -142,26 +146,30 @@ class RunsServer:
 
     def _list(self, request: web.Request) -> web.StreamResponse:
         wanted = json.loads(request.query.get("pk__in", "[]"))
-        self.asked.append(Asked(self.time.passed, "id" if wanted else "status", wanted))
-        how = self.by_id if wanted else self.by_status
+        by: By = "id" if wanted else "end" if SUCCESS in json.loads(request.query["status__in"]) else "status"
+        self.asked.append(Asked(self.time.passed, by, wanted))
+        how = {"id": self.by_id, "status": self.by_status, "end": self.by_end}[by]
         if how in REFUSALS:
             return web.Response(status=REFUSALS[how])
-        found = self._found(wanted, how)
+        found = self._found(by, wanted, how)
         offset, limit = int(request.query["offset"]), int(request.query["limit"])
         return _json([self._state(run_id) for run_id in found[offset : offset + limit]], len(found))
 
-    def _found(self, wanted: list[int], how: Filter) -> list[int]:
+    def _found(self, by: By, wanted: list[int], how: Filter) -> list[int]:
         runs = sorted(self.ends.keys() - self.unlisted, reverse=True)
         if how == "ignored":
             return runs
-        if wanted:
+        if by == "end":
+            over = [run_id for run_id in runs if self.ends[run_id] <= self.time.passed]
+            return sorted(over, key=lambda run_id: self.ends[run_id], reverse=True)
+        if by == "id":
             chosen = wanted[:1] if how == "first only" else wanted
             return [run_id for run_id in runs if run_id in set(chosen)]
         return [run_id for run_id in runs if self.ends[run_id] > self.time.passed]
 
     def _state(self, run_id: int) -> dict[str, Any]:
         going = self.ends[run_id] > self.time.passed
-        return {"id": run_id, "status": 3 if going else 10, "started_at": "2023-11-14 22:13:20+00:00"}
+        return {"id": run_id, "status": 3 if going else SUCCESS, "started_at": "2023-11-14 22:13:20+00:00"}
 
 
 def _json(data: Any, total: int = 1) -> web.Response:

@@ -34,6 +34,7 @@ V3 = f"/api/v3/accounts/{ACCOUNT}"
         (endpoints.list_runs(), "GET", f"{V2}/runs/"),
         (endpoints.list_run_states([7]), "GET", f"{V2}/runs/"),
         (endpoints.list_going_runs(), "GET", f"{V2}/runs/"),
+        (endpoints.list_ended_runs(), "GET", f"{V2}/runs/"),
         (endpoints.retry_plan(7), "GET", f"{V2}/runs/7/retry/"),
         (endpoints.retry_run(7), "POST", f"{V2}/runs/7/retry/"),
         (endpoints.cancel_run(7), "POST", f"{V2}/runs/7/cancel/"),
@@ -67,6 +68,15 @@ def test_paths(endpoint: Endpoint[Any], method: str, path: str) -> None:
         (
             endpoints.list_going_runs(offset=100),
             {"status__in": ["[1,2,3]"], "order_by": ["-id"], "limit": ["100"], "offset": ["100"]},
+        ),
+        (
+            endpoints.list_ended_runs(),
+            {
+                "status__in": ["[10,20,30]"],
+                "order_by": ["-finished_at"],
+                "limit": ["100"],
+                "offset": ["0"],
+            },
         ),
         (
             endpoints.list_runs(

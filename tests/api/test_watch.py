@@ -264,6 +264,30 @@ async def test_many_ends_at_once_are_no_reason_to_distrust_a_list() -> None:
         assert {asked.by for asked in there.server.asked if 70 < asked.moment < 150} == {"status"}
 
 
+@story
+async def test_many_ends_at_once_are_heard_of_at_once() -> None:
+    """Also where ``pk__in`` is not understood: those that ended last are listed, a hundred a request."""
+    foreign = {5000 + number: 44.0 + number / 1000 for number in range(50)}
+    async with world(ends=ends(2000, after=40, apart=0.002) | foreign | FOREIGN, by_id="ignored") as there:
+        heard = await there.watch(*range(1, 2001))
+        assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in range(1, 2001)]
+        assert max(moment for _, moment in heard) < 44 + 11
+        assert there.server.times("end") <= 2 * 21
+        assert there.server.times("one") <= 2
+
+
+@pytest.mark.parametrize("by_end", ["ignored", "refused", "forbidden", "unknown"])
+@story
+async def test_those_that_ended_are_asked_for_singly_where_they_are_not_listed(by_end: str) -> None:
+    """That list is only a saving: where it is of no use, it costs one request a poll, and no end is missed."""
+    async with world(ends=ends(30) | FOREIGN, by_id="refused", by_end=by_end) as there:
+        heard = await there.watch(*range(1, 31))
+        assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in range(1, 31)]
+        assert all(moment - end <= 11 for (_, moment), end in zip(heard, ends(30).values(), strict=True))
+        assert there.server.times("one") <= 30
+        assert there.server.times("end") <= there.server.times("status")
+
+
 @pytest.mark.parametrize("lists", ["ignored", "refused"])
 @story
 async def test_falls_back_to_single_requests(lists: str) -> None:
