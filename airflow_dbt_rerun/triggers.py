@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import suppress
 from typing import Any
 
@@ -129,10 +129,8 @@ class DbtCloudRunTrigger(BaseTrigger):
             case Unwatchable(reason=reason):
                 return self._event("unwatchable", reason)
 
-    async def _watch(self) -> Outcome:
-        # The name matters: a hub that nobody holds is gone, and with it what it knows of the account.
-        hub = self._hub()
-        return await hub.watch(
+    def _watch(self) -> Awaitable[Outcome]:
+        return self._hub().watch(
             self.run_id,
             interval=self.check_interval,
             quickest=self.quickest_check_interval,

@@ -114,7 +114,7 @@ class Hub:
 
     # --- For those who watch
 
-    async def watch(
+    def watch(
         self,
         run_id: int,
         *,
@@ -124,7 +124,7 @@ class Hub:
         tolerance: float = 600.0,
         deadline: float | None = None,
         first_after: float = 0.0,
-    ) -> Outcome:
+    ) -> Awaitable[Outcome]:
         """Wait until a run is over, the deadline passes, or the run cannot be read any more.
 
         As :func:`airflow_dbt_rerun.core.polling.watch`, and may be cancelled at any time. In a request that has to
@@ -149,6 +149,9 @@ class Hub:
             bearable=is_bearable,
         )
         place = Place.new(run_id, script, now=self._timer(), first_after=first_after, interval=interval)
+        return self._stay(place)  # not in here: thousands wait, and should not carry all these arguments
+
+    async def _stay(self, place: Place) -> Outcome:
         outcome = self._enter(place)
         try:
             return await outcome
