@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from airflow.triggers.base import BaseTrigger
 
@@ -24,6 +24,9 @@ from benchmarks.diagnosis import peak
 CONNECTION = "dbt_cloud_default"
 NAP, THRESHOLD = 0.1, 0.2
 """Seconds: the triggerer's watchdog sleeps the one, and warns when that took longer than the other."""
+
+Stall = tuple[float, float]
+"""Seconds for which the loop was held up, and of them those that the garbage collector took."""
 
 PATIENCE = 300.0
 """Seconds after which what was not heard counts as never heard."""
@@ -58,19 +61,20 @@ def main(kind: str, port: int, count: int, interval: float) -> None:
     asyncio.run(listen(kind, [FIRST_RUN], 0.01))
     control = http.client.HTTPSConnection("127.0.0.1", port, context=trusting())
     began = ask(control, "/begin")
+    idle = collect()
     forget_peak()
     memory, cpu = peak(), time.process_time()
     heard, stalls = asyncio.run(listen(kind, range(FIRST_RUN, FIRST_RUN + count), interval))
-    cost = {"cpu": time.process_time() - cpu, "memory": peak() - memory}
+    cost = {"cpu": time.process_time() - cpu, "memory": peak() - memory, "idle_collection": idle}
     moments = [moment - began if is_right else None for is_right, moment in heard]
     print(json.dumps({**ask(control, "/traffic"), **cost, "moments": moments, "stalls": stalls}))
 
 
 async def listen(
     kind: str, run_ids: Iterable[int], interval: float
-) -> tuple[list[tuple[bool, float]], list[float]]:
+) -> tuple[list[tuple[bool, float]], list[Stall]]:
     """Run a trigger for each run, all at once; tell what each said when, and how long the loop was held up."""
-    stalls: list[float] = []
+    stalls: list[Stall] = []
     watchdog = asyncio.create_task(watch_loop(stalls))
     running = []
     for run_id in run_ids:
@@ -92,12 +96,34 @@ async def one(kind: str, run_id: int, interval: float) -> tuple[bool, float]:
     return payload.get(name) == good, time.time()
 
 
-async def watch_loop(stalls: list[float]) -> None:
+async def watch_loop(stalls: list[Stall]) -> None:
     """Note how much longer than it should each short sleep took, as the triggerer's watchdog does."""
-    while True:
-        before = time.monotonic()
-        await asyncio.sleep(NAP)
-        stalls.append(time.monotonic() - before - NAP)
+    with Collector() as collector:
+        while True:
+            before, collected = time.monotonic(), collector.seconds
+            await asyncio.sleep(NAP)
+            stalls.append((time.monotonic() - before - NAP, collector.seconds - collected))
+
+
+class Collector:
+    """Counts the seconds that Python's garbage collector takes, for the length of a ``with`` block."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self._began = 0.0
+
+    def __enter__(self) -> Self:
+        gc.callbacks.append(self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        gc.callbacks.remove(self._note)
+
+    def _note(self, phase: str, _: object) -> None:
+        if phase == "start":
+            self._began = time.perf_counter()
+        else:
+            self.seconds += time.perf_counter() - self._began
 
 
 def ask(control: http.client.HTTPSConnection, path: str) -> Any:
@@ -111,9 +137,16 @@ def trusting() -> ssl.SSLContext:
     return ssl.create_default_context(cafile=os.environ["SSL_CERT_FILE"])
 
 
+def collect() -> float:
+    """Collect garbage; give the seconds that takes where nothing but imported modules is there to look through."""
+    gc.collect()
+    before = time.perf_counter()
+    gc.collect()
+    return time.perf_counter() - before
+
+
 def forget_peak() -> None:
     """Let the peak of memory start anew: an import had a peak of its own."""
-    gc.collect()
     Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
 
 

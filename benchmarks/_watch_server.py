@@ -81,13 +81,19 @@ class Platform:
         if "pk__in" in query and self.knows_pk_in:
             chosen = json.loads(query["pk__in"])
         if "status__in" in query:
-            chosen = [run_id for run_id in chosen if not self._is_over(run_id)]
+            of_those_over = SUCCESS in json.loads(query["status__in"])
+            chosen = [run_id for run_id in chosen if self._is_over(run_id) is of_those_over]
+        if query.get("order_by") == "-finished_at":
+            chosen = sorted(chosen, key=self._end, reverse=True)
         offset = int(query.get("offset", 0))
         return chosen, chosen[offset : offset + int(query.get("limit", 100))]
 
     def _is_over(self, run_id: int) -> bool:
+        return time.time() >= self._end(run_id)
+
+    def _end(self, run_id: int) -> float:
         number = run_id - FIRST_RUN
-        return number >= self.count or time.time() >= self.began + end_of(number, self.seconds)
+        return self.began + end_of(number, self.seconds) if number < self.count else 0.0
 
     def _run(self, run_id: int) -> bytes:
         return (self._over if self._is_over(run_id) else self._going).replace(b"#id#", str(run_id).encode())

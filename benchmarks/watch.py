@@ -12,12 +12,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks._watch_client import THRESHOLD
+from benchmarks._watch_client import THRESHOLD, Stall
 from benchmarks._watch_server import ACCOUNT, end_of, run
 from tests.tls import certificate
 
@@ -43,8 +43,8 @@ class Figures:
     :param memory: MB by which that process grew, at its peak.
     :param delays: seconds from the end of a run to its event, in order.
     :param missed: runs whose end was not told, or told wrongly.
-    :param stall: the longest time in seconds for which the event loop was held up.
-    :param warnings: how often a triggerer would have warned of that.
+    :param stalls: for how long the event loop was held up, and how much of that Python's garbage collector took.
+    :param idle_collection: seconds of a full collection before the first run: what the imports alone cost it.
     """
 
     requests: int
@@ -54,24 +54,33 @@ class Figures:
     memory: float
     delays: tuple[float, ...]
     missed: int
-    stall: float
-    warnings: int
+    stalls: tuple[Stall, ...]
+    idle_collection: float
 
     @classmethod
     def of(cls, told: Mapping[str, Any], seconds: float) -> Figures:
         """Read what the watching process and the server counted."""
+        counted = ("requests", "connections", "bytes", "cpu", "memory", "idle_collection")
         heard = [moment - end_of(number, seconds) for number, moment in enumerate(told["moments"]) if moment]
         return cls(
-            **{name: told[name] for name in ("requests", "connections", "bytes", "cpu", "memory")},
+            **{name: told[name] for name in counted},
             delays=tuple(sorted(heard)),
             missed=len(told["moments"]) - len(heard),
-            stall=max(told["stalls"]),
-            warnings=sum(stall > THRESHOLD / 2 for stall in told["stalls"]),  # its sleep is the other half
+            stalls=tuple(map(tuple, told["stalls"])),
         )
 
     def delay(self, part: float) -> float:
         """Give the delay that this part of the runs did not exceed."""
         return self.delays[min(int(part * len(self.delays)), len(self.delays) - 1)] if self.delays else float("inf")
+
+    def held(self, *, by_triggers: bool = False) -> list[float]:
+        """Give the seconds of each stall: all, or but for the garbage collector's."""
+        return [seconds - collecting * by_triggers for seconds, collecting in self.stalls]
+
+
+def warnings(stalls: Iterable[float]) -> int:
+    """Count how often a triggerer's watchdog would have warned: its sleep is the other half of its threshold."""
+    return sum(stall > THRESHOLD / 2 for stall in stalls)
 
 
 @dataclass(frozen=True)
@@ -98,8 +107,11 @@ ROWS = (
     Row("detection delay, s: median", lambda figures: figures.delay(0.5), ".2f"),
     Row("  p99", lambda figures: figures.delay(0.99), ".2f", limit=INTERVAL + 1),
     Row("  max", lambda figures: figures.delay(1), ".2f"),
-    Row("longest stall of the loop, s", lambda figures: figures.stall, ".2f"),
-    Row("  warnings of the watchdog", lambda figures: figures.warnings, limit=0),
+    Row("longest stall of the loop, s", lambda figures: max(figures.held()), ".2f"),
+    Row("  but for garbage collection", lambda figures: max(figures.held(by_triggers=True)), ".2f"),
+    Row("  one collection before all", lambda figures: figures.idle_collection, ".2f"),
+    Row("warnings of the watchdog", lambda figures: warnings(figures.held())),
+    Row("  but for garbage collection", lambda figures: warnings(figures.held(by_triggers=True)), limit=0),
     Row("ends not told", lambda figures: figures.missed, limit=0),
 )
 
