@@ -1,22 +1,23 @@
 """Wait in the triggerer until the run comes that a sensor waits for. Posts nothing, decides nothing, fires once.
 
-Each asks for its own job, and all of a connection over one session: a 429 holds up all of them.
+All of a connection share a session, and a look at which jobs have a new run: only then each asks for its own job.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
+import math
 import time
 from collections.abc import AsyncIterator
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_dbt_rerun.api.lookout import Watcher
 from airflow_dbt_rerun.api.search import find_async
 from airflow_dbt_rerun.api.sharing import SharedClient, shared_client
 from airflow_dbt_rerun.core.awaiting import Awaited
-from airflow_dbt_rerun.core.watching import shortened
+from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
 from airflow_dbt_rerun.triggers import FIRST_POLL_AFTER
@@ -90,11 +91,18 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
 
     async def _wait(self, client: SharedClient) -> TriggerEvent:
         awaited = Awaited.from_dict(self.awaited)
+        watcher = Watcher(
+            client.lookout, awaited.job_id, self.check_interval, alone=not awaited.is_known_at_creation
+        )
+
+        async def search() -> Run | None:
+            return await find_async(client.send, awaited, time.time())
+
         await asyncio.sleep(min(self.check_interval, FIRST_POLL_AFTER))
         last_answer = time.time()
         while True:
             try:
-                run = await find_async(client.send, awaited, time.time())
+                run = await watcher.find(search)
             except DbtApiError as error:
                 silent = time.time() - last_answer
                 if not is_bearable(error):
@@ -105,14 +113,12 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
                 last_answer = time.time()
                 if run is not None:
                     return self._event(ARRIVED, run_id=run.id)
-            if self.deadline is not None and time.time() >= self.deadline:
+            if self._time_left() <= 0:
                 return self._event(OUT_OF_TIME)
-            await asyncio.sleep(self._pause())
+            await asyncio.sleep(min(watcher.pause(), self._time_left()))
 
-    def _pause(self) -> float:
-        """Give seconds until the next poll: not the same for all sensors that began together."""
-        pause = self.check_interval * shortened(random.random())  # noqa: S311 - no secret
-        return pause if self.deadline is None else min(pause, max(self.deadline - time.time(), 0.0))
+    def _time_left(self) -> float:
+        return math.inf if self.deadline is None else max(self.deadline - time.time(), 0.0)
 
     def _event(self, outcome: str, *, run_id: int | None = None, reason: str | None = None) -> TriggerEvent:
         told = {"outcome": outcome, "run_id": run_id, "reason": reason}

@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -390,6 +391,41 @@ def test_soft_fail_is_loud_where_nothing_is_known(
     simulated.fault("status", path=r"/runs/$", status=500, count=-1)
     with pytest.raises((DbtServerError, DbtRunUnwatchable)):
         run_task(sensor(soft_fail=True, hook_params={"retry_limit": 1}, poll_tolerance=0.1), instance)
+
+
+def test_many_that_wait_in_a_triggerer_look_together(simulated: LocalPlatform, instance: TaskInstance) -> None:
+    """One request a moment for all, and a search of its own for the one whose job has a run."""
+    jobs, interval = (simulated.jobs["nightly"], simulated.jobs["idle"]), 0.25
+    waits = [
+        deferred(
+            DbtCloudJobSensor(
+                task_id="seen", job_id=job, since=datetime.now(UTC), poke_interval=interval, deferrable=True
+            ),
+            replace(instance, run_id=f"{number} {job}"),
+        )
+        for number in range(10)
+        for job in jobs
+    ]
+
+    async def story() -> list[Json]:
+        waiting = [asyncio.create_task(first_event(DbtCloudRunArrivalTrigger(**wait))) for wait in waits]
+        await asyncio.sleep(8 * interval)
+        await asyncio.to_thread(simulated.trigger, "nightly")
+        done: set[asyncio.Task[Json]] = set()
+        while len(done) < len(waits) / 2:
+            done, _ = await asyncio.wait(waiting, timeout=interval)
+        for task in waiting:
+            task.cancel()
+        return [task.result() for task in done]
+
+    simulated.control("DELETE", "requests")
+    began = time.monotonic()
+    found = asyncio.run(asyncio.wait_for(story(), 60))
+    looks = (time.monotonic() - began) / interval
+    assert [event["awaited"]["job_id"] for event in found] == [jobs[0]] * (len(waits) // 2)
+    assert len({event["run_id"] for event in found}) == 1
+    # Each looks for itself when it comes, and those whose job has a run once more.
+    assert looks / 2 < len(simulated.paths()) <= len(waits) * 1.5 + looks + 5
 
 
 # --- Trouble

@@ -10,6 +10,7 @@ from typing import TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.api.lookout import Lookout
 from airflow_dbt_rerun.api.rotation import MakeClient, RotatingClient
 from airflow_dbt_rerun.api.watch import COOLDOWN
 from airflow_dbt_rerun.exceptions import DbtThrottledError
@@ -26,6 +27,7 @@ class SharedClient:
 
     def __init__(self, make_client: MakeClient, *, timer: Callable[[], float] = time.monotonic) -> None:
         self.client = RotatingClient(make_client)
+        self.lookout = Lookout(self.send, timer=timer)
         self.users = 0
         self._timer = timer
         self._throttled: tuple[float, DbtThrottledError] | None = None

@@ -43,7 +43,7 @@ async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, R
     try:
         return await (_by_id(send, ids) if way is Way.BY_ID else _by_status(send, ids))
     except DbtApiError as error:
-        if not _is_refusal(error):
+        if not is_refusal(error):
             raise
     raise WayClosedError
 
@@ -81,7 +81,7 @@ async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, RunSt
         try:
             page = await send(upcoming)
         except DbtApiError as error:
-            if not _is_refusal(error):
+            if not is_refusal(error):
                 raise
             break
         found = {state.id: state for state in page if state.id in ids}
@@ -90,7 +90,8 @@ async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, RunSt
     return states
 
 
-def _is_refusal(error: DbtApiError) -> bool:
+def is_refusal(error: DbtApiError) -> bool:
+    """Whether a list is refused, while each single run may be had, and whatever else is asked for."""
     # A list may be forbidden, unknown or too long a URL where each single run is not; 401 is about all requests.
     passing = is_bearable(error) and not isinstance(error, DbtNotFoundError)
     return not (passing or isinstance(error, DbtUnauthorizedError))

@@ -45,6 +45,11 @@ class Awaited:
         # Not the next best: a run that has not cloned yet may turn out to be the one.
         return chosen if chosen is not None and self._is_on_branch(chosen) else None
 
+    @property
+    def is_known_at_creation(self) -> bool:
+        """Whether a run that does not fit when it is created never will: its branch may be told later."""
+        return self.git_branch is None
+
     def _is_in_time(self, run: Run) -> bool:
         created = epoch(run.created_at)
         return run.job_id == self.job_id and created is not None and created >= self.since
