@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 import airflow_dbt_rerun.local
@@ -40,6 +41,11 @@ class LocalPlatform:
     state: Path
     process: subprocess.Popen[str] = field(repr=False)
     session: requests.Session = field(repr=False, default_factory=requests.Session)
+
+    def connect(self, monkeypatch: pytest.MonkeyPatch, **otherwise: str) -> None:
+        """Define ``dbt_cloud_default``, with other fields than the right ones where they are given."""
+        fields = {"host": self.base_url, "login": str(self.account_id), "password": self.token, **otherwise}
+        monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
 
     # --- the API
 

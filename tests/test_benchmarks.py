@@ -6,6 +6,7 @@ import asyncio
 import gc
 import importlib
 import json
+import math
 import re
 import time
 from dataclasses import replace
@@ -151,6 +152,7 @@ def figures(**differently: Any) -> watch.Figures:
     """Give what it cost to watch a thousand runs, if all is well."""
     usual = watch.Figures(
         requests=50,
+        due=50,
         connections=2,
         bytes=9_000_000,
         cpu=0.25,
@@ -168,9 +170,12 @@ def test_what_was_heard_is_read_as_delays() -> None:
     ends = [_watch_server.end_of(number, 35.0) for number in range(4)]
     told = {"requests": 9, "connections": 1, "bytes": 10, "cpu": 0.5, "memory": 1.0, "idle_collection": 0.1}
     moments = [ends[0] + 2, ends[1] + 1, None, ends[3] + 4]
-    found = watch.Figures.of({**told, "moments": moments, "stalls": [[0.05, 0.0], [0.11, 0.02], [0.3, 0.1]]}, 35.0)
+    found = watch.Figures.of(
+        {**told, "moments": moments, "stalls": [[0.05, 0.0], [0.11, 0.02], [0.3, 0.1]]}, 35.0, 5.0
+    )
     assert [round(delay, 6) for delay in found.delays] == [1, 2, 4]
     assert found.missed == 1
+    assert found.due == sum(1 + math.ceil(end / 5) for end in ends)
     assert [(max(held), watch.warnings(held)) for held in (found.held(), found.held(by_triggers=True))] == [
         (0.3, 2),
         (pytest.approx(0.2), 1),
@@ -201,10 +206,26 @@ def test_runs_end_at_spread_moments() -> None:
 )
 def test_ours_is_held_against_the_aims_for_many(differently: dict[str, Any], missed: list[str]) -> None:
     """An aim is of the official trigger's figure, or a limit by itself; a miss is said."""
-    official = figures(requests=3000, connections=3000, cpu=6.0, memory=300.0)
+    official = figures(requests=3000, due=3000, connections=3000, cpu=6.0, memory=300.0)
     lines = list(watch.table(1000, {"official": official, "ours": figures(**differently)}))
     assert [re.split(r"  +", line.strip())[0] for line in lines if line.endswith("MISSED")] == missed
     assert "(1/" in lines[2]
+
+
+def test_who_cannot_keep_up_saves_nothing() -> None:
+    """Else the official trigger would seem to get by with fewer requests: the aim is of those that are due."""
+    in_time, late = (
+        list(watch.table(1000, {"official": figures(requests=sent, due=3000), "ours": figures()}))
+        for sent in (3000, 1500)
+    )
+    assert in_time[-1].startswith("ends not told")
+    assert late[-1].startswith("the official trigger did not keep its interval: 1,500 requests where 3,000 are due")
+    assert [("(1/30)" in lines[1], "MISSED" in lines[1]) for lines in (in_time, late)] == [
+        (False, False),
+        (True, False),
+    ]
+    dearer = watch.table(1000, {"official": figures(requests=1500, due=3000), "ours": figures(requests=51)})
+    assert "MISSED" in list(dearer)[1]
 
 
 def test_one_run_may_cost_as_much_as_the_official_trigger() -> None:

@@ -32,7 +32,7 @@ def _seeded(shared_platform: LocalPlatform) -> None:
 
 @pytest.fixture(autouse=True)
 def _connected(platform: LocalPlatform, _seeded: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, host=platform.base_url, login=str(platform.account_id), password=platform.token)
+    platform.connect(monkeypatch)
 
 
 @pytest.fixture
@@ -46,11 +46,6 @@ def run(capsys: pytest.CaptureFixture[str], platform: LocalPlatform) -> Run:
         return status, page, errors
 
     return call
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, **fields: str) -> None:
-    """Define ``dbt_cloud_default``."""
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
 
 
 def test_a_failed_run(run: Run, platform: LocalPlatform) -> None:
@@ -162,8 +157,7 @@ def test_a_run_that_cannot_be_read(
     run: Run, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, fields: dict[str, str], words: str
 ) -> None:
     """One line that names the run and what is wrong, on standard error; nothing on standard output."""
-    defaults = {"host": platform.base_url, "login": str(platform.account_id), "password": platform.token}
-    connect(monkeypatch, **{**defaults, **fields})
+    platform.connect(monkeypatch, **fields)
     status, page, errors = run(999999, "--json")
     assert status == 1
     assert json.loads(page)["diagnoses"] == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -37,7 +36,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
     folder = tmp_path_factory.mktemp("crashes")
     make_small_project(folder / "project")
     with pytest.MonkeyPatch.context() as patched, local_platform(folder, "--simulate", jobs={}) as platform:
-        connect(platform, patched)
+        platform.connect(patched)
         platform.trouble(RESET)
         run_task(task(new_job(platform), deferrable=True))
         yield platform
@@ -78,12 +77,6 @@ def make_small_project(folder: Path) -> None:
         shutil.copy(EXAMPLE_PROJECT / name, folder)
     (folder / "models" / "orders.sql").write_text("select 1 as order_id")
     (folder / "models" / "customers.sql").write_text("select * from {{ ref('orders') }}")
-
-
-def connect(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Define ``dbt_cloud_default``."""
-    fields = {"host": platform.base_url, "login": str(platform.account_id), "password": platform.token}
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
 
 
 def new_job(platform: LocalPlatform, *commands: str) -> int:
@@ -206,7 +199,7 @@ def test_killed_right_after_each_post_on_real_dbt(
     platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, *, deferrable: bool
 ) -> None:
     """P2: the new try finds the run that its predecessor did not live to hear of."""
-    connect(platform, monkeypatch)
+    platform.connect(monkeypatch)
     job = new_job(platform, "dbt build --select +orders --exclude resource_type:test")
     posts = [f"after {TRIGGER}", f"after {RETRY}"]
     operator = task(job, deferrable=deferrable, check_interval=0.5)

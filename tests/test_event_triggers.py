@@ -47,8 +47,7 @@ def _one_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPla
 def dbt(_one_platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlatform]:
     """A platform with runs of earlier tests on record, and a connection to it."""
     dbt = _one_platform
-    fields = {"host": dbt.base_url, "login": str(dbt.account_id), "password": dbt.token}
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+    dbt.connect(monkeypatch)
     dbt.control("DELETE", "requests")
     yield dbt
     dbt.control("DELETE", "faults")

@@ -63,13 +63,8 @@ def _connected(
     platform: LocalPlatform, _seeded: None, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> None:
     """Define the connection, and let triggers poll at once."""
-    connect(monkeypatch, host=platform.base_url, login=str(platform.account_id), password=platform.token)
+    platform.connect(monkeypatch)
     mocker.patch("airflow_dbt_rerun.triggers.FIRST_POLL_AFTER", 0.05)
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, **fields: str) -> None:
-    """Define ``dbt_cloud_default``."""
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
 
 
 @pytest.fixture(params=[False, True], ids=["blocking", "deferrable"])
@@ -545,7 +540,7 @@ def test_late_artifacts_are_waited_for(
 
 def test_wrong_token(job: Make, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clear line, which names the host and does not hold the token."""
-    connect(monkeypatch, host=platform.base_url, login=str(platform.account_id), password="wrong-secret")
+    platform.connect(monkeypatch, password="wrong-secret")
     with pytest.raises(DbtUnauthorizedError, match=r"127\.0\.0\.1") as caught:
         run_task(job())
     assert_one_clear_line(caught.value)
@@ -554,7 +549,7 @@ def test_wrong_token(job: Make, platform: LocalPlatform, monkeypatch: pytest.Mon
 
 def test_wrong_account(job: Make, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clear line that names the account."""
-    connect(monkeypatch, host=platform.base_url, login="12345", password=platform.token)
+    platform.connect(monkeypatch, login="12345")
     with pytest.raises(DbtForbiddenError) as caught:
         run_task(job())
     assert_one_clear_line(caught.value)
@@ -567,9 +562,9 @@ def test_unknown_job(job: Make) -> None:
     assert_one_clear_line(caught.value)
 
 
-def test_unreachable_host(job: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_host(job: Make, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     """One clear line that names the host."""
-    connect(monkeypatch, host="http://127.0.0.1:9", login="1", password="x")
+    platform.connect(monkeypatch, host="http://127.0.0.1:9")
     with pytest.raises(DbtUnreachableError, match=r"127\.0\.0\.1:9") as caught:
         run_task(job(hook_params={"retry_limit": 1}))
     assert_one_clear_line(caught.value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator
 
@@ -36,8 +35,7 @@ def posts(
     platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, seen: list[Run]
 ) -> Posts:
     """Start runs of the job of seeds, as work of this test."""
-    fields = {"host": platform.base_url, "login": str(platform.account_id), "password": platform.token}
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+    platform.connect(monkeypatch)
     client = DbtCloudRerunHook().client
     work = Work(platform.jobs["seeds"], Marker.of(request.node.name), "a test")
     return Posts(client, Looks(client), work, on_run=seen.append, log=LOG, sleep=lambda _: None)

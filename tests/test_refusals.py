@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import threading
 import time
@@ -64,8 +63,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
 @pytest.fixture(autouse=True)
 def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Iterator[None]:
     """Define the connection, wait for nothing, and leave the platform as it was found."""
-    fields = {"host": simulated.base_url, "login": str(simulated.account_id), "password": simulated.token}
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+    simulated.connect(monkeypatch)
     mocker.patch("airflow_dbt_rerun.triggers.FIRST_POLL_AFTER", 0.02)
     mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.01,))
     mocker.patch("airflow_dbt_rerun.looks.PAUSE_IN_TROUBLE", 0.05)

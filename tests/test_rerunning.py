@@ -50,8 +50,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
 @pytest.fixture(autouse=True)
 def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Iterator[None]:
     """Define the connection, wait for nothing, and leave no trouble behind."""
-    fields = {"host": simulated.base_url, "login": str(simulated.account_id), "password": simulated.token}
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+    simulated.connect(monkeypatch)
     mocker.patch("airflow_dbt_rerun.triggers.FIRST_POLL_AFTER", 0.02)
     mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.01,))
     mocker.patch("airflow_dbt_rerun.commands.runs.CHECK_INTERVAL", 0.05)

@@ -7,7 +7,6 @@ where requests really get lost.
 from __future__ import annotations
 
 import itertools
-import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -55,8 +54,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
     """One platform for all schedules; whoever waits here waits for nothing."""
     patch = pytest.MonkeyPatch()
     with local_platform(tmp_path_factory.mktemp("schedules"), "--simulate", jobs={"nightly": JOB}) as platform:
-        fields = {"host": platform.base_url, "login": str(platform.account_id), "password": platform.token}
-        patch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+        platform.connect(patch)
         patch.setattr("airflow_dbt_rerun.triggers.FIRST_POLL_AFTER", 0.02)
         patch.setattr("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.01,))
         patch.setattr("airflow_dbt_rerun.looks.PAUSE_IN_TROUBLE", 0.01)

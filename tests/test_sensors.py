@@ -64,7 +64,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
 @pytest.fixture(autouse=True)
 def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Iterator[None]:
     """Define the connection, wait for nothing, and leave no trouble behind."""
-    connect(monkeypatch, simulated, simulated.token)
+    simulated.connect(monkeypatch)
     mocker.patch("airflow_dbt_rerun.triggers.FIRST_POLL_AFTER", 0.02)
     mocker.patch("airflow_dbt_rerun.arrivals.FIRST_POLL_AFTER", 0.02)
     mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.01,))
@@ -74,12 +74,6 @@ def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker
     simulated.control("DELETE", "faults")
     simulated.trouble()
     simulated.run("nightly")  # or else the job has failed so often in a row that policies give up
-
-
-def connect(monkeypatch: pytest.MonkeyPatch, simulated: LocalPlatform, token: str) -> None:
-    """Define ``dbt_cloud_default``."""
-    fields = {"host": simulated.base_url, "login": str(simulated.account_id), "password": token}
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
 
 
 Make = Callable[..., DbtCloudJobSensor]
@@ -467,7 +461,7 @@ def test_wrong_token_is_told_at_once(
     sensor: Make, simulated: LocalPlatform, instance: TaskInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A sensor with a wrong token does not wait, and does not skip."""
-    connect(monkeypatch, simulated, "wrong")
+    simulated.connect(monkeypatch, password="wrong")
     with pytest.raises(DbtUnauthorizedError):
         run_task(sensor(soft_fail=True), instance)
 
@@ -484,11 +478,11 @@ def test_new_token_goes_unnoticed_while_the_triggerer_waits(
 
     async def then_rotate(hook: DbtCloudRerunHook) -> Any:
         client = await look_up(hook)
-        connect(monkeypatch, simulated, simulated.token)
+        simulated.connect(monkeypatch)
         return client
 
     monkeypatch.setattr(DbtCloudRerunHook, "async_client", then_rotate)
-    connect(monkeypatch, simulated, "old")
+    simulated.connect(monkeypatch, password="old")
     run = simulated.trigger("nightly")
     event = asyncio.run(first_event(DbtCloudRunArrivalTrigger(**arguments)))
     assert (event["outcome"], event["run_id"]) == ("arrived", run["id"])

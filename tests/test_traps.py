@@ -6,7 +6,6 @@ trap is real; then the task looks at what was left, and is green only when the w
 
 from __future__ import annotations
 
-import json
 import logging
 import shutil
 import signal
@@ -70,12 +69,7 @@ def platform(
     tiny_platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
 ) -> Iterator[LocalPlatform]:
     """The platform as it was before any test, and a connection to it."""
-    fields = {
-        "host": tiny_platform.base_url,
-        "login": str(tiny_platform.account_id),
-        "password": tiny_platform.token,
-    }
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+    tiny_platform.connect(monkeypatch)
     mocker.patch("airflow_dbt_rerun.looks.ARTIFACT_PAUSES", (0.01,))
     (tiny_platform.state / "prices.csv").write_text(GOOD_PRICES)
     before = tiny_platform.control("GET", "behaviour")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable, Iterator
 from types import SimpleNamespace
@@ -31,8 +30,7 @@ def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalP
 @pytest.fixture(autouse=True)
 def _connected(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> None:
     """Define the connection, and poll at once."""
-    fields = {"host": platform.base_url, "login": str(platform.account_id), "password": platform.token}
-    monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **fields}))
+    platform.connect(monkeypatch)
     mocker.patch("airflow_dbt_rerun.triggers.FIRST_POLL_AFTER", 0.05)
 
 
