@@ -29,6 +29,9 @@ export AIRFLOW_HOME := $(CURDIR)/.airflow/$(AIRFLOW)
 export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
+# Tasks of Airflow 2 ask its database, those of Airflow 3 do not.
+prepare_database = $(if $(filter 2.%,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null 2>&1)
+
 .PHONY: help setup demo test lint format bench bench-stack bench-watch clean
 
 help: ## what can be made
@@ -41,6 +44,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(call install,$(VENV)) --constraint $(CONSTRAINTS) --editable '.[dev]'
+	@$(prepare_database)
 	@touch $@
 
 $(DBT_READY): constraints/dbt.txt

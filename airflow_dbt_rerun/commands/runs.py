@@ -10,6 +10,7 @@ import logging
 import os
 import sys
 import time
+import warnings
 from collections.abc import Iterator
 from functools import cached_property
 
@@ -155,6 +156,22 @@ def _nothing_to_diagnose(run: Run) -> str | None:
 
 @contextlib.contextmanager
 def _speaking_on_stderr() -> Iterator[None]:
-    """Keep standard output for the answer: Airflow logs there."""
-    with contextlib.redirect_stdout(sys.stderr):
-        yield
+    """Keep standard output for the answer, since Airflow logs there; and let it tell errors only, a line each."""
+    handlers, airflow = tuple(logging.getLogger().handlers), logging.getLogger("airflow")
+    level = airflow.level
+    airflow.setLevel(logging.ERROR)
+    for handler in handlers:
+        handler.addFilter(_without_trace)
+    try:
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        airflow.setLevel(level)
+        for handler in handlers:
+            handler.removeFilter(_without_trace)
+
+
+def _without_trace(record: logging.LogRecord) -> bool:
+    """Cut the trace off: a missing database has two long ones, and the command says what to do."""
+    record.exc_info = record.exc_text = None
+    return True
