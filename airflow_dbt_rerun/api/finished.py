@@ -13,21 +13,22 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequen
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_dbt_rerun.api.endpoints import FULL_RUN, PAGE, Endpoint, Page, get_run, list_runs, next_page
+from airflow_dbt_rerun.api.per_loop import PerLoop
 from airflow_dbt_rerun.api.rotation import MakeClient, RotatingClient
-from airflow_dbt_rerun.api.watch import COOLDOWN, QUIET
+from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
+from airflow_dbt_rerun.api.watch import QUIET
 from airflow_dbt_rerun.core.finished import ended
 from airflow_dbt_rerun.core.models import TERMINAL_STATUSES, Run
-from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError, DbtThrottledError
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
 
 log = logging.getLogger(__name__)
 
 AHEAD = 86400.0
 """Seconds by which dbt's clock may be ahead of ours: a range of moments needs an end."""
 
-_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[Hashable, Feed]] = WeakKeyDictionary()
+_feeds: PerLoop[Feed] = PerLoop()
 
 
 def feed_of(key: Hashable, make_client: MakeClient) -> Feed:
@@ -36,11 +37,7 @@ def feed_of(key: Hashable, make_client: MakeClient) -> Feed:
     :param key: names connection, account, and whatever else makes clients differ.
     :param make_client: see :class:`Feed`; that of the first caller counts.
     """
-    feeds = _feeds.setdefault(asyncio.get_running_loop(), WeakValueDictionary())
-    feed = feeds.get(key)
-    if feed is None:
-        feed = feeds[key] = Feed(make_client)
-    return feed
+    return _feeds.get(key, lambda: Feed(make_client, throttle=throttle_of(key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +53,7 @@ class Feed:
     """The ends of one account's runs. Has a session while there is a :meth:`reader`.
 
     :param make_client: looks up the connection; ``DbtCloudRerunHook(...).async_client`` does.
+    :param throttle: the pause at a 429, shared with others who ask.
     :param clock: gives epoch seconds.
     :param timer: gives seconds that only grow.
     :param sleep: waits so many seconds.
@@ -65,6 +63,7 @@ class Feed:
         self,
         make_client: MakeClient,
         *,
+        throttle: Throttle | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
@@ -77,7 +76,8 @@ class Feed:
         self._reading = asyncio.Lock()
         self._readers: dict[Reader, float] = {}
         self._answer: _Answer | None = None
-        self._closed_until = self._quiet_until = float("-inf")
+        self._throttle = throttle or Throttle(timer)
+        self._quiet_until = float("-inf")
 
     @asynccontextmanager
     async def reader(self, interval: float) -> AsyncIterator[Reader]:
@@ -103,7 +103,7 @@ class Feed:
 
     async def read_whole(self, run_id: int) -> Run | None:
         """Read one run with its steps; None in trouble."""
-        if self._is_closed():
+        if self._throttle.error:
             return None
         try:
             return await self._opened().send(get_run(run_id, include_related=FULL_RUN))
@@ -119,7 +119,7 @@ class Feed:
 
     async def _ask(self, asked_at: float) -> _Answer:
         since = min(self._readers.values())
-        if self._is_closed():
+        if self._throttle.error:
             return _Answer(asked_at, since, None)
         try:
             return _Answer(asked_at, since, await self._collect(since))
@@ -152,14 +152,9 @@ class Feed:
             self._client = RotatingClient(self._make_client)
         return self._client
 
-    def _is_closed(self) -> bool:
-        """Whether the platform throttles the account, so that nobody should ask."""
-        return self._timer() < self._closed_until
-
     def _note(self, error: Exception) -> None:
+        self._throttle.note(error)
         now = self._timer()
-        if isinstance(error, DbtThrottledError):
-            self._closed_until = now + (COOLDOWN if error.retry_after is None else error.retry_after)
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET
             unknown = None if isinstance(error, DbtRerunError) else error

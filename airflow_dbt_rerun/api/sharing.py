@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.lookout import Lookout
 from airflow_dbt_rerun.api.rotation import MakeClient, RotatingClient
-from airflow_dbt_rerun.api.watch import COOLDOWN
+from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
 from airflow_dbt_rerun.exceptions import DbtThrottledError
 
 T = TypeVar("T")
@@ -22,15 +22,21 @@ class SharedClient:
     """A client that asks nothing while dbt throttles the account.
 
     :param make_client: looks up the connection.
+    :param throttle: the pause at a 429, shared with others who ask.
     :param timer: gives seconds that only grow.
     """
 
-    def __init__(self, make_client: MakeClient, *, timer: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        make_client: MakeClient,
+        *,
+        throttle: Throttle | None = None,
+        timer: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.client = RotatingClient(make_client)
         self.lookout = Lookout(self.send, timer=timer)
         self.users = 0
-        self._timer = timer
-        self._throttled: tuple[float, DbtThrottledError] | None = None
+        self._throttle = throttle or Throttle(timer)
 
     async def send(self, endpoint: Endpoint[T]) -> T:
         """Ask, and read the answer.
@@ -38,13 +44,12 @@ class SharedClient:
         :raises DbtThrottledError: also without asking, as long as the last 429 says.
         :raises DbtApiError: the subclass that fits.
         """
-        if self._throttled and self._timer() < self._throttled[0]:
-            raise self._throttled[1]
+        if throttled := self._throttle.error:
+            raise throttled
         try:
             return await self.client.send(endpoint)
         except DbtThrottledError as error:
-            pause = COOLDOWN if error.retry_after is None else error.retry_after
-            self._throttled = (self._timer() + pause, error)
+            self._throttle.note(error)
             raise
 
 
@@ -59,7 +64,9 @@ async def shared_client(key: Hashable, make_client: MakeClient) -> AsyncIterator
     :param make_client: looks up the connection; that of the first caller counts.
     """
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
-    shared = clients.setdefault(key, SharedClient(make_client))
+    shared = clients.get(key)
+    if shared is None:
+        shared = clients[key] = SharedClient(make_client, throttle=throttle_of(key))
     shared.users += 1
     try:
         yield shared

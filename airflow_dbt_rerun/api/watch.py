@@ -14,17 +14,17 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
-from operator import itemgetter
 from typing import TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.api.per_loop import PerLoop
 from airflow_dbt_rerun.api.rotation import MakeClient, RotatingClient
 from airflow_dbt_rerun.api.states import WayClosedError, run_states
+from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
 from airflow_dbt_rerun.core.models import RunState
 from airflow_dbt_rerun.core.polling import Outcome, watch
 from airflow_dbt_rerun.core.watching import Place, Rhythm, Watchlist, Way, Ways, shortened
-from airflow_dbt_rerun.exceptions import DbtNotFoundError, DbtThrottledError, is_bearable
+from airflow_dbt_rerun.exceptions import DbtNotFoundError, is_bearable
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -38,16 +38,13 @@ MOST_A_MINUTE = 1000
 BURST = 60
 """Requests that may follow each other without a pause: so who came together is answered together."""
 
-COOLDOWN = 300.0
-"""Seconds for which the platform throttles an account, where its 429 does not say."""
-
 QUIET = 60.0
 """Seconds between two warnings of one hub."""
 
 _SHARE = 60 / (MOST_A_MINUTE - BURST)
 """Seconds for each request, in the long run."""
 
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[Hashable, Hub]] = WeakKeyDictionary()
+_hubs: PerLoop[Hub] = PerLoop()
 
 
 def hub_of(key: Hashable, make_client: MakeClient) -> Hub:
@@ -56,14 +53,7 @@ def hub_of(key: Hashable, make_client: MakeClient) -> Hub:
     :param key: names connection, account, and whatever else makes clients differ.
     :param make_client: see :class:`Hub`; that of the first caller counts.
     """
-    loop = asyncio.get_running_loop()
-    hubs = _hubs.get(loop)
-    if hubs is None:  # not setdefault(): such a dictionary for each of a thousand callers would hold the loop up
-        hubs = _hubs[loop] = WeakValueDictionary()
-    hub = hubs.get(key)
-    if hub is None:
-        hub = hubs[key] = Hub(make_client)
-    return hub
+    return _hubs.get(key, lambda: Hub(make_client, throttle=throttle_of(key)))
 
 
 async def rest(wake: asyncio.Event, seconds: float) -> None:
@@ -80,6 +70,7 @@ class Hub:
 
     :param make_client: looks up the connection. Its clients should repeat nothing (``retry_limit=1``): here the
         next poll is the repetition.
+    :param throttle: the pause at a 429, shared with others who ask.
     :param clock: gives epoch seconds, for deadlines.
     :param timer: gives seconds that only grow, for everything else.
     :param rest: waits so many seconds, or until woken.
@@ -90,6 +81,7 @@ class Hub:
         self,
         make_client: MakeClient,
         *,
+        throttle: Throttle | None = None,
         clock: Callable[[], float] = time.time,
         timer: Callable[[], float] = time.monotonic,
         rest: Callable[[asyncio.Event, float], Awaitable[None]] = rest,
@@ -109,7 +101,7 @@ class Hub:
         self._asking: set[asyncio.Task[None]] = set()
         self._shortening = 1.0
         self._free_from = -math.inf
-        self._throttled: tuple[float, DbtThrottledError] | None = None
+        self._throttle = throttle or Throttle(timer)
         self._quiet_until = -math.inf
 
     # --- For those who watch
@@ -213,7 +205,7 @@ class Hub:
                 continue
             way = self._ways.best(now)
             places = self._list.take(now, way.most)
-            if throttled := self._throttling(now):
+            if throttled := self._throttle.error:
                 self._answer(places, throttled)  # deadlines and tolerances go on meanwhile
                 await asyncio.sleep(0)
             else:
@@ -288,15 +280,8 @@ class Hub:
 
     def _note(self, error: Exception) -> None:
         now = self._timer()
-        if isinstance(error, DbtThrottledError):
-            pause = COOLDOWN if error.retry_after is None else error.retry_after
-            self._throttled = max(self._throttled or (now, error), (now + pause, error), key=itemgetter(0))
+        self._throttle.note(error)
         passing = is_bearable(error) and not isinstance(error, DbtNotFoundError)
         if passing and now >= self._quiet_until:
             self._quiet_until = now + QUIET
             log.warning("%s. It may pass; %d tasks that watch runs wait for that", error, len(self._list))
-
-    def _throttling(self, now: float) -> DbtThrottledError | None:
-        if self._throttled and now < self._throttled[0]:
-            return self._throttled[1]
-        return None

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.api.sharing import SharedClient, shared_client
-from airflow_dbt_rerun.api.watch import COOLDOWN
+from airflow_dbt_rerun.api.throttle import COOLDOWN
 from airflow_dbt_rerun.exceptions import DbtThrottledError
 
 

@@ -1,0 +1,45 @@
+"""A 429 is about the whole account: whoever meets one holds up all who ask over the same connection."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable
+
+from airflow_dbt_rerun.api.per_loop import PerLoop
+from airflow_dbt_rerun.exceptions import DbtThrottledError
+
+COOLDOWN = 300.0
+"""Seconds for which the platform throttles an account, where its 429 does not say."""
+
+
+class Throttle:
+    """The pause that the platform has asked for.
+
+    :param timer: gives seconds that only grow.
+    """
+
+    def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
+        self._timer = timer
+        self._until = float("-inf")
+        self._error: DbtThrottledError | None = None
+
+    def note(self, error: Exception) -> None:
+        """Begin or prolong the pause, if that is a 429."""
+        if not isinstance(error, DbtThrottledError):
+            return
+        until = self._timer() + (COOLDOWN if error.retry_after is None else error.retry_after)
+        if until > self._until:
+            self._until, self._error = until, error
+
+    @property
+    def error(self) -> DbtThrottledError | None:
+        """The 429 because of which nobody should ask now."""
+        return self._error if self._timer() < self._until else None
+
+
+_throttles: PerLoop[Throttle] = PerLoop()
+
+
+def throttle_of(key: Hashable) -> Throttle:
+    """Give the running loop's throttle of a connection and account: it lives as long as somebody holds it."""
+    return _throttles.get(key, Throttle)
