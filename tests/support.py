@@ -11,12 +11,14 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pytest
 import requests
 
 import airflow_dbt_rerun.local
+
+if TYPE_CHECKING:
+    import pytest  # benchmarks use this file where there is none
 
 EXAMPLE_PROJECT = Path(airflow_dbt_rerun.local.__file__).with_name("example_project")
 GENEROUS = 90

@@ -36,6 +36,12 @@ def test_the_issue_asks_for_200_tasks_and_220_runs() -> None:
     assert (endings.count(("Success",)), endings.count(("Error", "Success"))) == (180, 20)
 
 
+def test_what_only_tests_need_is_not_imported() -> None:
+    """Its environment has Celery and the clients of servers, but neither pytest nor the official provider."""
+    program = "import sys; sys.modules.update(dict.fromkeys(sys.argv[1:])); import benchmarks.stack"
+    subprocess.run([sys.executable, "-c", program, "pytest", "airflow.providers.dbt"], check=True)
+
+
 def test_each_task_has_its_own_duration_however_often_it_runs() -> None:
     """A failing job's two runs take together what its run would have taken; only the first one fails."""
     asked = list(_many_jobs.trouble(20))
