@@ -212,6 +212,13 @@ def test_ours_is_held_against_the_aims_for_many(differently: dict[str, Any], mis
     assert "(1/" in lines[2]
 
 
+def test_several_times_are_summed_up() -> None:
+    """The figures are of one and the same time, that with the middle CPU seconds; the memory is the most of all."""
+    times = [figures(memory=grown, cpu=cpu) for grown, cpu in ((24.0, 3.0), (170.0, 1.0), (77.0, 2.0))]
+    assert watch.summed_up(times) == replace(times[2], memory=170.0)
+    assert watch.summed_up(times[:1]) == times[0]
+
+
 def test_who_cannot_keep_up_saves_nothing() -> None:
     """Else the official trigger would seem to get by with fewer requests: the aim is of those that are due."""
     in_time, late = (
