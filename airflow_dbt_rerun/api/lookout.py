@@ -141,8 +141,8 @@ class Watcher:
         return self._is_due
 
     async def _jobs(self) -> Collection[int] | None:
-        """Ask which jobs have a new run. The first look tells none: it only has to be earlier than the search."""
+        """Ask which jobs have a new run since the last time; None, if there was none: a search has to follow."""
         now, position = self._lookout.timer(), self._position
         seen = await self._lookout.look(now - now % self._interval)
         self._position = seen.now
-        return () if position is None else seen.since(position)
+        return None if position is None else seen.since(position)

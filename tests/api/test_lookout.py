@@ -191,6 +191,19 @@ def test_who_may_not_list_runs_searches_each_time(account: Account) -> None:
     asyncio.run(story())
 
 
+def test_a_run_that_came_before_lists_were_allowed_is_found(account: Account) -> None:
+    """The first look that is answered tells nothing of what came between the last search and it."""
+
+    async def story() -> None:
+        waiting = {2: watchers(account)[2]}
+        account.error = DbtForbiddenError("no")
+        await round_of(account, waiting)
+        run_id, account.error = account.start(2), None
+        assert await round_of(account, waiting) == [run_id]
+
+    asyncio.run(story())
+
+
 def test_nobody_relies_on_hints_alone(account: Account) -> None:
     """A list that leaves a run out for ever only delays it."""
 
