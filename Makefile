@@ -30,7 +30,7 @@ export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Tasks of Airflow 2 ask its database, those of Airflow 3 do not.
-prepare_database = $(if $(filter 2.%,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null 2>&1)
+prepare_database = $(if $(filter 2.%,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null)
 
 .PHONY: help setup demo test lint format bench bench-stack bench-watch clean
 
@@ -64,7 +64,7 @@ demo: setup ## a job that fails and heals itself, on real dbt and real Airflow
 	@$(VENV)/bin/airflow-dbt-rerun demo
 
 test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS="tests/core -x": what pytest is told)
-	@echo "[test] pytest with $(WORKERS) workers (all take about twelve minutes) ..."
+	@echo "[test] pytest with $(WORKERS) workers (all take about eight minutes) ..."
 	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 lint: $(READY) ## ruff and mypy strict

@@ -11,10 +11,10 @@ import math
 import random
 import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, list_runs, next_page
-from airflow_dbt_rerun.api.states import is_refusal
+from airflow_dbt_rerun.api.states import Send, is_refusal
 from airflow_dbt_rerun.core.models import Run
 from airflow_dbt_rerun.core.newcomers import Newcomers
 from airflow_dbt_rerun.core.watching import shortened
@@ -24,13 +24,6 @@ T = TypeVar("T")
 
 UNASKED = 600.0
 """Seconds, at most, between two searches, whatever the hints say."""
-
-
-class Send(Protocol):
-    """Sends any endpoint."""
-
-    async def __call__(self, endpoint: Endpoint[T]) -> T:
-        """Ask, and read the answer."""
 
 
 class Lookout:
@@ -57,7 +50,7 @@ class Lookout:
             if self._looked_at < not_before:
                 self._looked_at, self._trouble = self.timer(), await self._trouble_of_look()
             if self._trouble:
-                raise self._trouble
+                raise self._trouble.with_traceback(None)  # or else each who hears of it would lengthen that
             assert self.seen
             return self.seen
 

@@ -22,9 +22,7 @@ class PerLoop(Generic[T]):
         """Give the running loop's object for a key, and make it where there is none."""
         loop = asyncio.get_running_loop()
         known = self._loops.get(loop)
-        if (
-            known is None
-        ):  # not setdefault(): such a dictionary for each of a thousand callers would hold the loop up
+        if known is None:  # not setdefault(): a thousand callers would make a thousand such dictionaries
             known = self._loops[loop] = WeakValueDictionary()
         found = known.get(key)
         if found is None:

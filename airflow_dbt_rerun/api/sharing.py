@@ -45,7 +45,7 @@ class SharedClient:
         :raises DbtApiError: the subclass that fits.
         """
         if throttled := self._throttle.error:
-            raise throttled
+            raise throttled.with_traceback(None)  # or else it would grow as long as the pause lasts
         try:
             return await self.client.send(endpoint)
         except DbtThrottledError as error:

@@ -161,6 +161,20 @@ def test_a_look_that_fails_fails_for_all_and_is_made_up_for(account: Account) ->
     asyncio.run(story())
 
 
+def test_trouble_of_many_is_not_longer_than_that_of_one(account: Account) -> None:
+    """All are told of the same error: what hangs on it must not grow with them."""
+
+    async def story() -> None:
+        watcher = watchers(account)[1]
+        account.error = DbtServerError("down")
+        for _ in range(50):
+            with pytest.raises(DbtServerError) as caught:
+                await watcher.find(account.search(1))
+        assert len(caught.traceback) < 20
+
+    asyncio.run(story())
+
+
 def test_first_look_that_fails_is_repeated(account: Account) -> None:
     """Before anything was seen there is nothing to be told: the next round begins anew."""
 
