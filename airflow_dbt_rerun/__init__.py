@@ -6,13 +6,15 @@ provider information, long before any of it is needed.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from airflow_dbt_rerun._lazy import lazy_names
+from airflow_dbt_rerun._version import __version__
 
 if TYPE_CHECKING:
-    from airflow_dbt_rerun.arrivals import DbtCloudRunArrivalTrigger
     from airflow_dbt_rerun.core.categories import Category
-    from airflow_dbt_rerun.core.conditions import (
+    from airflow_dbt_rerun.core.diagnosis import Diagnosis, Finding, classify, diagnose
+    from airflow_dbt_rerun.core.policy.conditions import (
         Condition,
         RerunState,
         any_node,
@@ -23,8 +25,7 @@ if TYPE_CHECKING:
         run,
         step,
     )
-    from airflow_dbt_rerun.core.diagnosis import Diagnosis, Finding, classify
-    from airflow_dbt_rerun.core.policy import (
+    from airflow_dbt_rerun.core.policy.policy import (
         DEFAULT_RULES,
         RerunAction,
         RerunDecision,
@@ -33,7 +34,6 @@ if TYPE_CHECKING:
         Superseded,
     )
     from airflow_dbt_rerun.core.signatures import Signature
-    from airflow_dbt_rerun.event_triggers import DbtCloudJobRunEventTrigger
     from airflow_dbt_rerun.exceptions import (
         DbtApiError,
         DbtConfigError,
@@ -50,9 +50,11 @@ if TYPE_CHECKING:
     from airflow_dbt_rerun.links import DbtCloudRunLink
     from airflow_dbt_rerun.operators import DbtCloudJobOperator, DbtCloudRerunOperator
     from airflow_dbt_rerun.sensors import DbtCloudJobSensor
-    from airflow_dbt_rerun.triggers import DbtCloudRunTrigger
-
-__version__ = "0.1.0"
+    from airflow_dbt_rerun.triggers import (
+        DbtCloudJobRunEventTrigger,
+        DbtCloudRunArrivalTrigger,
+        DbtCloudRunTrigger,
+    )
 
 __all__ = [
     "DEFAULT_RULES",
@@ -85,9 +87,11 @@ __all__ = [
     "RerunState",
     "Signature",
     "Superseded",
+    "__version__",
     "any_node",
     "attempt_number",
     "classify",
+    "diagnose",
     "every",
     "message",
     "node",
@@ -95,50 +99,47 @@ __all__ = [
     "step",
 ]
 
-_ROOMS = {
-    "arrivals": ("DbtCloudRunArrivalTrigger",),
-    "core.categories": ("Category",),
-    "core.conditions": (
-        "Condition",
-        "RerunState",
-        "any_node",
-        "attempt_number",
-        "every",
-        "message",
-        "node",
-        "run",
-        "step",
-    ),
-    "core.diagnosis": ("Diagnosis", "Finding", "classify"),
-    "core.policy": ("DEFAULT_RULES", "RerunAction", "RerunDecision", "RerunPolicy", "RerunRule", "Superseded"),
-    "core.signatures": ("Signature",),
-    "event_triggers": ("DbtCloudJobRunEventTrigger",),
-    "exceptions": (
-        "DbtApiError",
-        "DbtConfigError",
-        "DbtRerunError",
-        "DbtRunCancelled",
-        "DbtRunError",
-        "DbtRunExhausted",
-        "DbtRunFailed",
-        "DbtRunSensorTimeout",
-        "DbtRunTimeout",
-        "DbtRunUnwatchable",
-    ),
-    "hooks": ("DbtCloudRerunHook",),
-    "links": ("DbtCloudRunLink",),
-    "operators": ("DbtCloudJobOperator", "DbtCloudRerunOperator"),
-    "sensors": ("DbtCloudJobSensor",),
-    "triggers": ("DbtCloudRunTrigger",),
-}
-_ROOM_OF = {name: room for room, names in _ROOMS.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _ROOM_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
-
-
-def __dir__() -> list[str]:
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "core.categories": ("Category",),
+        "core.diagnosis": ("Diagnosis", "Finding", "classify", "diagnose"),
+        "core.policy.conditions": (
+            "Condition",
+            "RerunState",
+            "any_node",
+            "attempt_number",
+            "every",
+            "message",
+            "node",
+            "run",
+            "step",
+        ),
+        "core.policy.policy": (
+            "DEFAULT_RULES",
+            "RerunAction",
+            "RerunDecision",
+            "RerunPolicy",
+            "RerunRule",
+            "Superseded",
+        ),
+        "core.signatures": ("Signature",),
+        "exceptions": (
+            "DbtApiError",
+            "DbtConfigError",
+            "DbtRerunError",
+            "DbtRunCancelled",
+            "DbtRunError",
+            "DbtRunExhausted",
+            "DbtRunFailed",
+            "DbtRunSensorTimeout",
+            "DbtRunTimeout",
+            "DbtRunUnwatchable",
+        ),
+        "hooks": ("DbtCloudRerunHook",),
+        "links": ("DbtCloudRunLink",),
+        "operators": ("DbtCloudJobOperator", "DbtCloudRerunOperator"),
+        "sensors": ("DbtCloudJobSensor",),
+        "triggers": ("DbtCloudJobRunEventTrigger", "DbtCloudRunArrivalTrigger", "DbtCloudRunTrigger"),
+    },
+)

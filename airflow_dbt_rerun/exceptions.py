@@ -36,8 +36,8 @@ from airflow.providers.common.compat.sdk import AirflowException, AirflowFailExc
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from airflow_dbt_rerun.core.diagnosis import Diagnosis
-    from airflow_dbt_rerun.core.models import Run
+    from airflow_dbt_rerun.core.dbt.models import Run
+    from airflow_dbt_rerun.core.diagnosis.diagnose_run import Diagnosis
 
 
 class DbtRerunError(AirflowException):

@@ -22,7 +22,7 @@ _GREEN = ("succeeded", "healed")
 def rerun(happened: Mapping[str, Any]) -> None:
     """Count a rerun.
 
-    :param happened: what :func:`airflow_dbt_rerun.core.report.happened` gives.
+    :param happened: what :func:`airflow_dbt_rerun.core.heal.report.happened` gives.
     """
     tags = {"kind": happened["kind"], "verdict": happened["verdict"] or "unknown"}
     _send(lambda stats: stats.incr("dbt_rerun.attempt", tags=tags))
@@ -31,7 +31,7 @@ def rerun(happened: Mapping[str, Any]) -> None:
 def ended(report: Mapping[str, Any]) -> None:
     """Count the end of a task.
 
-    :param report: what :func:`airflow_dbt_rerun.core.report.report` gives.
+    :param report: what :func:`airflow_dbt_rerun.core.heal.report.report` gives.
     """
     outcome = report["outcome"]
     name = outcome if outcome in _GREEN else "gave_up"

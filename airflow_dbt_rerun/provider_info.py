@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_dbt_rerun import __version__
+from airflow_dbt_rerun._version import __version__
 
 INTEGRATION = "dbt Cloud (rerun)"
 
@@ -60,9 +60,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [_modules("airflow_dbt_rerun.hooks")],
         "operators": [_modules("airflow_dbt_rerun.operators")],
         "sensors": [_modules("airflow_dbt_rerun.sensors")],
-        "triggers": [
-            _modules("airflow_dbt_rerun.triggers", "airflow_dbt_rerun.arrivals", "airflow_dbt_rerun.event_triggers")
-        ],
+        "triggers": [_modules("airflow_dbt_rerun.triggers")],
         "connection-types": [
             {
                 "connection-type": "dbt_rerun",

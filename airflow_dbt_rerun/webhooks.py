@@ -9,7 +9,7 @@
 dbt sends ``job.run.started``, ``job.run.errored`` (at once; artifacts may come later) and ``job.run.completed``
 (for any end). Who subscribes to the last two gets both for one failed run, and each delivery up to five times more.
 ``accepts`` says yes once for each end of a run. The payload is that of
-:class:`~airflow_dbt_rerun.event_triggers.DbtCloudJobRunEventTrigger`, so one DAG can serve both.
+:class:`~airflow_dbt_rerun.triggers.asset_events.DbtCloudJobRunEventTrigger`, so one DAG can serve both.
 
 ::
 
@@ -30,8 +30,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from airflow_dbt_rerun.core.finished import run_payload
-from airflow_dbt_rerun.core.models import TERMINAL_STATUSES, epoch
+from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, epoch
+from airflow_dbt_rerun.core.watch.ended_runs import run_payload
 
 T = TypeVar("T")
 

@@ -34,7 +34,7 @@ PATIENCE = 300.0
 
 def ours(run_id: int, interval: float) -> BaseTrigger:
     """Make our trigger, as our operator does."""
-    from airflow_dbt_rerun.triggers import DbtCloudRunTrigger  # noqa: PLC0415 - only what is measured is imported
+    from airflow_dbt_rerun.triggers.run import DbtCloudRunTrigger  # noqa: PLC0415 - only what is measured is imported
 
     return DbtCloudRunTrigger(dbt_cloud_conn_id=CONNECTION, run_id=run_id, check_interval=interval)
 

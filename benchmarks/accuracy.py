@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.classify import classify
+from airflow_dbt_rerun.core.diagnosis.classify_message import classify
 
 DATA = Path(__file__).parent.parent / "tests" / "data"
 TUNED = DATA / "messages.jsonl"

@@ -10,9 +10,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from airflow_dbt_rerun.core.diagnosis import diagnose
-from airflow_dbt_rerun.core.models import Run, RunStep
-from airflow_dbt_rerun.core.results import StepResults
+from airflow_dbt_rerun.core.dbt.models import Run, RunStep
+from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 
 NODES = 10_000
 BODY = "select 1 as a from b\n" * 130

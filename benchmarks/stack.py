@@ -33,8 +33,8 @@ from benchmarks._many_jobs import (
     write_project,
 )
 from benchmarks._services import Database, missing, own_database, own_redis
-from tests.airflow_stack import AirflowStack, airflow_stack, wait_until
 from tests.support import LocalPlatform, local_platform
+from tests.system.airflow_stack import AirflowStack, airflow_stack, wait_until
 
 DAGS = Path(__file__).with_name("stack_dags")
 DAG_ID = "many"

@@ -19,7 +19,7 @@ from typing import Any
 from airflow.exceptions import AirflowRescheduleException
 from airflow.providers.common.compat.sdk import TaskDeferred
 
-from airflow_dbt_rerun.healing import HealingOperator
+from airflow_dbt_rerun.operators.base import HealingOperator
 
 
 @dataclass

@@ -21,8 +21,8 @@ from airflow.providers.common.compat.sdk import DAG
 from airflow.models.serialized_dag import SerializedDagModel
 from tenacity import *
 from airflow_dbt_rerun import DbtCloudJobOperator
-from airflow_dbt_rerun.core.conditions import *
-from airflow_dbt_rerun.core.policy import *
+from airflow_dbt_rerun.core.policy.conditions import *
+from airflow_dbt_rerun.core.policy.policy import *
 
 def is_first(state):
     return state.attempt_number == 1

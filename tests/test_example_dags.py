@@ -12,8 +12,8 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG
 from pytest_mock import MockerFixture
 
-from airflow_dbt_rerun.healing import HealingOperator
-from tests.airflow_stack import AIRFLOW_2
+from airflow_dbt_rerun.operators.base import HealingOperator
+from tests.system.airflow_stack import AIRFLOW_2
 
 NEED_AIRFLOW_3 = {"dbt_rerun_on_event"}
 FOUND = sorted((Path(__file__).parents[1] / "example_dags").glob("*.py"))

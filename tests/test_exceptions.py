@@ -13,7 +13,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowException, AirflowFailException
 
 from airflow_dbt_rerun import exceptions
-from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtRunError, DbtRunFailed, DbtThrottledError
 
 OURS = {name: kind for name, kind in getmembers(exceptions, isclass) if kind.__module__ == exceptions.__name__}

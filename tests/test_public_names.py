@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 
@@ -12,11 +13,19 @@ import airflow_dbt_rerun
 
 def test_names_are_sorted_and_there() -> None:
     """Every public name can be imported, and the list of names is sorted and complete."""
-    names = airflow_dbt_rerun.__all__
+    names = [name for name in airflow_dbt_rerun.__all__ if name != "__version__"]
     assert names == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
     for name in airflow_dbt_rerun.__all__:
         assert getattr(airflow_dbt_rerun, name) is not None
-    assert set(airflow_dbt_rerun._ROOM_OF) == set(airflow_dbt_rerun.__all__)
+    assert dir(airflow_dbt_rerun) == sorted(names)
+
+
+@pytest.mark.parametrize("package", ["core.diagnosis", "operators", "sensors", "triggers"])
+def test_sub_packages_export_their_names(package: str) -> None:
+    """The folders that users import from say what they offer, and offer it."""
+    module = importlib.import_module(f"airflow_dbt_rerun.{package}")
+    for name in module.__all__:
+        assert getattr(module, name).__module__.startswith(f"airflow_dbt_rerun.{package}.")
 
 
 def test_unknown_name_is_an_attribute_error() -> None:

@@ -21,13 +21,13 @@ from typing import Any, Self, TypeVar
 import aiohttp
 import requests
 
-from airflow_dbt_rerun import __version__
+from airflow_dbt_rerun._version import __version__
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, next_page
-from airflow_dbt_rerun.api.failures import ASYNC_ERRORS, BLOCKING_ERRORS, failure_of
 from airflow_dbt_rerun.api.replies import Failure, Outcome, Reply, read
 from airflow_dbt_rerun.api.retries import Retries, pause_before_retry
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.api.transport import async_session, blocking_session, proxy_for, trusted
+from airflow_dbt_rerun.api.transport_errors import ASYNC_ERRORS, BLOCKING_ERRORS, failure_of
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)

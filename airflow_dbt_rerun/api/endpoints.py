@@ -15,9 +15,17 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from airflow_dbt_rerun.core.lineage import CAUSE_MAX_LENGTH
-from airflow_dbt_rerun.core.models import GOING_STATUSES, TERMINAL_STATUSES, Account, Job, Run, RunState, RunStep
-from airflow_dbt_rerun.core.results import StepResults
+from airflow_dbt_rerun.core.dbt.models import (
+    GOING_STATUSES,
+    TERMINAL_STATUSES,
+    Account,
+    Job,
+    Run,
+    RunState,
+    RunStep,
+)
+from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.heal.lineage import CAUSE_MAX_LENGTH
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 T = TypeVar("T")

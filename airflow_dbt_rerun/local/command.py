@@ -7,7 +7,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-from airflow_dbt_rerun.local.places import ACCOUNT_ID
+from airflow_dbt_rerun.local.account import ACCOUNT_ID
 from airflow_dbt_rerun.local.settings import WrongOptionError, check
 
 _NEEDED = ("starlette", "uvicorn", "yaml")
@@ -44,7 +44,7 @@ def local(options: argparse.Namespace) -> int:
     if missing:
         needed = "pip install 'airflow-provider-dbt-rerun[local]'"
         return _refuse(f"{' and '.join(missing)} cannot be imported; {needed}")
-    from airflow_dbt_rerun.local.server import run  # noqa: PLC0415 - needs what was just looked for
+    from airflow_dbt_rerun.local.server.serve import run  # noqa: PLC0415 - needs what was just looked for
 
     try:
         run(check(options))

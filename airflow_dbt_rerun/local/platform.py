@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_dbt_rerun.local.behaviour import Behaviour
-from airflow_dbt_rerun.local.folders import Folders
-from airflow_dbt_rerun.local.places import Account
-from airflow_dbt_rerun.local.store import Store
+from airflow_dbt_rerun.local.account import Account
+from airflow_dbt_rerun.local.dbt.paths import Folders
+from airflow_dbt_rerun.local.faults.behaviour import Behaviour
+from airflow_dbt_rerun.local.runs.store import Store
 
 
 @dataclass(slots=True)

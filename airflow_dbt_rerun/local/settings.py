@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_dbt_rerun.local.commands import SIMULATED_VERSION, split_commands
-from airflow_dbt_rerun.local.runner import DbtNotFoundError, find_dbt, python_of
+from airflow_dbt_rerun.local.dbt.commands import SIMULATED_VERSION, split_commands
+from airflow_dbt_rerun.local.dbt.runner import DbtNotFoundError, find_dbt, python_of
 
 _ASK_VERSION = "from importlib.metadata import version; print(version('dbt-core'))"
 

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.settings import Settings
-from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import (
     DbtAnswerLostError,
     DbtForbiddenError,

@@ -11,7 +11,7 @@ import pytest
 
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, Resource, RetryPlan, next_page
-from airflow_dbt_rerun.core.models import Job, RunState
+from airflow_dbt_rerun.core.dbt.models import Job, RunState
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 ACCOUNT = 70403103922125

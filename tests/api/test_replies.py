@@ -11,7 +11,7 @@ from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.replies import Reply, read
 from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries
 from airflow_dbt_rerun.api.settings import Settings
-from airflow_dbt_rerun.core.models import Run
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import (
     DbtAnswerLostError,
     DbtApiError,

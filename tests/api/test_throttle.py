@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun.api.endpoints import get_run
-from airflow_dbt_rerun.api.finished import feed_of
-from airflow_dbt_rerun.api.sharing import shared_client
 from airflow_dbt_rerun.api.throttle import COOLDOWN, Throttle, throttle_of
-from airflow_dbt_rerun.api.watch import hub_of
-from airflow_dbt_rerun.core.polling import OutOfTime, Unwatchable
+from airflow_dbt_rerun.core.watch.one import OutOfTime, Unwatchable
 from airflow_dbt_rerun.exceptions import DbtServerError, DbtThrottledError
+from airflow_dbt_rerun.watching.ended_runs import feed_of
+from airflow_dbt_rerun.watching.hub import hub_of
+from airflow_dbt_rerun.watching.shared_client import shared_client
 
 
 def test_pause_is_as_long_as_the_longest_429_says() -> None:

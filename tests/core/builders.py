@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.conditions import RerunState
-from airflow_dbt_rerun.core.findings import Diagnosis, Finding
-from airflow_dbt_rerun.core.models import Run, RunStatus, RunStep, Trigger
-from airflow_dbt_rerun.core.results import NODE_FAILED, NodeResult, StepResults
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep, Trigger
+from airflow_dbt_rerun.core.dbt.results import NODE_FAILED, NodeResult, StepResults
+from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
+from airflow_dbt_rerun.core.policy.conditions import RerunState
 
 RESET = "Runtime Error in model orders (models/orders.sql)\n  Invalid Input Error: Connection reset by peer"
 SYNTAX = 'Runtime Error in model orders (models/orders.sql)\n  Parser Error: syntax error at or near "selec"'

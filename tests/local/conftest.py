@@ -8,7 +8,7 @@ from typing import Any, Protocol, TypeVar
 
 import pytest
 
-from airflow_dbt_rerun.local.runner import DbtRunner, find_dbt
+from airflow_dbt_rerun.local.dbt.runner import DbtRunner, find_dbt
 
 T = TypeVar("T")
 

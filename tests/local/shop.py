@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from airflow_dbt_rerun.local.runner import DbtRunner
+from airflow_dbt_rerun.local.dbt.runner import DbtRunner
 from tests.support import EXAMPLE_PROJECT, GENEROUS
 
 

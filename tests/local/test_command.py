@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_dbt_rerun.local.commands import split_commands, subcommand
+from airflow_dbt_rerun.local.dbt.commands import split_commands, subcommand
 from tests.support import EXAMPLE_PROJECT, LocalPlatform
 
 MODULE = [sys.executable, "-m", "airflow_dbt_rerun.local"]

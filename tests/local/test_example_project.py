@@ -13,7 +13,7 @@ from typing import Protocol
 
 import pytest
 
-from airflow_dbt_rerun.local.runner import DbtRunner, find_dbt
+from airflow_dbt_rerun.local.dbt.runner import DbtRunner, find_dbt
 from tests.local.conftest import WithDbt
 from tests.local.shop import Shop
 

@@ -1,0 +1,218 @@
+"""Read cases from files: ``run_results.json``, ``sources.json``, a log of dbt, or a folder that dbt wrote them to.
+
+The failed step is made up around them, as far as they tell. What a file is, its content tells, not its name.
+"""
+
+from __future__ import annotations
+
+import codecs
+import json
+import sys
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from airflow_dbt_rerun.cli.cases import Case, UnreadableError
+from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep
+from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.heal.steps import RunSeen
+
+STDIN = "-"
+ARTIFACTS = ("run_results.json", "sources.json")
+LOG = "dbt.log"
+LOG_PLACES = (LOG, "../logs/dbt.log")
+"""Where the log of a folder's artifacts is: beside them, or where dbt puts it."""
+
+_STEP = 1
+_FAILED_WORDS = ("Encountered an error", "Completed with", "Errors and Warnings", "[error]")
+_GOOD_WORDS = "Completed successfully"
+_LONGEST_LOG_LINE = 100_000
+
+JsonObject = Mapping[str, Any]
+
+
+def read_case(target: str) -> Case:
+    """Read a file, a folder, or standard input for ``-``.
+
+    :raises UnreadableError: if it is missing, empty, binary, cut off, or not what dbt writes.
+    """
+    path = Path(target)
+    if target != STDIN and path.is_dir():
+        return _from_folder(target, path)
+    text = read_text(target)
+    return _from_artifact(target, _artifact(target, text)) if _is_json(target, text) else _from_log(target, text)
+
+
+def read_text(target: str) -> str:
+    """Read a text file, or standard input for ``-``.
+
+    :raises UnreadableError: if it is missing, empty or binary.
+    """
+    try:
+        data = sys.stdin.buffer.read() if target == STDIN else Path(target).read_bytes()
+    except OSError as error:
+        raise UnreadableError(f"{target}: {error.strerror or error}") from error
+    if not data.strip():
+        raise UnreadableError(f"{_name(target)} is empty")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # what PowerShell's ">" writes
+        return data.decode("utf-16", errors="replace")
+    if b"\0" in data:
+        raise UnreadableError(f"{_name(target)} is a binary file; it takes run_results.json, sources.json or a log")
+    return data.decode("utf-8-sig", errors="replace")
+
+
+def read_facts(target: str) -> ManifestFacts:
+    """Read what a ``manifest.json`` adds.
+
+    :raises UnreadableError: if it is no manifest.
+    """
+    manifest = _json(target, read_text(target))
+    if not isinstance(manifest.get("nodes"), Mapping):
+        raise UnreadableError(f"{_name(target)} is no manifest.json: it has no 'nodes'")
+    try:
+        return ManifestFacts.from_artifact(manifest)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise UnreadableError(f"{_name(target)} is not shaped like a manifest.json of dbt") from error
+
+
+# --- Folders
+
+
+def _from_folder(target: str, folder: Path) -> Case:
+    """Read what dbt wrote last: its newer artifact, with the manifest and the log that are in their places."""
+    found = [folder / name for name in ARTIFACTS if (folder / name).is_file()]
+    if not found and (folder / LOG).is_file():
+        return read_case(str(folder / LOG))
+    if not found:
+        raise UnreadableError(f"{target}: there is no run_results.json, sources.json or dbt.log in this folder")
+    newest = str(max(found, key=lambda path: path.stat().st_mtime))
+    log = next((str(folder / place) for place in LOG_PLACES if (folder / place).is_file()), None)
+    words = _log_text(read_text(log)) if log else ""
+    case = _from_artifact(newest, _artifact(newest, read_text(newest)), log=words)
+    return replace(case, seen=replace(case.seen, facts=_facts_of(folder)))
+
+
+def _facts_of(folder: Path) -> ManifestFacts | None:
+    # Nobody asked for this manifest by name, so one that cannot be read is done without.
+    with suppress(UnreadableError):
+        return read_facts(str(folder / "manifest.json"))
+    return None
+
+
+# --- Artifacts
+
+
+def _is_json(target: str, text: str) -> bool:
+    """Tell JSON from a log. dbt's own JSON logs have an object on each line, with the words in ``info.msg``."""
+    looks_so = text.lstrip().startswith("{") or target.endswith(".json")
+    return looks_so and not _logged_words(text.lstrip().partition("\n")[0])
+
+
+def _artifact(target: str, text: str) -> JsonObject:
+    artifact = _json(target, text)
+    if isinstance(artifact.get("results"), list):
+        return artifact
+    if isinstance(artifact.get("nodes"), Mapping):
+        raise UnreadableError(
+            f"{_name(target)} is a manifest or catalog: it tells what the project is, not what failed; "
+            "give run_results.json, and this with --manifest"
+        )
+    raise UnreadableError(f"{_name(target)} is no run_results.json or sources.json of dbt: it has no 'results'")
+
+
+def _json(target: str, text: str) -> JsonObject:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableError(f"{_name(target)}: not valid JSON, perhaps cut off: {error}") from error
+    if not isinstance(data, Mapping):
+        raise UnreadableError(f"{_name(target)}: a JSON object is expected, not a {type(data).__name__}")
+    return data
+
+
+def _from_artifact(target: str, artifact: JsonObject, *, log: str = "") -> Case:
+    results = _results(target, artifact)
+    metadata, arguments = artifact.get("metadata") or {}, artifact.get("args")
+    command = arguments.get("which") if isinstance(arguments, Mapping) else None
+    run = _made_up_run(f"dbt {command}" if command else None, log, dbt_version=metadata.get("dbt_version"))
+    failed = any(node.is_failed for node in results.nodes) or _tells_failure(log)
+    return Case(
+        source=target,
+        seen=RunSeen(run, (results,)),
+        nothing=None if failed else _no_node_failed(results),
+        written_at=metadata.get("generated_at"),
+    )
+
+
+def _results(target: str, artifact: JsonObject) -> StepResults:
+    try:
+        return StepResults.from_artifact(artifact, step_index=_STEP)
+    except KeyError as error:
+        raise UnreadableError(f"{_name(target)}: one of its results has no {error}") from error
+    except ValueError as error:
+        raise UnreadableError(f"{_name(target)}: one of its results is wrong: {error}") from error
+    except (AttributeError, TypeError) as error:
+        raise UnreadableError(f"{_name(target)} is not shaped like an artifact of dbt") from error
+
+
+def _no_node_failed(results: StepResults) -> str:
+    if not results.nodes:
+        return (
+            "No node failed in this artifact: it lists no nodes at all. "
+            "If the command failed, it did so before its first node, and only its log tells why."
+        )
+    counts = Counter(node.status for node in results.nodes)
+    told = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    return f"No node failed in this artifact: {told}. If the command failed nevertheless, its log tells why."
+
+
+# --- Logs
+
+
+def _from_log(target: str, text: str) -> Case:
+    log = _log_text(text)
+    good = _GOOD_WORDS in log and not _tells_failure(log)
+    nothing = f"No error in this log: it ends with {_GOOD_WORDS!r}." if good else None
+    return Case(target, RunSeen(_made_up_run(None, log)), nothing)
+
+
+def _tells_failure(log: str) -> bool:
+    """Whether the log's last command failed. A log of dbt's own holds many, one after the other."""
+    last = max(log.rfind(words) for words in _FAILED_WORDS)
+    return last > log.rfind(_GOOD_WORDS)
+
+
+def _log_text(text: str) -> str:
+    """Give a log as dbt prints it; of JSON lines (``--log-format json``), their words."""
+    lines = text.lstrip().splitlines()
+    if not lines or not _logged_words(lines[0]):
+        return text
+    return "\n".join(_logged_words(line) or line for line in lines)
+
+
+def _logged_words(line: str) -> str | None:
+    if not line.startswith("{") or len(line) > _LONGEST_LOG_LINE:  # an artifact is one line of megabytes
+        return None
+    try:
+        info = json.loads(line).get("info")
+    except (ValueError, RecursionError):
+        return None
+    return str(info["msg"]) if isinstance(info, Mapping) and "msg" in info else None
+
+
+# --- The step around them
+
+
+def _made_up_run(command: str | None, log: str, *, dbt_version: str | None = None) -> Run:
+    name = f"Invoke dbt with `{command}`" if command else "the dbt command"
+    step = RunStep(id=0, index=_STEP, name=name, status=RunStatus.ERROR, logs=log)
+    commands = (command or "dbt",)  # the loop asks for them; they are not shown
+    return Run(0, 0, RunStatus.ERROR, dbt_version=dbt_version, steps=(step,), commands=commands)
+
+
+def _name(target: str) -> str:
+    return "standard input" if target == STDIN else target

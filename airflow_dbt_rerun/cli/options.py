@@ -1,0 +1,165 @@
+"""The options that ``diagnose`` and ``explain-policy`` share, and what they stand for."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from airflow_dbt_rerun.cli.cases import Case, Opinion, UnreadableError
+from airflow_dbt_rerun.cli.files import read_case, read_facts, read_text
+from airflow_dbt_rerun.cli.judging import judge
+from airflow_dbt_rerun.config.documents import read_policy, read_signatures
+from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.core.signatures import Signature
+
+if TYPE_CHECKING:
+    from airflow_dbt_rerun.cli.runs import Platform
+
+DEFAULT_CONNECTION = "dbt_cloud_default"
+DEFAULT_POLICY = "default"
+
+T = TypeVar("T")
+
+
+def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None:
+    """Add the targets and what says how to read them.
+
+    :param targets: how many there have to be: argparse's ``nargs``.
+    """
+    add = parser.add_argument
+    add(
+        "targets",
+        nargs=targets,
+        metavar="TARGET",
+        help="a dbt run id, run_results.json, sources.json, a log of dbt, a target folder, or - for standard input",
+    )
+    add_connection_options(parser)
+    add(
+        "--adapter",
+        metavar="NAME",
+        help="the warehouse, where neither file nor manifest tells: snowflake, bigquery, ...",
+    )
+    add(
+        "--manifest",
+        metavar="FILE",
+        help="the project's manifest.json: tells the adapter, and each node's file and tags",
+    )
+    add(
+        "--signatures",
+        metavar="FILE",
+        help="error signatures of your own (YAML or JSON), tried before the built-in ones",
+    )
+    add(
+        "--attempt",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="decide as if this were the n-th attempt (default: 1)",
+    )
+    add("--json", action="store_true", help="print one JSON document for machines")
+
+
+def add_connection_options(parser: argparse.ArgumentParser) -> None:
+    """Add where run ids are looked for."""
+    add = parser.add_argument
+    add(
+        "--conn-id",
+        default=DEFAULT_CONNECTION,
+        metavar="ID",
+        help="for run ids: the Airflow connection (default: %(default)s)",
+    )
+    add("--account-id", type=positive, metavar="N", help="for run ids: the account, if not the connection's")
+
+
+def positive(text: str) -> int:
+    """Read a number above zero, for argparse."""
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above zero")
+    return int(text)
+
+
+def policy_of(given: str | None) -> RerunPolicy:
+    """Read a policy file; None and ``default`` are the default policy.
+
+    :raises UnreadableError: naming the file, and the line or field that is wrong.
+    """
+    if given in (None, DEFAULT_POLICY):
+        return RerunPolicy()
+    return _parsed(read_policy, given)
+
+
+def opinions(options: argparse.Namespace, policy: RerunPolicy) -> Iterator[Opinion | None]:
+    """Judge one target after the other; None for one that cannot be read, which is told on standard error.
+
+    :raises UnreadableError: if a file named by an option cannot be read.
+    """
+    reader = _Reader(options, policy)
+    for target in options.targets:
+        try:
+            case, signatures = reader.read(target)
+        except UnreadableError as error:
+            complain(options, str(error))
+            yield None
+        else:
+            yield judge(case, policy, attempt=options.attempt, signatures=signatures)
+
+
+def complain(options: argparse.Namespace, words: str) -> None:
+    """Tell what went wrong, on one line of standard error."""
+    sys.stderr.write(f"airflow-dbt-rerun {options.command}: {words}\n")
+
+
+def _parsed(parse: Callable[[str, str], T], file: str) -> T:
+    try:
+        return parse(read_text(file), file)
+    except ValueError as error:
+        raise UnreadableError(str(error)) from error
+
+
+class _Reader:
+    """Reads targets, whatever they are."""
+
+    def __init__(self, options: argparse.Namespace, policy: RerunPolicy) -> None:
+        self._options = options
+        self._policy = policy
+        self._facts = read_facts(options.manifest) if options.manifest else None
+        self._signatures = _parsed(read_signatures, options.signatures) if options.signatures else ()
+
+    def read(self, target: str) -> tuple[Case, tuple[Signature, ...]]:
+        """Read a target, with the signatures that count for it: the team's are for its platform's runs."""
+        if not _is_run_id(target):
+            case = self._completed(read_case(target))
+            self._miss_facts(case)
+            return case, self._signatures
+        case = self._platform.read_case(int(target))
+        return self._completed(case), (*self._signatures, *self._platform.signatures())
+
+    def _miss_facts(self, case: Case) -> None:
+        """Warn where a rule cannot match for want of a manifest."""
+        if self._policy.needs_manifest and not (case.seen.facts and case.seen.facts.paths):
+            complain(self._options, f"{case.source}: the policy asks for tags or paths, which --manifest tells")
+
+    @cached_property
+    def _platform(self) -> Platform:
+        from airflow_dbt_rerun.cli.runs import Platform  # noqa: PLC0415 - imports Airflow: a second or two
+
+        asks = self._facts is None and self._policy.needs_manifest
+        return Platform(self._options.conn_id, self._options.account_id, with_manifest=asks)
+
+    def _completed(self, case: Case) -> Case:
+        """Add what was said on the command line to what the evidence tells itself."""
+        seen = replace(case.seen, facts=self._facts or case.seen.facts)
+        if self._options.adapter:
+            adapter = self._options.adapter.lower()
+            results = tuple(replace(each, adapter=adapter) for each in seen.results)
+            seen = replace(seen, results=results, facts=replace(seen.facts or ManifestFacts(), adapter=adapter))
+        return replace(case, seen=seen)
+
+
+def _is_run_id(target: str) -> bool:
+    return target.isascii() and target.isdigit()

@@ -1,0 +1,177 @@
+"""Read cases from the dbt platform: a run by its id, with the evidence that the operator would see.
+
+This module alone of the commands imports Airflow, which takes a second or two: import it when a run is asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from functools import cached_property
+
+from airflow.providers.common.compat.sdk import AirflowException
+
+from airflow_dbt_rerun.api.client import DbtClient
+from airflow_dbt_rerun.api.endpoints import get_run
+from airflow_dbt_rerun.cli.cases import Case, UnreadableError
+from airflow_dbt_rerun.config.team_signatures import team_signatures
+from airflow_dbt_rerun.core.dbt.models import Job, Run
+from airflow_dbt_rerun.core.heal.lineage import Marker
+from airflow_dbt_rerun.core.heal.session import RerunSession
+from airflow_dbt_rerun.core.heal.steps import NotReadable, Observation, RunSeen
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.core.signatures import Signature
+from airflow_dbt_rerun.engine.driver import Driver
+from airflow_dbt_rerun.engine.reader import Log, Looks
+from airflow_dbt_rerun.engine.starter import Work
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+
+PATIENCE = {"retry_limit": 3, "retry_total": 20.0}
+"""A person waits at the terminal: trouble of the API is told after seconds, not after minutes."""
+
+CHECK_INTERVAL = 10.0
+"""Seconds between polls: a person watches."""
+
+_PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
+"""Airflow 3's name for what a process may read; Airflow's own commands on connections set it the same way."""
+
+_LOG = logging.getLogger(__name__)
+
+
+class Platform:
+    """One account of the dbt platform, as a terminal sees it.
+
+    :param conn_id: the Airflow connection.
+    :param account_id: the account, where it is not the connection's.
+    :param with_manifest: whether a failed run's ``manifest.json`` is read as well.
+    """
+
+    def __init__(self, conn_id: str, account_id: int | None = None, *, with_manifest: bool = False) -> None:
+        self._conn_id = conn_id
+        self._account_id = account_id
+        self._with_manifest = with_manifest
+
+    def read_case(self, run_id: int) -> Case:
+        """Read a run and why it failed.
+
+        :raises UnreadableError: if there is no connection, or the API does not give the run.
+        """
+        with _speaking_on_stderr(), self._naming(run_id):
+            seen = self._looks.look(RerunSession(0.0), run_id)
+            return self._case(seen, run_id)
+
+    def driver(self, run_id: int, policy: RerunPolicy, log: Log) -> Driver:
+        """Give what plans and carries out a rerun of a run.
+
+        :raises UnreadableError: if there is no connection, or the API does not give the run.
+        """
+        with _speaking_on_stderr(), self._naming(run_id):
+            client = _connected(self._hook)
+            run = client.send(get_run(run_id))
+            marker = Marker.of("command line", run_id, time.time())
+            work = Work(run.job_id, marker, "Rerun by airflow-dbt-rerun", of_run=run_id)
+            return Driver(
+                client, work, policy, signatures=self.signatures(), check_interval=CHECK_INTERVAL, log=log
+            )
+
+    def signatures(self) -> tuple[Signature, ...]:
+        """Read the team's signatures, as far as this machine's Airflow knows them."""
+        with _speaking_on_stderr():
+            return team_signatures(_LOG, strict=False)
+
+    def _case(self, seen: Observation, run_id: int) -> Case:
+        if isinstance(seen, NotReadable):
+            raise UnreadableError(seen.reason)
+        assert isinstance(seen, RunSeen)
+        return Case(str(run_id), seen, _nothing_to_diagnose(seen.run), self._job(seen.run))
+
+    def _job(self, run: Run) -> Job | None:
+        """Read the job, for its name only: without it the page is as good."""
+        with contextlib.suppress(DbtApiError):
+            return self._hook.get_job(run.job_id)
+        return None
+
+    @cached_property
+    def _hook(self) -> DbtCloudRerunHook:
+        return DbtCloudRerunHook(self._conn_id, self._account_id, **PATIENCE)  # type: ignore[arg-type]
+
+    @cached_property
+    def _looks(self) -> Looks:
+        return Looks(_connected(self._hook), tolerance=0.0, with_manifest=self._with_manifest, log=_LOG)
+
+    @contextlib.contextmanager
+    def _naming(self, run_id: int) -> Iterator[None]:
+        """Tell every trouble on one line that names the run."""
+        try:
+            yield
+        except UnreadableError:
+            raise
+        except DbtRerunError as error:
+            raise UnreadableError(f"dbt run {run_id} cannot be read: {error}") from error
+        except Exception as error:  # a secrets backend or a database may raise anything
+            raise UnreadableError(
+                f"dbt run {run_id} cannot be read: {_without_connection(self._conn_id, error)}"
+            ) from error
+
+
+def _connected(hook: DbtCloudRerunHook) -> DbtClient:
+    """Give the hook's client, by a connection of the environment, a secrets backend or Airflow's database.
+
+    A plain process of Airflow 3 is not shown the database unless it says that it is one of the server's.
+    """
+    try:
+        return hook.client
+    except DbtRerunError:
+        raise
+    except AirflowException:
+        if _PROCESS_CONTEXT in os.environ:
+            raise
+    os.environ[_PROCESS_CONTEXT] = "server"
+    return hook.client
+
+
+def _without_connection(conn_id: str, error: Exception) -> str:
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    fields = '{"conn_type": "dbt_rerun", "host": "cloud.getdbt.com", "login": "ACCOUNT_ID", "password": "TOKEN"}'
+    first = str(error).strip().partition("\n")[0]
+    return (
+        f"no connection {conn_id!r} ({first or type(error).__name__}); "
+        f"run this where Airflow's database is, or set {variable}='{fields}'"
+    )
+
+
+def _nothing_to_diagnose(run: Run) -> str | None:
+    if run.is_error or run.is_cancelled:
+        return None
+    if run.is_success:
+        return f"dbt run {run.id} succeeded: there is nothing to diagnose."
+    return f"dbt run {run.id} is not over: its status is {run.status_name}. Ask again when it has ended."
+
+
+@contextlib.contextmanager
+def _speaking_on_stderr() -> Iterator[None]:
+    """Keep standard output for the answer, since Airflow logs there; and let it tell errors only, a line each."""
+    handlers, airflow = tuple(logging.getLogger().handlers), logging.getLogger("airflow")
+    level = airflow.level
+    airflow.setLevel(logging.ERROR)
+    for handler in handlers:
+        handler.addFilter(_without_trace)
+    try:
+        with contextlib.redirect_stdout(sys.stderr), warnings.catch_warnings(action="ignore"):
+            yield
+    finally:
+        airflow.setLevel(level)
+        for handler in handlers:
+            handler.removeFilter(_without_trace)
+
+
+def _without_trace(record: logging.LogRecord) -> bool:
+    """Cut the trace off: a missing database has two long ones, and the command says what to do."""
+    record.exc_info = record.exc_text = None
+    return True

@@ -1,0 +1,20 @@
+"""Put the node results of a chain of runs together: a rerun's artifact holds only the nodes it ran again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
+
+
+def merged(results: Iterable[StepResults]) -> dict[str, NodeResult]:
+    """Give the latest result of each node.
+
+    :param results: artifacts of one run or of a whole chain, oldest first.
+    """
+    return {node.unique_id: node for artifact in results for node in artifact.nodes}
+
+
+def undone(results: Iterable[StepResults]) -> tuple[str, ...]:
+    """Name the nodes that are failed or skipped after all these results, in the order of their first appearance."""
+    return tuple(name for name, node in merged(results).items() if not node.is_ok)

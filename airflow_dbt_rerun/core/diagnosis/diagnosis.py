@@ -1,0 +1,163 @@
+"""A diagnosis, as values: one finding for each failed node or step, and what they come to."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.dbt.results import short_name
+
+HARDEST_FIRST = (
+    Category.CANCELLED,
+    Category.ACCESS,
+    Category.CODE,
+    Category.RESOURCES,
+    Category.TEST_FAILED,
+    Category.UNKNOWN,
+    Category.TIMED_OUT,
+    Category.THROTTLED,
+    Category.TRANSIENT,
+)
+"""The verdict is the first of these that was found: what stays when all that can heal has healed."""
+
+TOLD_FINDINGS = 20
+"""So many findings cross to the triggerer, to XCom and to the log: thousands would help nobody there."""
+
+_CHANGING = re.compile(
+    r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{9,}\b | \b0x[0-9a-f]+\b | \b(?=[a-z]*\d)[0-9a-z_]{16,}\b | \d+",
+    re.VERBOSE | re.IGNORECASE,
+)
+"""Ids of queries, sessions and processes, addresses, times: another one at each try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One classified error of a node, or of a step when no node is to blame."""
+
+    subject: str
+    """dbt's unique id, for example ``model.shop.orders``; the bare name where only a log names it; or the step."""
+    resource_type: str
+    """``model``, ``test``, ``seed``, ``operation`` (a hook), ...; ``step`` or ``run`` when no node is to blame."""
+    status: str
+    category: Category
+    message: str
+    """One line: what went wrong, without SQL and values."""
+    signature: str | None = None
+    """The known error that was recognised."""
+    path: str | None = None
+    """The node's file, where the error or the manifest tells it."""
+    tags: tuple[str, ...] = ()
+    """The node's tags: only known with a manifest."""
+
+    @property
+    def is_node(self) -> bool:
+        """Whether a node is to blame."""
+        return self.resource_type not in ("step", "run")
+
+    @property
+    def name(self) -> str:
+        """The subject as dbt prints it: ``orders`` for ``model.shop.orders``; a step keeps its whole name."""
+        is_unique_id = self.is_node and self.subject.startswith(f"{self.resource_type}.")
+        return short_name(self.subject) if is_unique_id else self.subject
+
+    def __str__(self) -> str:
+        """Put the finding on one line for people."""
+        known = f", {self.signature}" if self.signature else ""
+        return f"{self.resource_type} {self.name}: {self.category}{known}: {self.message}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the finding as plain JSON values."""
+        return {
+            "subject": self.subject,
+            "resource_type": self.resource_type,
+            "status": self.status,
+            "category": str(self.category),
+            "signature": self.signature,
+            "message": self.message,
+            "path": self.path,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Everything found out about one run that did not succeed."""
+
+    run_id: int
+    findings: tuple[Finding, ...]
+    skipped: tuple[str, ...] = ()
+    """The nodes that did not run because of the findings."""
+    step: str | None = None
+    """The step that stopped the run, where one is known."""
+    evidence: str = "nothing"
+    """Where the findings were read."""
+    interrupted: bool = False
+    """Whether dbt was stopped by a signal, so that nodes it had not finished are on no record."""
+
+    @property
+    def verdict(self) -> Category:
+        """The hardest category found (see :data:`HARDEST_FIRST`)."""
+        found = {finding.category for finding in self.findings}
+        return next((category for category in HARDEST_FIRST if category in found), Category.UNKNOWN)
+
+    @property
+    def only_hooks_failed(self) -> bool:
+        """Whether all that failed is on-run-start or on-run-end hooks, which ``dbt retry`` leaves alone."""
+        return all(finding.resource_type == "operation" for finding in self.findings) and not self.skipped
+
+    @property
+    def start_hook_failed(self) -> bool:
+        """Whether an on-run-start hook is among what failed."""
+        return any(f.resource_type == "operation" and "on-run-start" in f.subject for f in self.findings)
+
+    @property
+    def names_nodes(self) -> bool:
+        """Whether the findings are about nodes, and not about a step or a run as a whole."""
+        return all(finding.is_node for finding in self.findings)
+
+    @property
+    def undone(self) -> int | None:
+        """How many nodes are failed or skipped; None where a step failed or stopped as a whole: nobody counted."""
+        if not self.names_nodes or self.interrupted:
+            return None
+        return len(self.findings) + len(self.skipped)
+
+    @property
+    def fingerprint(self) -> str:
+        """A short hash of what failed and with which words; numbers and ids in the words do not count."""
+        parts = sorted(f"{f.subject}|{f.status}|{_CHANGING.sub('#', f.message)}" for f in self.findings)
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    @property
+    def summary(self) -> str:
+        """What failed in a few words: ``2 models (transient), 1 test (test_failed); 7 nodes skipped``."""
+        counts = Counter((finding.resource_type, finding.category) for finding in self.findings)
+        failed = ", ".join(
+            f"{count} {_plural(kind, count)} ({category})" for (kind, category), count in counts.items()
+        )
+        skipped = f"; {len(self.skipped)} {_plural('node', len(self.skipped))} skipped" if self.skipped else ""
+        return failed + skipped
+
+    def to_dict(self, *, told: int | None = TOLD_FINDINGS) -> dict[str, Any]:
+        """Give the diagnosis as plain JSON values.
+
+        :param told: so many findings at most, with the number of all; None gives all of them.
+        """
+        return {
+            "run_id": self.run_id,
+            "verdict": str(self.verdict),
+            "step": self.step,
+            "evidence": self.evidence,
+            "fingerprint": self.fingerprint,
+            "skipped": len(self.skipped),
+            "undone": self.undone,
+            "found": len(self.findings),
+            "findings": [finding.to_dict() for finding in self.findings[:told]],
+        }
+
+
+def _plural(word: str, count: int) -> str:
+    return word if count == 1 else f"{word}s"

@@ -1,0 +1,141 @@
+"""Read a step's log: the error at its end, node by node, and what microbatch batches said on the way.
+
+Needed wherever node results are silent: a run that died before its first node, a microbatch model (its result
+says only ``PARTIAL SUCCESS (3/4)``), a run-operation without a message. Shapes: dbt-core 1.6 to 1.12 and dbt v2
+(Fusion), in the console's format and in that of ``logs/dbt.log``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from airflow_dbt_rerun.core.diagnosis.cleaning import DBT_OBJECT, plain_line
+
+LONGEST_BLOCK = 400_000
+"""Characters of the error block that are read: about a thousand failed nodes."""
+
+LONGEST_TAIL = 4_000
+"""Characters that are taken from the end of a log that marks no error."""
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_LAST_WORDS = "dbt command failed"
+_INTERRUPTED = re.compile(r"Exited because of keyboard interrupt\b")
+
+_MARKS = ("Completed with", "Encountered an error:", "Encountered an error while running operation:")
+_FUSION_REPORT = re.compile(
+    r"^=+ Errors and Warnings =+$(.*?)(?:^=+ Execution Summary =+$|\Z)", re.MULTILINE | re.DOTALL
+)
+_FUSION_ERROR = re.compile(r"^(?:\[error\]|error:) ", re.MULTILINE)
+
+_HEADLINE = re.compile(
+    rf"^(?:Failure in|(?:\[error\] |error: )?.{{0,80}}?\b[A-Z]\w{{0,30}} Error in) "
+    rf"({DBT_OBJECT}) (\S+)(?: \(([^)\n]*)\))?"
+)
+_ASIDE = re.compile(r"^(?:Warning in \w+ |Done\. PASS=|\[warning\]|warning: |=+ Execution Summary)")
+
+_BATCH_FAILED = re.compile(r"^Batch \d+ of \d+ ERROR creating batch \S+ of (\S+)")
+_BATCH_SAYS = re.compile(r"^(?:Exception on worker thread\. |Unhandled error while executing )(.*)")
+_TIMED = re.compile(r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedError:
+    """One error of a log: that of a node, where the log names one."""
+
+    text: str
+    resource_type: str | None = None
+    name: str | None = None
+    path: str | None = None
+
+
+def error_block(log: str) -> str:
+    """Cut the error out of a step's log: what follows dbt's own mark, or else the log's end.
+
+    The closing line "dbt command failed" says nothing and goes.
+    """
+    text = _without_colours(log).strip().removesuffix(_LAST_WORDS).strip()
+    if "= Errors and Warnings =" in text and (report := _FUSION_REPORT.search(text)):
+        return report[1].strip()[:LONGEST_BLOCK]
+    for mark in _MARKS:
+        _, found, after = text.rpartition(mark)
+        if found:
+            return after.strip()[:LONGEST_BLOCK]
+    if "error" in text and (first := _FUSION_ERROR.search(text)):
+        return text[first.start() :][:LONGEST_BLOCK]
+    return text[-LONGEST_TAIL:]
+
+
+def logged_errors(log: str) -> tuple[LoggedError, ...]:
+    """List the errors of a log: one for each node that is named, or else the whole block at the end.
+
+    A microbatch model of which some batches succeeded is not named at the end: its batches speak for it.
+    """
+    block = error_block(log)
+    named = tuple(_sections(block))
+    heard = {error.name for error in named}
+    batches = tuple(dict.fromkeys(error for error in _batches(log) if error.name not in heard))
+    if named or batches:
+        return named + batches
+    return (LoggedError(block),) if block else ()
+
+
+def was_interrupted(log: str) -> bool:
+    """Whether dbt was stopped by a signal (SIGINT): then what it had not finished is in no artifact."""
+    return bool(_INTERRUPTED.search(log))
+
+
+def batch_errors(log: str, name: str) -> tuple[str, ...]:
+    """List what the failed batches of a microbatch model said, in the order of the log.
+
+    dbt reports them while they run and nowhere else: neither in the results nor at the log's end.
+    """
+    return tuple(error.text for error in _batches(log) if error.name == name)
+
+
+def _batches(log: str) -> Iterator[LoggedError]:
+    """Find each failed batch: what a worker thread said, up to the next timed line, and then whose batch it was."""
+    if "ERROR creating batch" not in log:
+        return
+    spoken: list[str] = []
+    listening = False
+    for line in _without_colours(log).splitlines():
+        words = plain_line(line)
+        if says := _BATCH_SAYS.match(words):
+            spoken, listening = [says[1]], True
+        elif failed := _BATCH_FAILED.match(words):
+            if spoken:
+                yield LoggedError("\n".join(spoken).strip(), "model", failed[1].split(".")[-1])
+            spoken, listening = [], False
+        elif listening and _TIMED.match(line):
+            listening = False
+        elif listening:
+            spoken.append(words)
+
+
+def _sections(block: str) -> Iterator[LoggedError]:
+    """Split a block at the lines that name a node. A node's second headline belongs to its section."""
+    section: LoggedError | None = None
+    lines: list[str] = []
+    for line in block.splitlines():
+        words = plain_line(line)
+        headline = _HEADLINE.match(words)
+        if headline and section and headline[2] == section.name:
+            headline = None
+        if (headline or _ASIDE.match(words)) and section:
+            yield _closed(section, lines)
+            section = None
+        if headline:
+            section, lines = LoggedError("", headline[1], headline[2], headline[3]), []
+        lines.append(line)
+    if section:
+        yield _closed(section, lines)
+
+
+def _closed(section: LoggedError, lines: list[str]) -> LoggedError:
+    return LoggedError("\n".join(lines), section.resource_type, section.name, section.path)
+
+
+def _without_colours(log: str) -> str:
+    return _ANSI.sub("", log).replace("\r\n", "\n")

@@ -1,0 +1,245 @@
+"""The loop, as values: what was seen goes in, what to do next comes out.
+
+``next_step(session, observation, policy, now) -> (session, step)`` is the only place that decides. The blocking
+operator, the deferrable one and the command line drive this one function; it never sleeps and never calls out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
+from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.heal.decision import decide, progress
+from airflow_dbt_rerun.core.heal.on_success import on_success
+from airflow_dbt_rerun.core.heal.rerun_kind import choose_kind
+from airflow_dbt_rerun.core.heal.session import Attempt, Plan, RerunSession
+from airflow_dbt_rerun.core.heal.steps import (
+    Fail,
+    NoRun,
+    NotReadable,
+    Observation,
+    Refused,
+    Rerun,
+    RunSeen,
+    Step,
+    Succeed,
+    Trigger,
+    Wait,
+)
+from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, Superseded
+from airflow_dbt_rerun.core.signatures import Signature
+
+__all__ = [
+    "Attempt",
+    "Fail",
+    "NoRun",
+    "NotReadable",
+    "Observation",
+    "Plan",
+    "Refused",
+    "Rerun",
+    "RerunSession",
+    "RunSeen",
+    "Step",
+    "Succeed",
+    "Trigger",
+    "Wait",
+    "next_step",
+]
+
+ADOPTS = frozenset({Superseded.ADOPT, Superseded.ADOPT_AND_RERUN})
+
+
+def next_step(
+    session: RerunSession,
+    seen: Observation,
+    policy: RerunPolicy | None,
+    now: float,
+    *,
+    signatures: Sequence[Signature] = (),
+) -> tuple[RerunSession, Step]:
+    """Say what to do next about one piece of work.
+
+    :param session: what happened so far.
+    :param seen: what was read a moment ago.
+    :param policy: when to rerun; None only diagnoses.
+    :param now: epoch seconds.
+    :param signatures: the user's own error signatures, tried first.
+    """
+    if isinstance(seen, NotReadable):
+        return session, Fail(seen.reason, kind="unwatchable", retryable=True)
+    if isinstance(seen, NoRun):
+        return _on_no_run(session)
+    if isinstance(seen, Refused):
+        return _on_refused(session, seen)
+
+    run = seen.run
+    found_cancelled = session.adopted and session.run_id != run.id and run.cancelled_by_starter
+    session = _note(session, run)
+    if run.is_success:
+        return on_success(session, seen, policy, now)
+    if run.is_cancelled or run.is_error:
+        diagnosis = diagnosed(seen, signatures)
+        if found_cancelled:
+            return _on_own_cancel(session, seen, diagnosis, policy, now)
+        on = _on_cancelled if run.is_cancelled else _on_failure
+        return on(session, seen, diagnosis, policy, now)
+    if session.deadline is not None and now >= session.deadline:
+        return session, Fail(_out_of_time(session, run), kind="timeout", retryable=True, run=run)
+    return session, Wait(run.id)
+
+
+def diagnosed(seen: RunSeen, signatures: Sequence[Signature] = ()) -> Diagnosis:
+    """Find out why a run that was seen has failed."""
+    return diagnose(seen.run, seen.results, signatures=signatures, facts=seen.facts)
+
+
+def _on_no_run(session: RerunSession) -> tuple[RerunSession, Step]:
+    if session.current is None:
+        return session, Trigger()
+    reason = f"run {session.run_id} is not there any more: it was deleted, or the token lost its permission"
+    return session, Fail(reason, kind="unwatchable", retryable=False)
+
+
+def _on_refused(session: RerunSession, seen: Refused) -> tuple[RerunSession, Step]:
+    reason = f"the platform refused to rerun run {seen.run.id}: {seen.message}"
+    kind = "failed" if seen.final else "exhausted"
+    return replace(session, plan=None), Fail(reason, kind=kind, retryable=not seen.final, run=seen.run)
+
+
+def _note(session: RerunSession, run: Run) -> RerunSession:
+    """Remember the run: as a new attempt if it is one, and its newest status."""
+    if session.run_id != run.id:
+        session = session.following(run)
+    current = session.attempts[-1]
+    return session.with_current(
+        status=run.status_name,
+        url=run.href or current.url,
+        git_sha=run.git_sha or current.git_sha,
+        seconds=run.seconds,
+    )
+
+
+def _on_cancelled(
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
+) -> tuple[RerunSession, Step]:
+    """A person who cancels a run means it. A timeout or the platform does not: there the policy decides."""
+    run, who = seen.run, seen.run.cancelled_by
+    if who is None:
+        return _on_failure(session, seen, diagnosis, policy, now)
+    session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: a person cancelled it")
+    reason = f"run {run.id} was cancelled by {who}; what a person cancels is not rerun"
+    return session, Fail(reason, "cancelled", run=run, diagnosis=diagnosis)
+
+
+def _on_own_cancel(
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
+) -> tuple[RerunSession, Step]:
+    """An earlier try was killed or out of time, and stopped its run; Airflow tries again, so it is to go on."""
+    policy = policy or RerunPolicy(rules=())
+    whole = policy.fallback is RerunAction.RERUN_FROM_START
+    action = RerunAction.RERUN_FROM_START if whole else RerunAction.RERUN_FROM_STEP
+    plan = Plan(seen.run.id, action, now, 0.0, "an earlier try of this task stopped it")
+    session = session.with_current(diagnosis=diagnosis.to_dict(), decision=f"{action}: {plan.reason}")
+    return _carry_out(replace(session.renewed(now), plan=plan), plan, seen, diagnosis, policy)
+
+
+def _on_failure(
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
+) -> tuple[RerunSession, Step]:
+    if session.plan is None or session.plan.run_id != seen.run.id:
+        session, stop = _decide(session, seen.run, diagnosis, policy, now)
+        if stop is not None:
+            return session, stop
+    plan = session.plan
+    assert plan is not None
+    if now < plan.not_before:
+        return session, Wait(seen.run.id, until=plan.not_before)
+    assert policy is not None
+    return _carry_out(session, plan, seen, diagnosis, policy)
+
+
+def _decide(
+    session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
+) -> tuple[RerunSession, Fail | None]:
+    """Ask the policy once for each failed run, and remember the answer as a plan."""
+    decision = decide(session, run, diagnosis, policy, now)
+    if decision.exhausted and session.adopted:
+        # An earlier try of the task came to its limits here; that Airflow retries is its author's wish for more.
+        session = session.renewed(now)
+        decision = decide(session, run, diagnosis, policy, now)
+    came = progress(session, diagnosis)
+    session = session.with_current(
+        diagnosis=diagnosis.to_dict(),
+        fingerprint=diagnosis.fingerprint,
+        progress=str(came) if came else None,
+        decision=f"{decision.action}: {decision.reason}",
+    )
+    if decision.action is not RerunAction.FAIL:
+        not_before = now + decision.wait_seconds
+        plan = Plan(
+            run.id,
+            decision.action,
+            not_before,
+            decision.wait_seconds,
+            decision.reason,
+            overrides=dict(decision.overrides),
+        )
+        return replace(session, plan=plan), None
+    ended = "cancelled" if run.is_cancelled else "failed"
+    kind = "exhausted" if decision.exhausted else ended
+    reason = _tell(run, diagnosis, decision.reason)
+    return session, Fail(reason, kind, decision.exhausted, run, diagnosis)
+
+
+def _carry_out(
+    session: RerunSession, plan: Plan, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
+) -> tuple[RerunSession, Step]:
+    run = seen.run
+    resumed = session.attempts[-1].resumes
+    choice = choose_kind(
+        plan.action, run, diagnosis, policy.fallback, plan.overrides, resumed=resumed, facts=seen.facts
+    )
+    if choice.superseded and policy.superseded is not Superseded.RERUN_FROM_START:
+        return _on_superseded(session, seen, diagnosis, policy)
+    action = RerunAction.RERUN_FROM_START if choice.superseded else choice.action
+    if action is RerunAction.FAIL:
+        reason = _tell(run, diagnosis, f"no rerun is possible: {choice.why_not_wanted}")
+        session = replace(session.with_current(decision=f"fail: {choice.why_not_wanted}"), plan=None)
+        return session, Fail(reason, run=run, diagnosis=diagnosis)
+    commands = () if action is RerunAction.RERUN_FROM_START else choice.commands
+    session = replace(session, plan=replace(plan, action=action, commands=commands))
+    overrides = session.overrides_of(action, commands, plan.overrides)
+    return session, Rerun(action, run.id, plan.reason, overrides, choice.why_not_wanted)
+
+
+def _on_superseded(
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
+) -> tuple[RerunSession, Step]:
+    session = replace(session, plan=None)
+    if policy.superseded in ADOPTS and seen.rerun is not None:  # it owes what this run left undone
+        session = session.planning(seen.rerun, after=seen.run, why="somebody else resumed it")
+        session = session.following(seen.rerun).with_current(ours=False)
+        return replace(session, adopted=False), Wait(seen.rerun.id)
+    newest = seen.newest if seen.newest is not None and seen.newest.id != seen.run.id else None
+    if policy.superseded in ADOPTS and newest is not None:
+        return session.following(newest), Wait(newest.id)
+    newer = f" (run {newest.id})" if newest else ""
+    reason = _tell(seen.run, diagnosis, f"the job has a newer run{newer}, so this one cannot be resumed")
+    return session.with_current(decision="fail: the job has a newer run"), Fail(
+        reason, run=seen.run, diagnosis=diagnosis
+    )
+
+
+def _tell(run: Run, diagnosis: Diagnosis, why: str) -> str:
+    first = f". {diagnosis.findings[0]}" if diagnosis.findings else ""
+    return f"dbt run {run.id} ended in {run.status_name}: {why}{first}"
+
+
+def _out_of_time(session: RerunSession, run: Run) -> str:
+    allowed = (session.deadline or 0.0) - session.started_at
+    behind = f", behind run {', '.join(map(str, run.blocked_by))} of the same job" if run.blocked_by else ""
+    return f"stopped waiting for dbt run {run.id} after {allowed:.0f} s; it was {run.status_name}{behind}"

@@ -1,0 +1,149 @@
+"""What happened: as plain JSON for XCom, and as lines for a log that a person reads at night."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from airflow_dbt_rerun.core.heal.session import Attempt, RerunSession
+from airflow_dbt_rerun.core.heal.steps import Fail, Rerun, Step, Succeed, Wait
+from airflow_dbt_rerun.core.heal.wording import HOW, did
+
+REPORT_VERSION = 2
+"""Of the report's shape: ``docs/report.schema.json``."""
+
+
+def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, Any]:
+    """Sum up one heal as plain JSON values: what is pushed to XCom as ``dbt_rerun_report``.
+
+    :param now: epoch seconds.
+    """
+    return {
+        "version": REPORT_VERSION,
+        "outcome": _outcome(session, end),
+        "reason": end.reason,
+        "job_run_id": session.run_id,
+        "reruns": max(len(session.attempts) - 1, 0),
+        "waited_seconds": round(sum(attempt.waited for attempt in session.attempts), 1),
+        "seconds": round(max(now - session.began_at, 0.0), 1),
+        "attempts": [_attempt(number, attempt) for number, attempt in enumerate(session.attempts, start=1)],
+    }
+
+
+def happened(session: RerunSession, step: Rerun) -> dict[str, Any]:
+    """Tell a rerun that was just started as plain JSON values: what ``on_rerun`` gets.
+
+    :param session: as it was when the rerun was decided on; its newest attempt is the failed run.
+    """
+    failed = session.attempts[-1]
+    diagnosis = failed.diagnosis or {}
+    return {
+        "attempt": len(session.attempts) + 1,
+        "kind": str(step.action),
+        "of_run": step.of_run,
+        "of_run_url": failed.url,
+        "verdict": diagnosis.get("verdict"),
+        "findings": list(diagnosis.get("findings", ())),
+        "reason": step.reason,
+        "why_not_wanted": step.why_not_wanted,
+        "waited_seconds": round(session.plan.wait_seconds, 1) if session.plan else 0.0,
+    }
+
+
+def _outcome(session: RerunSession, end: Succeed | Fail) -> str:
+    if isinstance(end, Fail):
+        return end.kind
+    return "healed" if len(session.attempts) > 1 else "succeeded"
+
+
+def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
+    diagnosis = attempt.diagnosis or {}
+    return {
+        "attempt": number,
+        "run_id": attempt.run_id,
+        "url": attempt.url,
+        "kind": attempt.kind,
+        "of_run": attempt.of_run,
+        "summary": did(attempt.kind, attempt.of_run),
+        "status": attempt.status,
+        "git_sha": attempt.git_sha,
+        "verdict": diagnosis.get("verdict"),
+        "findings": list(diagnosis.get("findings", ())),
+        "found": diagnosis.get("found"),
+        "skipped": diagnosis.get("skipped"),
+        "fingerprint": attempt.fingerprint,
+        "progress": attempt.progress,
+        "decision": attempt.decision,
+        "waited_seconds": round(attempt.waited, 1),
+        "seconds": None if attempt.seconds is None else round(attempt.seconds, 1),
+        "verification": attempt.verification,
+        "nodes_run": attempt.nodes_run,
+        "nodes_saved": attempt.nodes_saved,
+    }
+
+
+def tell(before: RerunSession, after: RerunSession, step: Step) -> Iterator[str]:
+    """Tell what one turn of the loop found and decided, a plain line each.
+
+    :param before: the session as it went into ``next_step``.
+    :param after: the session as it came out, with ``step``.
+    """
+    old, new = before.current, after.current
+    if new is not None and new.of_run and (old is None or old.run_id != new.run_id):
+        yield f"Run {new.run_id} {did(new.kind, new.of_run)}"
+    if new is not None and (old is None or old.run_id != new.run_id or old.status != new.status):
+        yield f"Attempt {len(after.attempts)}: dbt run {new.run_id} is {new.status} ({new.url})"
+    if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
+        yield from _tell_findings(new.diagnosis)
+        if new.progress:
+            yield f"Run {new.run_id} {new.progress}"
+        yield f"Decision: {new.decision}"
+    if new is not None and new.verification and (old is None or old.verification != new.verification):
+        yield f"Run {new.run_id} {new.verification}"
+        yield from _tell_code(after.attempts)
+    yield from _tell_step(after, step)
+
+
+def _tell_code(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Tell whether a fix that somebody committed meanwhile was picked up: dbt's documents contradict each other."""
+    new = attempts[-1]
+    old = next((attempt for attempt in attempts if attempt.run_id == new.of_run), None)
+    if old is None or not old.git_sha or not new.git_sha:
+        return
+    if old.git_sha == new.git_sha:
+        yield f"Run {new.run_id} ran the same code as run {old.run_id} (commit {new.git_sha[:7]})"
+    else:
+        commits = f"{new.git_sha[:7]} instead of {old.git_sha[:7]}"
+        yield f"Run {new.run_id} ran newer code than run {old.run_id}: commit {commits}"
+
+
+def _tell_findings(diagnosis: Mapping[str, Any]) -> Iterator[str]:
+    findings, found, skipped = diagnosis["findings"], diagnosis["found"], diagnosis["skipped"]
+    yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {_counted(found, 'finding')}"
+    for finding in findings:
+        signature = f", {finding['signature']}" if finding["signature"] else ""
+        yield f"  {finding['subject']}: {finding['category']}{signature}: {finding['message']}"
+    if found > len(findings):
+        yield f"  ... and {found - len(findings)} more"
+    if skipped:
+        yield f"  {_counted(skipped, 'node')} skipped because of that"
+
+
+def _tell_step(session: RerunSession, step: Step) -> Iterator[str]:
+    match step:
+        case Wait(until=float()) if session.plan is not None:
+            how = HOW[session.plan.action]
+            yield f"Waiting {session.plan.wait_seconds:.0f} s before rerunning run {step.run_id} {how}"
+        case Rerun():
+            yield f"Rerunning run {step.of_run} {HOW[step.action]}"
+            if step.why_not_wanted:
+                yield f"  not as the policy asked: {step.why_not_wanted}"
+        case Succeed():
+            healed = f"healed in {len(session.attempts)} attempts" if len(session.attempts) > 1 else step.reason
+            yield f"Done: {healed}"
+        case Fail():
+            yield f"Giving up ({_counted(len(session.attempts), 'attempt')}): {step.reason}"
+
+
+def _counted(number: int, word: str) -> str:
+    return f"{number} {word}" + ("" if number == 1 else "s")

@@ -1,0 +1,186 @@
+"""Which kind of rerun is possible for a failed run: the table from "why not from failure" to what to do instead."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from airflow_dbt_rerun.core.dbt.commands import warns_as_errors
+from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
+from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run
+from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.heal.rebuild import rebuild
+from airflow_dbt_rerun.core.policy.policy import RerunAction
+
+WHY_NOT_FROM_FAILURE = {
+    RetryNotSupported.NO_RUN_RESULTS: "it died before its first node, so there is nothing to resume",
+    RetryNotSupported.UNSUPPORTED_CMD: "dbt retry does not know the command that failed",
+    RetryNotSupported.UNSUPPORTED_VERSION: "its dbt version cannot retry",
+    RetryNotSupported.NOT_LATEST_RUN: "the job has a newer run",
+    RetryNotSupported.NOT_FAILED_RUN: "the platform does not count it as failed",
+}
+"""The platform's five reasons (spec: ``RetryNotSupportedReasonEnum``), in words."""
+
+INTERRUPTED = "dbt was interrupted, and what it had not finished is not on record"
+"""Why neither a resume nor a build of named nodes would do."""
+
+NEEDS_NEW_COMMANDS = frozenset(
+    {
+        RetryNotSupported.NO_RUN_RESULTS,
+        RetryNotSupported.UNSUPPORTED_CMD,
+        RetryNotSupported.UNSUPPORTED_VERSION,
+    }
+)
+"""The reasons for which the failed command can be run again as a whole."""
+
+_CANNOT_RESUME = re.compile(
+    r"\bCould not find previous run in\b|\bNo failed nodes found in run_results\.json\b"
+    r"|\bCouldn.t find model .{1,200}\bdoes it exist or is it disabled\b"
+    r"|\bCannot retry command\b|\bNo such option: .?--no-static\b"
+    r"|\bExpected a schema version of\b.{1,200}\brun-results\b|\bCould not read RunResultsArtifact\b"
+)
+"""What ``dbt retry`` says when it, and not the work, has failed (dbt-core 1.11, 1.12 and dbt v2)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The kind of rerun to make, and why it is not the one that was wanted."""
+
+    action: RerunAction
+    why_not_wanted: str | None = None
+    superseded: bool = False
+    commands: tuple[str, ...] = ()
+    """The commands that it runs or takes up; none for a rerun from start."""
+
+
+def choose_kind(
+    wanted: RerunAction,
+    run: Run,
+    diagnosis: Diagnosis,
+    fallback: RerunAction,
+    overrides: Mapping[str, Any] | None = None,
+    *,
+    resumed: Sequence[str] = (),
+    facts: ManifestFacts | None = None,
+) -> Choice:
+    """Pick the kind of rerun that the platform and dbt allow.
+
+    :param wanted: what the policy asked for.
+    :param run: the failed run, read a moment ago, with its steps.
+    :param fallback: what to do where the wanted kind is impossible but commands can run again.
+    :param overrides: what the rule wants to change for the rerun; a resumed run keeps its own settings.
+    :param resumed: the commands that this run took up, if it is itself a rerun from failure.
+    :param facts: what the run's manifest tells, where it was read.
+    """
+    if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
+        return Choice(RerunAction.FAIL, WHY_NOT_FROM_FAILURE[RetryNotSupported.NOT_LATEST_RUN], superseded=True)
+    commands = commands_from_failed_step(run, tuple(resumed))
+    if wanted is RerunAction.REBUILD_TESTED:
+        choice = _rebuild(commands, diagnosis, fallback, facts)
+    elif wanted is RerunAction.RERUN_FROM_FAILURE:
+        choice = _resume(run, diagnosis, fallback, overrides or {}, commands)
+    else:
+        choice = Choice(wanted, commands=commands)
+    return _with_commands(choice)
+
+
+def _rebuild(
+    commands: tuple[str, ...], diagnosis: Diagnosis, fallback: RerunAction, facts: ManifestFacts | None
+) -> Choice:
+    if not commands:
+        return Choice(RerunAction.REBUILD_TESTED)
+    if diagnosis.interrupted:
+        return Choice(fallback, INTERRUPTED, commands=commands)
+    made = rebuild(commands[0], diagnosis, facts)
+    if made.command is None:
+        return Choice(RerunAction.FAIL if made.hopeless else fallback, made.why_not, commands=commands)
+    return Choice(RerunAction.REBUILD_TESTED, commands=(made.command, *commands[1:]))
+
+
+def _resume(
+    run: Run, diagnosis: Diagnosis, fallback: RerunAction, overrides: Mapping[str, Any], commands: tuple[str, ...]
+) -> Choice:
+    reason = run.retry_not_supported_reason
+    if run.is_error and run.can_retry is False and reason not in NEEDS_NEW_COMMANDS:
+        return Choice(RerunAction.FAIL, _words(reason))
+    why_not = _why_not_resume(run, diagnosis, overrides, commands)
+    return Choice(fallback if why_not else RerunAction.RERUN_FROM_FAILURE, why_not, commands=commands)
+
+
+def _why_not_resume(
+    run: Run, diagnosis: Diagnosis, overrides: Mapping[str, Any], commands: tuple[str, ...]
+) -> str | None:
+    """Name what stands against ``dbt retry``: the platform's reason, or one of its silent no-ops."""
+    if overrides:
+        return f"a resumed run keeps its own settings, and the rule changes {', '.join(overrides)}"
+    if run.is_cancelled:
+        return "a cancelled run cannot be resumed"
+    if run.can_retry is False:
+        return _words(run.retry_not_supported_reason)
+    if diagnosis.only_hooks_failed:
+        return "only a hook failed, which dbt retry would not run again"
+    if diagnosis.start_hook_failed:
+        return "a hook failed before the first node, and what it kept from running is not all on record"
+    if diagnosis.interrupted:
+        return INTERRUPTED
+    if not diagnosis.names_nodes:
+        return "no failed node is on record, so dbt retry would find nothing to do"
+    if commands and warns_as_errors(commands[0]):
+        return "dbt retry would forget --warn-error, and go green over the same warnings"
+    return None
+
+
+def _words(reason: str | None) -> str:
+    known = {str(each): words for each, words in WHY_NOT_FROM_FAILURE.items()}
+    return known.get(reason or "", f"the platform refuses a retry ({reason or 'no reason given'})")
+
+
+def _with_commands(choice: Choice) -> Choice:
+    """Refuse what needs commands where none could be read."""
+    if choice.action in (RerunAction.RERUN_FROM_STEP, RerunAction.REBUILD_TESTED) and not choice.commands:
+        return Choice(RerunAction.FAIL, "the commands of the job could not be read")
+    return choice
+
+
+def could_not_resume(diagnosis: Diagnosis) -> str | None:
+    """Give what dbt said, if a rerun from failure failed because dbt could not resume it; else None."""
+    if diagnosis.names_nodes:
+        return None
+    return next((f.message for f in diagnosis.findings if _CANNOT_RESUME.search(f.message)), None)
+
+
+def commands_from_failed_step(run: Run, resumed: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """Name the failed command and those after it: what a rerun from the failed step has to run.
+
+    When a built-in step failed (clone, profile, deps) no command had run, so these are all commands.
+
+    :param run: the failed run with its steps and commands.
+    :param resumed: the commands that this run took up, if it is a rerun from failure. The run itself does not tell:
+        its first step may be named ``dbt retry``, and the platform may show the job's commands instead.
+    """
+    commands = resumed or run.commands
+    step = run.stopping_step
+    if step is None or step.command is None:
+        return commands
+    return commands[_position(run, commands, resumed=bool(resumed)) :]
+
+
+def _position(run: Run, commands: tuple[str, ...], *, resumed: bool) -> int:
+    """Find the failed step's place among the commands, by walking both lists side by side.
+
+    Looking the name up would be wrong for a job that runs the same command twice.
+    """
+    position = 0
+    for step in run.steps:
+        command = step.command or ""
+        if resumed and command.startswith("dbt retry"):
+            command = commands[0]
+        found = command in commands[position:]
+        if found:
+            position += commands[position:].index(command)
+        if step == run.stopping_step:
+            break
+        position += 1 if found else 0
+    return position

@@ -1,0 +1,126 @@
+"""Whether a green rerun really did the work: the nodes that were owed must now be done.
+
+``dbt retry`` can be green and do nothing (stale results, an interrupted run, a failed hook). So after a rerun the
+node results of the whole chain of runs are merged, and what had failed or been skipped must be done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.dbt.merging import merged, undone
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
+
+MORE_WAS_OWED = "the run that it resumed had left more undone than is on record"
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What became of the nodes that a rerun owed."""
+
+    checked: bool
+    """False when the node results of one side could not be had: then dbt's own word counts."""
+    healed: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    """Owed, and not done."""
+    gone: tuple[str, ...] = ()
+    """Owed, and no longer part of a command that ran as a whole: renamed, deleted or disabled meanwhile."""
+    again: tuple[str, ...] = ()
+    """Done before, and run again."""
+    warned_only: tuple[str, ...] = ()
+    """Those of ``missing`` that only warned, where the failed command counts warnings as errors."""
+    nodes_run: int = 0
+    nodes_saved: int = 0
+    whole_commands: bool = False
+    """Whether commands ran as a whole, so that nothing can have been left out silently."""
+    uncounted: bool = False
+    """Whether more was owed than is on record, and not done as a whole."""
+
+    @property
+    def is_hollow(self) -> bool:
+        """Whether dbt said success while owed work was not done, or while nothing at all was done."""
+        did_nothing = not (self.whole_commands or self.healed or self.nodes_run)
+        return self.checked and (bool(self.missing) or did_nothing or self.uncounted)
+
+    @property
+    def summary(self) -> str:
+        """What was verified, in words for a log."""
+        if not self.checked:
+            return "not verified: the node results could not be had, so dbt's own status counts"
+        if self.is_hollow:
+            return f"hollow: dbt says success, but {self._undone}"
+        if self.whole_commands and not (self.healed or self.gone):
+            return "verified: the commands ran as a whole"
+        return f"verified: all {len(self.healed)} nodes that had failed or been skipped are done now{self._besides}"
+
+    @property
+    def _undone(self) -> str:
+        if not self.missing:
+            return MORE_WAS_OWED if self.nodes_run else "no node ran"
+        why = "only warned, and warnings count as errors" if self.warned_only else "were not done"
+        return f"{len(self.missing)} owed nodes {why}: {_shown(self.missing)}"
+
+    @property
+    def _besides(self) -> str:
+        gone = f"; {len(self.gone)} are no longer in the project: {_shown(self.gone)}" if self.gone else ""
+        return gone + (f"; {len(self.again)} that had been done ran again" if self.again else "")
+
+
+def verify(
+    before: Sequence[StepResults],
+    after: Sequence[StepResults],
+    *,
+    whole_commands: bool = False,
+    warnings_fail: bool = False,
+    out_of_reach: Collection[int] = (),
+    uncounted: bool = False,
+) -> Verification:
+    """Compare what the earlier runs of a chain left undone with what the green rerun did.
+
+    :param before: node results of the failed steps of the earlier runs, oldest first.
+    :param after: node results of the green rerun.
+    :param whole_commands: whether the rerun ran its commands as a whole: an owed node it does not name is gone.
+    :param warnings_fail: whether the failed command counts warnings as errors.
+    :param out_of_reach: runs whose failed command is not among those of the rerun: what they owed is not gone.
+    :param uncounted: whether more was owed than the node results name.
+    """
+    owed, done, earlier = undone(before), merged(after), merged(before)
+    if not after or not (before or whole_commands):
+        return Verification(checked=False)
+    warned = tuple(n for n in owed if warnings_fail and n in done and done[n].status == "warn")
+    healed = tuple(n for n in owed if n in done and done[n].is_ok and n not in warned)
+    known_in = {node.unique_id: artifact.run_id for artifact in before for node in artifact.nodes}
+    gone = tuple(n for n in owed if whole_commands and n not in done and known_in[n] not in out_of_reach)
+    run = {name for name, node in done.items() if not node.is_skipped}
+    finished = {name for name, node in earlier.items() if node.is_ok}
+    return Verification(
+        checked=True,
+        healed=healed,
+        missing=tuple(sorted(set(owed) - set(healed) - set(gone))),
+        gone=gone,
+        again=() if whole_commands else tuple(sorted(finished & run)),
+        warned_only=warned,
+        nodes_run=len(run),
+        nodes_saved=len(finished - run),
+        whole_commands=whole_commands,
+        uncounted=uncounted,
+    )
+
+
+def hollow_diagnosis(run: Run, checked: Verification) -> Diagnosis:
+    """Put what a green run left undone into the words of a diagnosis."""
+    words = "dbt said success, but this node was not done"
+    left = tuple(Finding(n, n.split(".", 1)[0], "hollow", Category.UNKNOWN, words) for n in checked.missing)
+    nothing = f"dbt said success, but {MORE_WAS_OWED if checked.nodes_run else 'no node ran'}"
+    whole = Finding("the run", "run", "hollow", Category.UNKNOWN, nothing)
+    return Diagnosis(run.id, left or (whole,), evidence="the results of all runs of this work")
+
+
+def _shown(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

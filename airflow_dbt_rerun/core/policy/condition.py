@@ -1,0 +1,268 @@
+"""What a condition is: a question about a failed run, joined with others by ``&``, ``|`` and ``~``.
+
+The questions themselves are in :mod:`airflow_dbt_rerun.core.policy.conditions`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.dbt.progress import Progress
+from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.policy.arguments import shown
+from airflow_dbt_rerun.core.policy.calls import Call
+from airflow_dbt_rerun.core.policy.naming import name_of
+
+
+@dataclass(frozen=True, slots=True)
+class RerunState:
+    """What conditions, stops and waits may look at. tenacity's own ``stop_*`` and ``wait_*`` read it too."""
+
+    run: Run
+    diagnosis: Diagnosis
+    attempt_number: int
+    """The attempt that just failed; the first run is attempt 1."""
+    seconds_since_start: float
+    """Wall-clock seconds since attempt 1 was seen first."""
+    upcoming_sleep: float = 0.0
+    """Seconds to wait before the next attempt, once known."""
+    idle_for: float = 0.0
+    outcome: Any = None
+    failed_runs: int | None = None
+    """Failed runs of this job in a row, this one included; None where nobody counted."""
+    progress: Progress | None = None
+    """Whether this attempt came further than the one before it; None for the first."""
+
+
+AnyCondition = Callable[[RerunState], bool]
+
+
+class Condition(ABC):
+    """A question about a failed run: a value that can be asked, compared, shown and told.
+
+    ``repr`` shows it as it is written in Python, the same in every process: Airflow hashes it when a policy is
+    passed through ``partial()`` or ``default_args``, and a changing hash would mean a new DAG version each time.
+    """
+
+    @abstractmethod
+    def holds(self, state: RerunState) -> bool:
+        """Say whether the answer is yes."""
+
+    @property
+    @abstractmethod
+    def words(self) -> str:
+        """The condition in words for people."""
+
+    @property
+    def denied(self) -> str:
+        """The opposite in words for people."""
+        return f"not ({self.words})"
+
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether it asks for what only dbt's ``manifest.json`` tells: tags and paths."""
+        return False
+
+    @abstractmethod
+    def to_data(self) -> Any:
+        """Write the condition as plain data.
+
+        :raises TypeError: if a function of the user's is part of it.
+        """
+
+    def __call__(self, state: RerunState) -> bool:
+        """Say whether the condition holds."""
+        return self.holds(state)
+
+    def __and__(self, other: AnyCondition) -> Condition:
+        return AllOf.of(self, as_condition("condition & ...", other))
+
+    def __rand__(self, other: AnyCondition) -> Condition:
+        return AllOf.of(as_condition("... & condition", other), self)
+
+    def __or__(self, other: AnyCondition) -> Condition:
+        return AnyOf.of(self, as_condition("condition | ...", other))
+
+    def __ror__(self, other: AnyCondition) -> Condition:
+        return AnyOf.of(as_condition("... | condition", other), self)
+
+    def __invert__(self) -> Condition:
+        return Not(self)
+
+
+class Question(Condition):
+    """A condition with a name and arguments; they alone make its ``repr``, its words and its data."""
+
+    call: ClassVar[Call]
+
+    def __post_init__(self) -> None:
+        for name, value in self.call.check(self.arguments).items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments that were given, by name."""
+        found = {name: getattr(self, name) for name in self.call.takes}
+        return {name: value for name, value in found.items() if value is not None}
+
+    def to_data(self) -> Any:
+        """Write the call: ``{any_node: [transient, throttled]}``."""
+        return self.call.data(self.arguments)
+
+    def __repr__(self) -> str:
+        return self.call.written(self.arguments)
+
+
+@dataclass(frozen=True, repr=False)
+class Own(Condition):
+    """A function of the user's own. If it asks for tags or paths, it says so by an attribute ``needs_manifest``."""
+
+    function: AnyCondition
+
+    def holds(self, state: RerunState) -> bool:
+        """Ask the function."""
+        return bool(self.function(state))
+
+    @property
+    def words(self) -> str:
+        """The function's name."""
+        return f"{name_of(self.function)} says yes"
+
+    @property
+    def denied(self) -> str:
+        """The function's name."""
+        return f"{name_of(self.function)} says no"
+
+    @property
+    def needs_manifest(self) -> bool:
+        """What the function's attribute of that name says."""
+        return bool(getattr(self.function, "needs_manifest", False))
+
+    def to_data(self) -> Any:
+        """Refuse."""
+        raise TypeError(f"{name_of(self.function)} is Python code, which cannot be written as data")
+
+    def __repr__(self) -> str:
+        return name_of(self.function)
+
+
+@dataclass(frozen=True, repr=False)
+class Joined(Condition):
+    """Several conditions in one."""
+
+    parts: tuple[Condition, ...]
+    key: ClassVar[str]
+    sign: ClassVar[str]
+    joint: ClassVar[str]
+
+    @classmethod
+    def of(cls, *parts: Condition) -> Condition:
+        """Join conditions; joins of the same kind become one, a single condition stays itself."""
+        flat: list[Condition] = []
+        for part in parts:
+            flat += part.parts if isinstance(part, cls) else [part]
+        return flat[0] if len(flat) == 1 else cls(tuple(flat))
+
+    @property
+    def words(self) -> str:
+        """The parts in words; joins of the other kind in brackets."""
+        return self.joint.join(f"({p.words})" if isinstance(p, Joined) else p.words for p in self.parts)
+
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether any part does."""
+        return any(part.needs_manifest for part in self.parts)
+
+    def to_data(self) -> Any:
+        """Write the parts as a list."""
+        return {self.key: [part.to_data() for part in self.parts]}
+
+    def __repr__(self) -> str:
+        return self.sign.join(f"({part!r})" if isinstance(part, AnyOf) else repr(part) for part in self.parts)
+
+
+class AllOf(Joined):
+    """``a & b``."""
+
+    key, sign, joint = "all", " & ", ", and "
+
+    def holds(self, state: RerunState) -> bool:
+        """Ask one after the other, until one says no."""
+        return all(part.holds(state) for part in self.parts)
+
+
+class AnyOf(Joined):
+    """``a | b``."""
+
+    key, sign, joint = "any", " | ", ", or "
+
+    def holds(self, state: RerunState) -> bool:
+        """Ask one after the other, until one says yes."""
+        return any(part.holds(state) for part in self.parts)
+
+
+@dataclass(frozen=True, repr=False)
+class Not(Condition):
+    """``~a``."""
+
+    part: Condition
+
+    def holds(self, state: RerunState) -> bool:
+        """Turn the answer round."""
+        return not self.part.holds(state)
+
+    @property
+    def words(self) -> str:
+        """The opposite of the part."""
+        return self.part.denied
+
+    @property
+    def denied(self) -> str:
+        """The part itself."""
+        return self.part.words
+
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether the part does."""
+        return self.part.needs_manifest
+
+    def to_data(self) -> Any:
+        """Write the part under ``not``."""
+        return {"not": self.part.to_data()}
+
+    def __repr__(self) -> str:
+        return f"~({self.part!r})" if isinstance(self.part, Joined) else f"~{self.part!r}"
+
+
+def as_condition(where: str, thing: object) -> Condition:
+    """Take a condition as it is, and any function of the user's for one.
+
+    :param where: the place that an error names.
+    :raises TypeError: if it cannot be asked.
+    """
+    if isinstance(thing, Condition):
+        return thing
+    takes = f"{where} takes a condition such as any_node('transient')"
+    if not callable(thing):
+        raise TypeError(f"{takes}, not {shown(thing)}{_meant(thing)}")
+    if isinstance(thing, type):
+        raise TypeError(f"{takes}, not the class {thing.__name__}")
+    if getattr(thing, "__annotations__", {}).get("return") in ("Condition", Condition):
+        raise TypeError(f"{takes}; {name_of(thing)} is not called yet: write {name_of(thing)}(...)")
+    if inspect.iscoroutinefunction(thing):
+        raise TypeError(f"{takes}; {name_of(thing)} is async and would never be awaited")
+    return Own(thing)
+
+
+def _meant(given: object) -> str:
+    """Tell how categories are asked for, which is what a bare word or list of words means."""
+    listed = list(given) if isinstance(given, (list, tuple, set, frozenset)) else [given]
+    if listed and all(isinstance(each, str) and each in set(Category) for each in listed):
+        return f": write any_node({', '.join(repr(str(each)) for each in listed)})"
+    return ": RerunPolicy.from_dict reads plain data" if isinstance(given, dict) else ""

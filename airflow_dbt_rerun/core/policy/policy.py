@@ -1,0 +1,195 @@
+"""When to rerun, how, and when to stop: rules that a DAG author can read and tune.
+
+The first rule whose condition matches decides; a diagnosis that no rule covers is not rerun. ``stop`` and
+``wait`` are tenacity's own: ``stop_after_attempt(3) | stop_after_delay(7200)``, ``wait_fixed(60)``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+from tenacity import stop_after_attempt, stop_after_delay, wait_exponential, wait_random
+
+from airflow_dbt_rerun.core.policy.arguments import shown
+from airflow_dbt_rerun.core.policy.condition import RerunState
+from airflow_dbt_rerun.core.policy.from_data import SETTINGS, Superseded, read_policy, write_policy
+from airflow_dbt_rerun.core.policy.in_words import policy_words
+from airflow_dbt_rerun.core.policy.overrides import plain
+from airflow_dbt_rerun.core.policy.rules import (
+    DEFAULT_RULES,
+    RerunAction,
+    RerunRule,
+    Stop,
+    Wait,
+    checked_rules,
+)
+from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy, describe
+from airflow_dbt_rerun.core.policy.written import Written, names_its_arguments
+
+__all__ = [
+    "DEFAULT_RULES",
+    "RerunAction",
+    "RerunDecision",
+    "RerunPolicy",
+    "RerunRule",
+    "Stop",
+    "Superseded",
+    "Wait",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class RerunDecision:
+    """What the policy said about one failed run, and why, in words.
+
+    ``exhausted`` tells "this could heal, but the limits are reached" from "a rerun cannot heal this".
+    """
+
+    action: RerunAction
+    reason: str
+    wait_seconds: float = 0.0
+    exhausted: bool = False
+    overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What to change about the rerun, as a trigger request takes it."""
+
+
+@names_its_arguments
+@dataclass(frozen=True, repr=False, eq=False, kw_only=True)
+class RerunPolicy(Written):
+    """When to rerun a failed dbt run, how, and when to give up. The defaults are safe and bounded.
+
+    Policies are values: two that are written alike are equal. See also :meth:`from_dict`.
+
+    :param rules: the first that matches decides.
+    :param stop: when to give up; by default after three attempts in all, or two hours.
+    :param wait: seconds before the next attempt; by default 30 s doubling to 10 min, with jitter.
+    :param superseded: what to do when the job has a newer run: ``adopt`` it, ``adopt_and_rerun``, ``fail``, or
+        ``rerun_from_start``.
+    :param fallback: the kind of rerun to take where the wanted one is impossible; by default from the failed
+        step. A full rebuild happens only if a rule or this says ``rerun_from_start``.
+    :param on_unknown_cancel: what to do about a run that was cancelled without anyone known to have done it, and
+        without a telling reason; by default ``fail``. Such a run cannot be resumed.
+    :param give_up_after_failed_runs: rerun nothing once the job has failed so many times in a row, whoever started
+        those runs, as far as that is known; None for no such limit. dbt deactivates a job at 100.
+    :raises TypeError: if an argument is unknown or not of its kind.
+    :raises ValueError: if a value is not one of those allowed.
+    """
+
+    rules: Sequence[RerunRule] = DEFAULT_RULES
+    stop: Stop = stop_after_attempt(3) | stop_after_delay(7200)
+    wait: Wait = wait_exponential(multiplier=30, max=600) + wait_random(0, 15)
+    superseded: Superseded = Superseded.ADOPT
+    fallback: RerunAction = RerunAction.RERUN_FROM_STEP
+    on_unknown_cancel: RerunAction = RerunAction.FAIL
+    give_up_after_failed_runs: int | None = 20
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "rules", checked_rules("RerunPolicy(rules=...)", self.rules))
+        if self.stop is None or self.wait is None:
+            raise TypeError("RerunPolicy needs both stop and wait: attempts are bounded and spaced")
+        check_strategy("RerunPolicy(stop=...)", STOP, self.stop)
+        check_strategy("RerunPolicy(wait=...)", WAIT, self.wait)
+        for name, value in SETTINGS.items():
+            object.__setattr__(self, name, value.check(f"RerunPolicy({name}=...)", getattr(self, name)))
+
+    @classmethod
+    def from_dict(cls, data: object, where: str = "policy") -> Self:
+        """Make a policy from plain data, as JSON or YAML holds it. What is not given is as by default.
+
+        :param data: a mapping with the arguments' names; see ``docs/policies.md`` and ``docs/policy.schema.json``.
+        :param where: what errors call the whole: ``policy.rules[2].when: there is no condition 'any_nod'``.
+        :raises TypeError: naming the place and what may stand there.
+        :raises ValueError: the same.
+        """
+        return cls(**read_policy(data, where))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Write the policy as plain data, complete: ``from_dict`` makes an equal one of it.
+
+        :raises TypeError: if a function of one's own is part of it; the rule is named.
+        """
+        return write_policy(self)
+
+    def words(self) -> list[str]:
+        """Tell the policy to people, a sentence a line."""
+        return policy_words(self)
+
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether any rule asks for what only dbt's ``manifest.json`` tells, or needs it to rerun."""
+        rebuilds = RerunAction.REBUILD_TESTED
+        return self.fallback is rebuilds or any(
+            rule.condition.needs_manifest or rule.action is rebuilds for rule in self.rules
+        )
+
+    def decide(self, state: RerunState) -> RerunDecision:
+        """Decide about one failed run: the first rule that matches, then its limits.
+
+        A rule of the user's own that raises is no reason to rerun, and none to lose the diagnosis: it fails the run
+        with a reason that names the rule and the error.
+        """
+        for number, rule in enumerate(self.rules, 1):
+            name = f"rule {number} ({describe(rule.when)})"
+            try:
+                if rule.when(state):
+                    return self._apply(rule, name, state)
+            except Exception as error:  # noqa: BLE001 - code of other people; it is told, not swallowed
+                return _broken(name, error, state)
+        return RerunDecision(RerunAction.FAIL, f"no rule covers {state.diagnosis.summary}")
+
+    def _apply(self, rule: RerunRule, name: str, state: RerunState) -> RerunDecision:
+        because = f"{name} matches {state.diagnosis.summary}"
+        if rule.action is RerunAction.FAIL:
+            return RerunDecision(RerunAction.FAIL, because)
+        if hopeless := self._hopeless(state):
+            return RerunDecision(RerunAction.FAIL, f"{because}, but {hopeless}")
+        wait = self.wait if rule.wait is None else rule.wait
+        seconds = _seconds(wait, state)
+        if stopped := self.stopped(replace(state, upcoming_sleep=seconds), rule.stop):
+            return RerunDecision(RerunAction.FAIL, f"{because}, but {stopped}", exhausted=True)
+        return RerunDecision(rule.action, because, wait_seconds=seconds, overrides=plain(rule.overrides))
+
+    def stopped(self, state: RerunState, earlier: Stop | None = None) -> str | None:
+        """Say why the limits allow no further attempt; None if they do.
+
+        :param earlier: a rule's own stop, which comes on top of the policy's.
+        """
+        for stop in (earlier, self.stop):
+            if stop is not None and _says_stop(stop, state):
+                tried = f"attempt {state.attempt_number} failed after {state.seconds_since_start:.0f} s"
+                return f"{describe(stop)} says stop: {tried}"
+        return None
+
+    def _hopeless(self, state: RerunState) -> str | None:
+        limit, failed = self.give_up_after_failed_runs, state.failed_runs
+        if limit is None or failed is None or failed < limit:
+            return None
+        return (
+            f"the job has failed {failed} times in a row and the policy gives up after {limit}; "
+            "dbt deactivates a job at 100"
+        )
+
+
+def _seconds(wait: Wait, state: RerunState) -> float:
+    # tenacity's strategies are typed for its own call state; they read attempt_number, seconds_since_start,
+    # upcoming_sleep and idle_for, all of which RerunState has.
+    given: Any = wait(state)  # type: ignore[arg-type]
+    if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:
+        raise ValueError(f"{describe(wait)} gave {shown(given)} for the seconds to wait")
+    return float(given)
+
+
+def _says_stop(stop: Stop, state: RerunState) -> bool:
+    given: Any = stop(state)  # type: ignore[arg-type]
+    if given is None:  # a function without a return would never stop
+        raise ValueError(f"{describe(stop)} gave None, not True or False")
+    return bool(given)
+
+
+def _broken(rule: str, error: Exception, state: RerunState) -> RerunDecision:
+    told = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = f"{rule} is broken: {told}; it was asked about {state.diagnosis.summary}"
+    return RerunDecision(RerunAction.FAIL, reason)

@@ -1,0 +1,132 @@
+"""The lines of a policy: when one applies, what to do then, and the rules there are by default."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, cast
+
+from tenacity import stop_after_attempt, wait_exponential, wait_random
+from tenacity.stop import stop_base
+from tenacity.wait import wait_base
+
+from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.policy.arguments import Word
+from airflow_dbt_rerun.core.policy.condition import AnyCondition, Condition, RerunState, as_condition
+from airflow_dbt_rerun.core.policy.conditions import any_node, every
+from airflow_dbt_rerun.core.policy.overrides import Overrides
+from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy
+from airflow_dbt_rerun.core.policy.written import Written, names_its_arguments
+
+Stop = stop_base | Callable[[RerunState], bool]
+Wait = wait_base | Callable[[RerunState], float]
+
+
+class RerunAction(StrEnum):
+    """What to do about a failed run."""
+
+    RERUN_FROM_FAILURE = "rerun_from_failure"
+    """Resume the failed run: only failed and skipped nodes run (``POST runs/{id}/retry/``)."""
+    RERUN_FROM_STEP = "rerun_from_step"
+    """A new run of the failed command and the commands after it."""
+    RERUN_FROM_START = "rerun_from_start"
+    """A new run of everything."""
+    REBUILD_TESTED = "rebuild_tested"
+    """A new run of ``dbt build`` for the nodes that failed tests look at, the tests, and what was skipped."""
+    FAIL = "fail"
+    """Leave it; tell a person."""
+
+
+ACTION = Word("action", RerunAction)
+
+
+@names_its_arguments
+@dataclass(frozen=True, repr=False, eq=False)
+class RerunRule(Written):
+    """One line of a policy: when it applies, what to do, and its own wait, stop and overrides if it needs them.
+
+    :param when: a condition, or any callable that takes a :class:`RerunState` and returns a bool.
+    :param action: what to do when it matches.
+    :param wait: how long to wait before the next attempt; the policy's ``wait`` if not given.
+    :param stop: stops this rule earlier than the policy's ``stop`` would.
+    :param overrides: what to change about the rerun, by the fields of dbt's trigger request:
+        ``{"threads_override": 2}``. A resumed run keeps its own settings, so with overrides it is started anew from
+        the failed step.
+    :raises TypeError: if an argument is not of its kind.
+    :raises ValueError: if a value is not one of those allowed, or the arguments contradict each other.
+    """
+
+    when: AnyCondition
+    action: RerunAction = RerunAction.RERUN_FROM_FAILURE
+    wait: Wait | None = None
+    stop: Stop | None = None
+    overrides: Mapping[str, Any] = field(default_factory=Overrides)
+
+    def __post_init__(self) -> None:
+        as_condition("RerunRule(when=...)", self.when)
+        if self.wait is not None:
+            check_strategy("RerunRule(wait=...)", WAIT, self.wait)
+        if self.stop is not None:
+            check_strategy("RerunRule(stop=...)", STOP, self.stop)
+        overrides = Overrides.checked("RerunRule(overrides=...)", {} if self.overrides is None else self.overrides)
+        object.__setattr__(self, "overrides", overrides)
+        object.__setattr__(self, "action", ACTION.check("RerunRule(action=...)", self.action))
+        self._check_together()
+
+    def _check_together(self) -> None:
+        changes = self.wait is not None or self.stop is not None or self.overrides
+        if self.action is RerunAction.FAIL and changes:
+            raise ValueError("RerunRule(action='fail') starts nothing, so it takes no wait, stop or overrides")
+        if "steps_override" in self.overrides and self.action is not RerunAction.RERUN_FROM_START:
+            raise ValueError(
+                f"RerunRule(action='{self.action}') says itself what runs; "
+                "overrides with steps_override need action='rerun_from_start'"
+            )
+
+    @property
+    def condition(self) -> Condition:
+        """``when`` as a condition, also if it is a function of one's own."""
+        return as_condition("RerunRule(when=...)", self.when)
+
+    def _says(self, name: str, value: object) -> bool:
+        return bool(self.overrides) if name == "overrides" else value is not None
+
+
+DEFAULT_RULES: tuple[RerunRule, ...] = (
+    # A warehouse that pushes back wants time, not persistence.
+    RerunRule(
+        any_node(Category.THROTTLED),
+        wait=wait_exponential(multiplier=60, min=120, max=600) + wait_random(0, 15),
+    ),
+    # Heals what can be healed, even beside errors that cannot: the next diagnosis then sees the rest.
+    RerunRule(any_node(Category.TRANSIENT, Category.TIMED_OUT)),
+    # Nobody knows what it is: worth one look, not three.
+    RerunRule(every(Category.UNKNOWN), stop=stop_after_attempt(2)),
+)
+"""Transient, throttled and timed-out failures are rerun; unknown ones once; anything else is left to a person."""
+
+
+def checked_rules(where: str, rules: object) -> tuple[RerunRule, ...]:
+    """Check the list of a policy's rules.
+
+    :raises TypeError: naming what is wrong with it and how it is written.
+    """
+    if isinstance(rules, RerunRule):
+        raise TypeError(f"{where} takes a list of RerunRule, not a single one: write [{rules!r}]")
+    if not isinstance(rules, (list, tuple)):
+        raise TypeError(f"{where} takes a list of RerunRule, not {rules!r}")
+    for place, rule in enumerate(rules):
+        if not isinstance(rule, RerunRule):
+            raise TypeError(f"{where} takes RerunRule objects only, not {rule!r}{_meant(place, rule)}")
+    return tuple(cast("list[RerunRule]", rules))
+
+
+def _meant(place: int, given: object) -> str:
+    if isinstance(given, Condition):
+        return f": wrap it, RerunRule({given!r})"
+    if isinstance(given, type):
+        return ": the class, not an object"
+    if isinstance(given, (list, tuple)) and all(isinstance(each, RerunRule) for each in given):
+        return f" at place {place}: write * before a list that is to be part of this one, as in [*DEFAULT_RULES]"
+    return ": RerunPolicy.from_dict reads plain data" if isinstance(given, dict) else ""

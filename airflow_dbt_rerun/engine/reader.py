@@ -1,0 +1,224 @@
+"""Read what the platform knows of a piece of work: runs, and the evidence that a failure calls for. Only GETs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from airflow_dbt_rerun.api.endpoints import (
+    FULL_RUN,
+    Endpoint,
+    RetryPlan,
+    get_json_artifact,
+    get_run,
+    get_step_results,
+    list_runs,
+    retry_plan,
+)
+from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
+from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunStep
+from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.heal.lineage import rerun_of
+from airflow_dbt_rerun.core.heal.session import RerunSession
+from airflow_dbt_rerun.core.heal.steps import NotReadable, Observation, RunSeen
+from airflow_dbt_rerun.core.heal.verify import verify
+from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError
+
+T = TypeVar("T")
+AskResults = Callable[[], StepResults | None]
+
+ARTIFACT_PAUSES = (1.0, 2.0, 4.0)
+"""Seconds between looks for artifacts and logs, which can arrive after the run's end."""
+
+PAUSE_IN_TROUBLE = 10.0
+"""Seconds between asks while the API has trouble."""
+
+
+class Sender(Protocol):
+    """Whatever sends an endpoint and returns its parsed answer."""
+
+    def send(self, endpoint: Endpoint[T]) -> T:
+        """Send one request."""
+        ...
+
+
+class Log(Protocol):
+    """A logger: the standard library's or Airflow's own."""
+
+    def info(self, message: str, /, *values: Any) -> None:
+        """Log what happens."""
+
+    def warning(self, message: str, /, *values: Any) -> None:
+        """Log what may need attention."""
+
+
+class Looks:
+    """Looks at the runs of one account.
+
+    :param client: sends requests.
+    :param tolerance: seconds for which the API may give no readable answer before a look fails.
+    :param with_manifest: whether a failed run's ``manifest.json`` is read as well; it can be large.
+    :param clock: gives epoch seconds.
+    :param sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        *,
+        tolerance: float = 600.0,
+        with_manifest: bool = False,
+        log: Log | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._tolerance = tolerance
+        self._with_manifest = with_manifest
+        self._log: Log = log or logging.getLogger(__name__)
+        self._clock = clock
+        self._sleep = sleep
+
+    def look(self, session: RerunSession, run_id: int) -> Observation:
+        """Read a run now, with the evidence that its status calls for."""
+        try:
+            run = self.read(run_id)
+            if run.is_error:
+                run, results = self._evidence(run)
+                newer = self._newer_if_superseded(run)
+                newest, rerun = (newer[0] if newer else None), rerun_of(run, newer)
+                return RunSeen(run, results, newest=newest, rerun=rerun, facts=self._facts(run))
+            if run.is_success and (repaired := session.repaired_by(run_id)):
+                return self._healed(run, repaired)
+        except BEARABLE as error:
+            return NotReadable(f"dbt run {run_id} cannot be read: {error}")
+        return RunSeen(run)
+
+    def read(self, run_id: int) -> Run:
+        """Read a run with its steps, job, trigger and audit."""
+        return self.patiently(lambda: self._client.send(get_run(run_id, include_related=FULL_RUN)))
+
+    def newest_runs(self, job_id: int) -> list[Run]:
+        """List a job's newest runs, newest first, with their triggers."""
+        page = self._client.send(list_runs(job_id=job_id, include_related=("trigger",)))
+        return list(page)
+
+    def root_of_latest(self, job_id: int) -> int | None:
+        """Find a job's latest run or, if that is a rerun, the run that it repairs; None if there is none."""
+        runs = {run.id: run for run in self.patiently(lambda: self.newest_runs(job_id))}
+        root = max(runs, default=None)
+        while root in runs and (repaired := runs[root].retrying_run_id):
+            root = repaired
+        return root
+
+    def retry_plan(self, run: Run) -> RetryPlan | None:
+        """Ask the platform which steps a retry would run; None where it does not say."""
+        try:
+            return self._client.send(retry_plan(run.id)) if run.is_error else None
+        except DbtApiError as error:
+            self._log.info("The platform does not say what a retry of run %s would do: %s", run.id, error)
+            return None
+
+    def _newer_if_superseded(self, run: Run) -> list[Run]:
+        if run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
+            return []
+        return self.patiently(lambda: self.newest_runs(run.job_id))
+
+    def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
+        """Fetch results of the failed steps; wait a little for what may come late, then go on without."""
+        for pause in ARTIFACT_PAUSES:
+            results = self.results(run)
+            if _is_enough(run, results):
+                return run, results
+            self._sleep(pause)
+            run = self.read(run.id)
+        return run, self.results(run)
+
+    def _facts(self, run: Run) -> ManifestFacts | None:
+        """Read the manifest of the failed step, where the policy asks for what is in it."""
+        step = run.stopping_step
+        if not self._with_manifest or step is None or step.command is None:
+            return None
+        try:
+            return ManifestFacts.from_artifact(
+                self._client.send(get_json_artifact(run.id, "manifest.json", step=step.index))
+            )
+        except DbtApiError as error:
+            self._log.warning("Going on without manifest.json, so no condition on tags can match: %s", error)
+            return None
+
+    def _healed(self, run: Run, resumed: Sequence[int]) -> RunSeen:
+        """Read what a green rerun did of what it owed; where work seems to miss, its artifacts may come late."""
+        for pause in (*ARTIFACT_PAUSES, None):
+            seen = RunSeen(run, self._all_results(run), before=self._left_undone(resumed))
+            checked = verify(seen.before, seen.results)
+            if pause is None or not seen.before or (checked.checked and not checked.is_hollow):
+                break
+            self._sleep(pause)
+        return seen
+
+    def _left_undone(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
+        """Fetch what these failed runs left undone, in their order.
+
+        With their green steps: a rerun may have done what was owed before it failed in a later step.
+        """
+        runs = [self.read(run_id) for run_id in run_ids]
+        return tuple(result for run in runs for result in self._all_results(run))
+
+    def results(self, run: Run) -> tuple[StepResults, ...]:
+        """Read the node results of a run's failed steps, as far as they are there now."""
+        return self._of_steps(run.id, run.failed_steps, self._ask_or_go_on)
+
+    def _all_results(self, run: Run) -> tuple[StepResults, ...]:
+        """Read the node results of all steps; one left out in an outage would make done work look undone."""
+        return self._of_steps(
+            run.id, run.steps, lambda ask: self._ask_or_go_on(lambda: self.patiently(ask), BEARABLE)
+        )
+
+    def _of_steps(
+        self, run_id: int, steps: Sequence[RunStep], get: Callable[[AskResults], StepResults | None]
+    ) -> tuple[StepResults, ...]:
+        asks = [partial(self._step_results, run_id, step.index) for step in steps if step.command]
+        return tuple(results for results in map(get, asks) if results is not None)
+
+    def _ask_or_go_on(self, ask: AskResults, fatal: tuple[type[DbtApiError], ...] = ()) -> StepResults | None:
+        """Ask; an unreadable artifact must not hide the run's failure itself, unless the error is a fatal one."""
+        try:
+            return ask()
+        except fatal:
+            raise
+        except DbtApiError as error:
+            self._log.warning("Going on without the node results of a step: %s", error)
+            return None
+
+    def _step_results(self, run_id: int, index: int) -> StepResults | None:
+        """Read a step's node results; None where it wrote none."""
+        for path in ("run_results.json", "sources.json"):
+            with suppress(DbtNotFoundError):
+                return self._client.send(get_step_results(run_id, step=index, path=path))
+        return None
+
+    def patiently(self, ask: Callable[[], T]) -> T:
+        """Ask again while the API has trouble that may pass, for as long as polls may go wrong."""
+        began = self._clock()
+        while True:
+            try:
+                return ask()
+            except BEARABLE as error:
+                if self._clock() - began >= self._tolerance:
+                    raise
+                self._log.warning("The dbt API has trouble, asking again: %s", error)
+                self._sleep(PAUSE_IN_TROUBLE)
+
+
+def _is_enough(run: Run, results: Sequence[StepResults]) -> bool:
+    """Whether the evidence is as good as it will get."""
+    step = run.stopping_step
+    if step is None or any(result.step_index == step.index for result in results):
+        return True
+    expects_none = step.command is None or run.retry_not_supported_reason == RetryNotSupported.NO_RUN_RESULTS
+    return expects_none and bool(step.logs)

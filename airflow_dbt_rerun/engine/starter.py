@@ -1,0 +1,154 @@
+"""Start runs, each exactly once: look before the post, and look again when its answer is unclear."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_dbt_rerun.api.endpoints import retry_run, trigger_job
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.heal.lineage import Marker, rerun_of
+from airflow_dbt_rerun.core.heal.steps import Observation, Refused, Rerun, RunSeen
+from airflow_dbt_rerun.core.heal.wording import cause_of
+from airflow_dbt_rerun.core.policy.policy import RerunAction
+from airflow_dbt_rerun.engine.reader import Log, Looks, Sender
+from airflow_dbt_rerun.engine.refusals import REFUSALS, Explanation, explain
+from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtApiError
+
+LOST_ANSWER_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
+"""Seconds between looks for a run whose POST got no answer."""
+
+RETRY_POSTS = 3
+"""How often one run's retry is posted at the most; the platform refuses a second one once one took effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What to run, and how its runs are recognised."""
+
+    job_id: int
+    marker: Marker
+    reason: str
+    overrides: Mapping[str, Any] = field(default_factory=dict)
+    of_run: int | None = None
+    """The failed run of somebody else that is to be repaired; None to run the job anew."""
+    earlier: tuple[Marker, ...] = ()
+    """How the runs of earlier lives of the task are recognised, the newest life first."""
+    reattach: bool = False
+    """Whether a run of an earlier life is taken up, unless it succeeded; else what is going is stopped."""
+    theirs: frozenset[int] = frozenset()
+    """Runs of this work that somebody else started: never to be cancelled."""
+
+
+class Posts:
+    """Starts the runs of one piece of work.
+
+    :param on_run: called with each run as soon as its id is known, before anything else happens.
+    """
+
+    def __init__(
+        self,
+        client: Sender,
+        looks: Looks,
+        work: Work,
+        *,
+        on_run: Callable[[Run], None],
+        log: Log,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._client = client
+        self._looks = looks
+        self._work = work
+        self._on_run = on_run
+        self._log = log
+        self._sleep = sleep
+
+    def trigger(self) -> Observation:
+        """Start the first run.
+
+        :raises DbtApiError: if the platform refuses it, with the reason as far as it can be found out.
+        """
+        cause = self._work.marker.cause(self._work.reason)
+        started = self._start(cause, self._work.overrides, of_run=None)
+        if isinstance(started, Explanation):
+            raise started.as_error()
+        return self._started(started)
+
+    def rerun(self, step: Rerun) -> Observation:
+        """Start a rerun of the kind that was decided on."""
+        if step.action is RerunAction.RERUN_FROM_FAILURE:
+            return self._retry(step)
+        why = cause_of(step.action, step.of_run, step.why_not_wanted or step.reason)
+        cause = self._work.marker.cause(why, of_run=step.of_run)
+        started = self._start(cause, step.overrides, of_run=step.of_run)
+        if isinstance(started, Explanation):
+            return Refused(self._looks.read(step.of_run), started.words, started.final)
+        return self._started(started)
+
+    def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Run | Explanation:
+        """Post a new run of the job, unless the look finds that it exists already."""
+
+        def find() -> Run | None:
+            runs = self._looks.newest_runs(self._work.job_id)
+            return next((run for run in runs if self._work.marker.repairs(run, of_run)), None)
+
+        existing = self._looks.patiently(find)
+        if existing is None:
+            try:
+                existing = self._client.send(trigger_job(self._work.job_id, cause=cause, overrides=overrides))
+            except REFUSALS as refusal:
+                return explain(self._client, self._work.job_id, refusal)
+            except DbtAnswerLostError:
+                existing = self._find_after_lost_answer(find)
+                if existing is None:
+                    raise
+        return existing
+
+    def _retry(self, step: Rerun) -> Observation:
+        """Post a retry of exactly the failed run, unless the look finds that it exists already."""
+        failed = self._looks.read(step.of_run)
+
+        def find() -> Run | None:
+            return rerun_of(failed, self._looks.newest_runs(self._work.job_id))
+
+        existing = self._looks.patiently(find)
+        for _ in range(RETRY_POSTS):
+            if existing is not None:
+                break
+            try:
+                existing = self._client.send(retry_run(step.of_run))
+            except REFUSALS as refusal:
+                # A second retry of the same run is refused too: look again before it counts as a no.
+                existing = self._looks.patiently(find)
+                if existing is None:
+                    return self._refused(self._looks.read(step.of_run), refusal)
+            except DbtAnswerLostError:
+                existing = self._find_after_lost_answer(find)
+        if existing is None:
+            return Refused(failed, f"{RETRY_POSTS} POSTs got no answer and started nothing")
+        return self._started(existing)
+
+    def _refused(self, run: Run, refusal: DbtApiError) -> Refused:
+        if run.retry_not_supported_reason:  # then it is the run that says why
+            return Refused(run, refusal.user_message or str(refusal))
+        explanation = explain(self._client, self._work.job_id, refusal)
+        return Refused(run, explanation.words, explanation.final)
+
+    def _started(self, run: Run) -> Observation:
+        self._on_run(run)
+        if run.blocked_by:
+            waits_for = ", ".join(map(str, run.blocked_by))
+            self._log.info("Run %s is queued: it waits for run %s of the same job", run.id, waits_for)
+        return RunSeen(run)
+
+    def _find_after_lost_answer(self, find: Callable[[], Run | None]) -> Run | None:
+        self._log.warning("The answer to the POST was lost: looking for the run before anything else is posted")
+        for pause in LOST_ANSWER_PAUSES:
+            self._sleep(pause)
+            found = self._looks.patiently(find)
+            if found is not None:
+                self._log.info("The run was started after all: %s", found.id)
+                return found
+        return None

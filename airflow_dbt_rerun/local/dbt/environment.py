@@ -1,0 +1,49 @@
+"""The environment variables that a dbt command sees."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID
+from airflow_dbt_rerun.local.dbt.paths import StepFolder
+from airflow_dbt_rerun.local.platform import Platform
+from airflow_dbt_rerun.local.runs.records import RunRecord
+
+#: dbt copies variables with this prefix into ``metadata.env`` of its artifacts, without the prefix.
+_INTO_ARTIFACTS = "DBT_ENV_CUSTOM_ENV_"
+
+
+def dbt_environment(platform: Platform, run: RunRecord, work: Path, step: StepFolder) -> dict[str, str]:
+    """Return our own environment, and what the platform tells a command about its run."""
+    about = _about(platform, run)
+    return {
+        **os.environ,
+        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+        "DBT_LOCAL_WAREHOUSE": str(platform.folders.warehouse),
+        "DBT_LOCAL_STATE": str(platform.folders.state),
+        "DBT_PROJECT_DIR": str(work),
+        "DBT_PROFILES_DIR": str(work / "profiles"),
+        "DBT_TARGET_PATH": "target",  # relative: messages name files below it
+        "DBT_LOG_PATH": str(step.root),
+        "DBT_USE_COLORS": "true",
+        "DBT_USE_COLORS_FILE": "false",
+        **about,
+        **{f"{_INTO_ARTIFACTS}{name}": value for name, value in about.items()},
+    }
+
+
+def _about(platform: Platform, run: RunRecord) -> dict[str, str]:
+    return {
+        "DBT_CLOUD_ACCOUNT_ID": str(platform.account.id),
+        "DBT_CLOUD_PROJECT_ID": str(PROJECT_ID),
+        "DBT_CLOUD_ENVIRONMENT_ID": str(ENVIRONMENT_ID),
+        "DBT_CLOUD_ENVIRONMENT_NAME": "Production",
+        "DBT_CLOUD_ENVIRONMENT_TYPE": "production",
+        "DBT_CLOUD_JOB_ID": str(run.job_id),
+        "DBT_CLOUD_RUN_ID": str(run.id),
+        "DBT_CLOUD_RUN_REASON": run.cause,
+        "DBT_CLOUD_RUN_REASON_CATEGORY": run.cause_category,
+        "DBT_CLOUD_GIT_BRANCH": run.git_branch or "main",
+        "DBT_CLOUD_INVOCATION_CONTEXT": "prod",
+    }

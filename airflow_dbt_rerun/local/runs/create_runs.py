@@ -1,0 +1,88 @@
+"""Create runs: for a trigger, for a retry of a run, for a rerun of a job."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from airflow_dbt_rerun.local.account import RUN_SECONDS
+from airflow_dbt_rerun.local.platform import Platform
+from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord
+from airflow_dbt_rerun.local.runs.retry_rules import failure_of, why_not_retryable
+
+_RERUN_CAUSE = "Rerun from failure"
+
+
+class NotRetryableError(RuntimeError):
+    """The platform refuses to resume a run; the text is for the user."""
+
+
+def trigger(platform: Platform, job: JobRecord, cause: str, overrides: Mapping[str, Any]) -> RunRecord:
+    """Queue a run of all commands."""
+    settings = job.settings
+    wants_docs = overrides.get("generate_docs_override")
+    commands = overrides.get("steps_override") or settings.get("execute_steps") or []
+    return platform.store.add_run(
+        {
+            "job_id": job.id,
+            "cause": cause,
+            "cause_category": "api",
+            "commands": json.dumps(commands),
+            "overrides": json.dumps(overrides),
+            "freshness": int(bool(settings.get("run_generate_sources"))),
+            "docs": int(bool(settings.get("generate_docs") if wants_docs is None else wants_docs)),
+            "dbt_version": _version(platform, job, overrides),
+        }
+    )
+
+
+def retry(platform: Platform, run: RunRecord) -> RunRecord:
+    """Queue a run that resumes a failed one.
+
+    :raises NotRetryableError: if the platform would not
+    """
+    reason = why_not_retryable(platform.store, platform.folders, run)
+    if reason is not None:
+        raise NotRetryableError(f"This run cannot be retried: {reason}")
+    failure = failure_of(platform.store, run)
+    assert failure is not None
+    overrides = run.overridden if platform.behaviour.retry_keeps_overrides else {}
+    return platform.store.add_run(
+        {
+            "job_id": run.job_id,
+            "cause": _RERUN_CAUSE,
+            "cause_category": "rerun",
+            "commands": json.dumps([failure.step.command, *failure.skipped]),
+            "overrides": json.dumps(overrides),
+            "freshness": 0,
+            "docs": run.docs,
+            "dbt_version": run.dbt_version,
+            "retrying_run_id": run.id,
+            "retried_step": failure.step.index,
+        }
+    )
+
+
+def rerun(platform: Platform, job: JobRecord) -> RunRecord:
+    """Resume the job's latest run if it failed, else queue a run of all commands.
+
+    :raises NotRetryableError: if it failed, cannot be resumed, and the platform is set to refuse then
+    """
+    latest = platform.store.latest_run(job.id)
+    if latest is not None and latest.is_error:
+        retryable = why_not_retryable(platform.store, platform.folders, latest) is None
+        if retryable or platform.behaviour.rerun_when_not_retryable == "refuse":
+            return retry(platform, latest)
+    return trigger(platform, job, _RERUN_CAUSE, {})
+
+
+def seconds_allowed(job: JobRecord, run: RunRecord) -> int:
+    """Return how long a run may take."""
+    own = (job.settings.get("execution") or {}).get("timeout_seconds")
+    return int(run.overridden.get("timeout_seconds_override") or own or RUN_SECONDS)
+
+
+def _version(platform: Platform, job: JobRecord, overrides: Mapping[str, Any]) -> str:
+    """Return the version a run is labelled with. What really runs is the one dbt there is."""
+    return str(overrides.get("dbt_version_override") or job.settings.get("dbt_version") or platform.dbt_version)

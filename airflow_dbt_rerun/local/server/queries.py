@@ -1,0 +1,186 @@
+"""Query parameters: filters, order, pages, and the many spellings of lists."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.datastructures import QueryParams
+
+from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID
+from airflow_dbt_rerun.local.runs.store import ACTIVE, DELETED, Selection
+from airflow_dbt_rerun.local.server.envelope import Refusal
+from airflow_dbt_rerun.local.timestamps import parse, stamp
+
+MOST_ON_A_PAGE = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """A filter of a list.
+
+    :param sql: a condition; ``{marks}`` stands for a placeholder for each value
+    :param read: makes a value of a text; raises ValueError
+    :param many: whether it takes several values
+    """
+
+    sql: str
+    read: Callable[[str], Any]
+    many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What to select, and ``extra.filters`` and ``extra.order_by`` of the answer."""
+
+    selection: Selection
+    filters: Mapping[str, Any]
+    order_by: str
+
+    def about(self, count: int, total: int) -> dict[str, Any]:
+        """Return ``extra`` for a page of ``count`` elements."""
+        pagination = {"count": count, "total_count": total}
+        return {"filters": self.filters, "order_by": self.order_by, "pagination": pagination}
+
+
+def _boolean(text: str) -> int:
+    if text.lower() not in ("true", "false", "1", "0"):
+        raise ValueError("true or false is expected")
+    return int(text.lower() in ("true", "1"))
+
+
+def _moment(text: str) -> str:
+    return stamp(parse(text.replace(" ", "+") if re.search(r"T.* ", text) else text))
+
+
+RUN_FILTERS: Mapping[str, Filter] = {
+    "pk": Filter("id = ?", int),
+    "pk__in": Filter("id IN ({marks})", int, many=True),
+    "id__gt": Filter("id > ?", int),
+    "job_definition_id": Filter("job_id = ?", int),
+    "project_id": Filter(f"{PROJECT_ID} = ?", int),
+    "project_id__in": Filter(f"{PROJECT_ID} IN ({{marks}})", int, many=True),
+    "environment_id": Filter(f"{ENVIRONMENT_ID} = ?", int),
+    "deferring_run_id": Filter("NULL = ?", int),
+    "status": Filter("status = ?", int),
+    "status__in": Filter("status IN ({marks})", int, many=True),
+    "dbt_version": Filter("dbt_version = ?", str),
+    "dbt_version__in": Filter("dbt_version IN ({marks})", str, many=True),
+    "has_docs_generated": Filter("has_docs_generated = ?", _boolean),
+    "has_sources_generated": Filter("has_sources_generated = ?", _boolean),
+    "created_at__range": Filter("created_at BETWEEN ? AND ?", _moment, many=True),
+    "finished_at__range": Filter("finished_at BETWEEN ? AND ?", _moment, many=True),
+}
+RUN_ORDERS = ("id", "created_at", "finished_at")
+RUN_STATES = {"all": "1", "active": "1", "1": "1", "deleted": "0", "2": "0"}  # runs are never deleted
+
+_SETTING = "json_extract(definition, '$.{}')"
+JOB_FILTERS: Mapping[str, Filter] = {
+    "pk": Filter("id = ?", int),
+    "project_id": Filter(f"{PROJECT_ID} = ?", int),
+    "project_id__in": Filter(f"{PROJECT_ID} IN ({{marks}})", int, many=True),
+    "environment_id": Filter(f"{ENVIRONMENT_ID} = ?", int),
+    "name__icontains": Filter("instr(lower(name), lower(?)) > 0", str),
+    "dbt_version__in": Filter(f"{_SETTING.format('dbt_version')} IN ({{marks}})", str, many=True),
+    "triggers_schedule": Filter(f"coalesce({_SETTING.format('triggers.schedule')}, 0) = ?", _boolean),
+    "is_system": Filter("0 = ?", _boolean),
+    "is_fusion_ready": Filter("0 = ?", _boolean),
+}
+JOB_ORDERS = ("id", "name", "created_at", "updated_at")
+JOB_STATES = {
+    "active": f"state = {ACTIVE}",
+    "1": f"state = {ACTIVE}",
+    "deleted": f"state = {DELETED}",
+    "2": f"state = {DELETED}",
+    "all": "1",
+}
+
+
+def included(params: QueryParams) -> frozenset[str]:
+    """Read ``include_related``: repeated, ``a,b``, ``["a","b"]``, ``['a', 'b']`` or empty."""
+    return frozenset(_texts(params, "include_related"))
+
+
+def list_query(
+    params: QueryParams,
+    account_id: int,
+    *,
+    filters: Mapping[str, Filter],
+    states: Mapping[str, str],
+    orders: Sequence[str],
+) -> ListQuery:
+    """Read a list's parameters. Unknown names are ignored, as the platform does; bad values are not.
+
+    :param states: the meaning in SQL of each value of ``state``; the first is the default
+    :raises Refusal: 400, if a value has no meaning
+    """
+    state = params.get("state") or next(iter(states))
+    if state not in states:
+        raise Refusal(400, f"state: {state!r} is not one of {', '.join(states)}")
+    conditions, values = [states[state]], []
+    limit, offset = page(params)
+    echo: dict[str, Any] = {"limit": limit, "offset": offset, "state": state, "account_id": account_id}
+    for name, condition in filters.items():
+        if name in params:
+            wanted = _values(params, name, condition)
+            conditions.append(condition.sql.format(marks=", ".join("?" * len(wanted))))
+            values += wanted
+            echo[name] = wanted if condition.many else wanted[0]
+    order_by = params.get("order_by") or "id"
+    order = _order(order_by, orders)
+    return ListQuery(Selection(" AND ".join(conditions), tuple(values), order, limit, offset), echo, order_by)
+
+
+def page(params: QueryParams) -> tuple[int, int]:
+    """Read ``limit`` and ``offset``. More than a page is a page; a page of nothing would have no end.
+
+    :raises Refusal: 400, if they are no numbers or too small
+    """
+    limit, offset = _number(params, "limit", MOST_ON_A_PAGE), _number(params, "offset", 0)
+    if limit < 1 or offset < 0:
+        raise Refusal(400, "limit is at least 1 and offset at least 0")
+    return min(limit, MOST_ON_A_PAGE), offset
+
+
+def number(name: str, text: str) -> int:
+    """Read a number.
+
+    :raises Refusal: 400, if it is none
+    """
+    try:
+        return int(text)
+    except ValueError as error:
+        raise Refusal(400, f"{name}: {text!r} is not a number") from error
+
+
+def _number(params: QueryParams, name: str, default: int) -> int:
+    return number(name, params[name]) if params.get(name) else default
+
+
+def _values(params: QueryParams, name: str, condition: Filter) -> list[Any]:
+    texts = _texts(params, name) if condition.many else [params[name]]
+    try:
+        values = [condition.read(text) for text in texts]
+    except ValueError as error:
+        raise Refusal(400, f"{name}: {params[name]!r} has no meaning: {error}") from error
+    if "BETWEEN" in condition.sql and len(values) != 2:  # noqa: PLR2004 - a range
+        raise Refusal(400, f"{name}: two moments are expected")
+    return values
+
+
+def _texts(params: QueryParams, name: str) -> list[str]:
+    """Read a list: repeated, separated by commas, or as an array with any quotes."""
+    parts = ",".join(params.getlist(name)).replace("[", "").replace("]", "").split(",")
+    texts = (part.strip().strip("\"'").strip() for part in parts)
+    return [text for text in texts if text]
+
+
+def _order(order_by: str, orders: Sequence[str]) -> str:
+    """Spell an order in SQL. What has no value yet counts as the latest, as in PostgreSQL."""
+    name = order_by.removeprefix("-")
+    if name not in orders:
+        raise Refusal(400, f"order_by: {order_by!r} is not one of {', '.join(orders)}")
+    direction, nulls = ("DESC", "FIRST") if order_by.startswith("-") else ("ASC", "LAST")
+    return f"{name} {direction} NULLS {nulls}, id {direction}"

@@ -1,0 +1,150 @@
+"""Runs, their steps and their artifacts, over HTTP."""
+
+from __future__ import annotations
+
+import mimetypes
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from airflow_dbt_rerun.local.account import PERSON, USER_NAME
+from airflow_dbt_rerun.local.faults.incidents import check_standing
+from airflow_dbt_rerun.local.platform import Platform
+from airflow_dbt_rerun.local.runs.create_runs import NotRetryableError, retry
+from airflow_dbt_rerun.local.runs.lifecycle import Engine
+from airflow_dbt_rerun.local.runs.records import RunRecord
+from airflow_dbt_rerun.local.runs.retry_rules import DOCS, failure_of
+from airflow_dbt_rerun.local.server.envelope import Refusal, not_found, success
+from airflow_dbt_rerun.local.server.queries import RUN_FILTERS, RUN_ORDERS, RUN_STATES, included, list_query, number
+from airflow_dbt_rerun.local.server.response_bodies import run_shape, step_shape
+
+ON_POST = ("trigger", "job")
+"""What answers to a POST have filled in, unasked."""
+
+_IN_LIST = frozenset({"trigger", "job", "audit", "debug_logs"})
+"""What a list can include: no steps, they would be too many."""
+
+
+class RunRoutes:
+    """Everything below ``runs/`` and ``steps/``."""
+
+    def __init__(self, platform: Platform, engine: Engine) -> None:
+        self._platform = platform
+        self._engine = engine
+
+    def below(self, account: str) -> list[Route]:
+        """Return the routes below an account's path."""
+        run = account + "/runs/{run_id:int}"
+        return [
+            Route(run, self.get, methods=["GET"]),
+            Route(account + "/runs", self.list, methods=["GET"]),
+            Route(run + "/retry", self.failure, methods=["GET"]),
+            Route(run + "/retry", self.retry, methods=["POST"]),
+            Route(run + "/cancel", self.cancel, methods=["POST"]),
+            Route(run + "/artifacts", self.artifacts, methods=["GET"]),
+            Route(run + "/artifacts/{path:path}", self.artifact, methods=["GET"]),
+            Route(account + "/steps/{step_id:int}", self.step, methods=["GET"]),
+        ]
+
+    async def get(self, request: Request) -> Response:
+        """Answer with one run."""
+        return success(run_shape(self._platform, self._run(request), included(request.query_params)))
+
+    async def list(self, request: Request) -> Response:
+        """Answer with a page of runs."""
+        filters = dict(RUN_FILTERS)
+        if not self._platform.behaviour.pk_in_understood:
+            del filters["pk__in"]
+        query = list_query(
+            request.query_params,
+            self._platform.account.id,
+            filters=filters,
+            states=RUN_STATES,
+            orders=RUN_ORDERS,
+        )
+        runs, total = self._platform.store.runs(query.selection)
+        include = included(request.query_params) & _IN_LIST
+        return success(
+            [run_shape(self._platform, run, include) for run in runs], extra=query.about(len(runs), total)
+        )
+
+    async def failure(self, request: Request) -> Response:
+        """Answer with what a retry would run."""
+        run = self._run(request)
+        failure = failure_of(self._platform.store, run)
+        if failure is None:
+            raise Refusal(self._platform.behaviour.refused_retry_status, "This run has no failed step.")
+        named = self._platform.behaviour.retry_details == "names"
+        command = failure.step.command
+        skipped = [*failure.skipped, *([DOCS] if run.docs else [])]
+        return success(
+            {
+                "failed_step": failure.step.name if named or command is None else command,
+                "skipped_steps": [f"Invoke dbt with `{text}`" if named else text for text in skipped],
+            }
+        )
+
+    async def retry(self, request: Request) -> Response:
+        """Resume a failed run."""
+        failed = self._run(request)
+        check_standing(self._platform, self._platform.store.job(failed.job_id))
+        try:
+            run = retry(self._platform, failed)
+        except NotRetryableError as error:
+            raise Refusal(self._platform.behaviour.refused_retry_status, str(error)) from error
+        self._engine.submit(run)
+        return success(run_shape(self._platform, run, ON_POST))
+
+    async def cancel(self, request: Request) -> Response:
+        """Cancel a run; one that is over stays as it is."""
+        run = self._run(request)
+        self._engine.cancel(run, request.headers.get(PERSON, USER_NAME))
+        return success(run_shape(self._platform, self._platform.store.run(run.id), ON_POST))
+
+    async def artifacts(self, request: Request) -> Response:
+        """Answer with the paths of the last step's artifacts; null if there are none."""
+        run = self._run(request)
+        steps = self._platform.store.steps(run.id)
+        paths = self._platform.folders.step(run.id, steps[-1].index).paths() if steps else []
+        return success(paths or None)
+
+    async def artifact(self, request: Request) -> Response:
+        """Answer with one artifact: of the step that is asked for, else of the last."""
+        run = self._run(request)
+        step = request.query_params.get("step")
+        file = find_artifact(
+            self._platform, run, request.path_params["path"], number("step", step) if step else None
+        )
+        if file is None:
+            raise not_found()
+        return send_file(file)
+
+    async def step(self, request: Request) -> Response:
+        """Answer with one step."""
+        try:
+            step = self._platform.store.step(request.path_params["step_id"])
+        except KeyError as error:
+            raise not_found() from error
+        return success(step_shape(self._platform, step, included(request.query_params)))
+
+    def _run(self, request: Request) -> RunRecord:
+        try:
+            return self._platform.store.run(request.path_params["run_id"])
+        except KeyError as error:
+            raise not_found() from error
+
+
+def find_artifact(platform: Platform, run: RunRecord, path: str, step: int | None = None) -> Path | None:
+    """Return an artifact's file: of the step with this index, else of the last step."""
+    if step is None:
+        steps = platform.store.steps(run.id)
+        step = steps[-1].index if steps else 0
+    return platform.folders.step(run.id, step).artifact(path)
+
+
+def send_file(file: Path) -> Response:
+    """Answer with a file, as it is."""
+    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    return Response(file.read_bytes(), media_type=kind)

@@ -1,0 +1,210 @@
+"""What the simulated dbt leaves behind: lines as dbt prints them, and artifacts as dbt writes them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+from airflow_dbt_rerun.local.dbt.commands import SIMULATED_VERSION
+from airflow_dbt_rerun.local.simulated.project import Node, SimulatedProject
+
+_SCHEMAS = "https://schemas.getdbt.com/dbt"
+_CUSTOM = "DBT_ENV_CUSTOM_ENV_"
+_WIDTH = 80
+_RED, _GREEN, _YELLOW = 31, 32, 33
+_COLOURS = {"success": _GREEN, "pass": _GREEN, "skipped": _YELLOW}
+_WORDS = {"success": "OK", "pass": "PASS", "skipped": "SKIP", "error": "ERROR", "fail": "FAIL"}
+_ACTS = {"model": ("sql table model", "created", "creating"), "seed": ("seed file", "loaded", "loading")}
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one node.
+
+    :param started_at: when, with time zone; the same as ``finished_at`` if it never ran
+    """
+
+    node: Node
+    status: str
+    message: str | None
+    failures: int | None
+    started_at: datetime
+    finished_at: datetime
+
+    @property
+    def is_bad(self) -> bool:
+        """Whether the command fails because of it."""
+        return self.status in ("error", "fail")
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+        return (self.finished_at - self.started_at).total_seconds()
+
+    def to_artifact(self) -> dict[str, Any]:
+        """Give the element of ``results`` in ``run_results.json``."""
+        times = {"started_at": _moment(self.started_at), "completed_at": _moment(self.finished_at)}
+        phases = () if self.status == "skipped" else ("compile", "execute")
+        return {
+            "status": self.status,
+            "timing": [{"name": phase, **times} for phase in phases],
+            "thread_id": "Thread-1 (worker)",
+            "execution_time": self.seconds,
+            "adapter_response": {},
+            "message": self.message,
+            "failures": self.failures,
+            "unique_id": self.node.unique_id,
+            "compiled": None if self.node.resource_type == "seed" else self.status != "skipped",
+            "compiled_code": None,
+            "relation_name": None,
+            "batch_results": None,
+        }
+
+
+class Console:
+    """Prints as dbt does: with the time in front, in colours if they are wanted."""
+
+    def __init__(self, log: TextIO, *, colours: bool) -> None:
+        self._log = log
+        self._colours = colours
+
+    def say(self, *lines: str) -> None:
+        """Print lines."""
+        for line in lines:
+            self._log.write(f"{datetime.now(UTC):%H:%M:%S}  {line}\n")
+        self._log.flush()
+
+    def found(self, project: SimulatedProject) -> None:
+        """Say what was read."""
+        counts = Counter(node.resource_type for node in project.nodes.values())
+        self.say(f"Found {', '.join(_counted(count, kind) for kind, count in counts.items())}")
+
+    def started(self, node: Node, schema: str, place: str) -> None:
+        """Say that a node starts."""
+        self._line(f"{place} START {_what(node, schema)}", "RUN")
+
+    def ended(self, result: Result, schema: str, place: str) -> None:
+        """Say how a node ended."""
+        word = _WORDS[result.status]
+        mark = self._painted(word, _COLOURS.get(result.status, _RED))
+        took = "" if result.status == "skipped" else f" in {result.seconds:.2f}s"
+        self._line(f"{place} {word} {_done(result, schema)}", f"{mark}{took}")
+
+    def summary(self, results: Sequence[Result], seconds: float) -> None:
+        """Say how it all ended, with the message of each failure."""
+        kinds = Counter(result.node.resource_type for result in results)
+        finished = ", ".join(_counted(count, kind) for kind, count in kinds.items())
+        took = f"0 hours 0 minutes and {seconds:.2f} seconds ({seconds:.2f}s)"
+        self.say("", f"Finished running {finished} in {took}.", "")
+        bad = [result for result in results if result.is_bad]
+        if bad:
+            how = f"Completed with {_counted(len(bad), 'error')}, 0 partial successes, and 0 warnings:"
+            self.say(self._painted(how, _RED), "")
+        else:
+            self.say(self._painted("Completed successfully", _GREEN), "")
+        for result in bad:
+            self._failure(result)
+        self.say(_totals(results))
+
+    def _failure(self, result: Result) -> None:
+        node = result.node
+        self.say(self._painted(f"Failure in {node.resource_type} {node.name} ({node.path})", _RED))
+        self.say(f"  {result.message}", "")
+        if node.resource_type != "seed":
+            self.say(f"  compiled code at target/compiled/{node.fqn[0]}/{node.path}", "")
+
+    def _line(self, text: str, mark: str) -> None:
+        self.say(f"{f'{text} '.ljust(_WIDTH, '.')} [{mark}]")
+
+    def _painted(self, text: str, colour: int) -> str:
+        return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
+
+
+def write_run_results(
+    target: Path, results: Sequence[Result], metadata: Mapping[str, Any], args: Mapping[str, Any]
+) -> None:
+    """Write ``run_results.json``, schema version 6."""
+    written = {
+        "metadata": {"dbt_schema_version": f"{_SCHEMAS}/run-results/v6.json", **metadata},
+        "results": [result.to_artifact() for result in results],
+        "elapsed_time": sum(result.seconds for result in results),
+        "args": args,
+    }
+    (target / "run_results.json").write_text(json.dumps(written))
+
+
+def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[str, Any]) -> None:
+    """Write ``manifest.json``, schema version 12, as far as the simulated dbt knows the project."""
+    written = {
+        "metadata": {
+            "dbt_schema_version": f"{_SCHEMAS}/manifest/v12.json",
+            **metadata,
+            "project_name": project.name,
+        },
+        "nodes": {key: _described(project, node) for key, node in project.nodes.items()},
+        "sources": {},
+        "unit_tests": {},
+        "parent_map": {key: sorted(project.parents(key)) for key in project.nodes},
+    }
+    (target / "manifest.json").write_text(json.dumps(written))
+
+
+def metadata_of(invocation: str, adapter: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """Say who wrote an artifact; ``DBT_ENV_CUSTOM_ENV_`` variables go in, as dbt does it."""
+    return {
+        "dbt_version": SIMULATED_VERSION,
+        "generated_at": _moment(datetime.now(UTC)),
+        "invocation_id": invocation,
+        "env": {name.removeprefix(_CUSTOM): value for name, value in env.items() if name.startswith(_CUSTOM)},
+        "adapter_type": adapter,
+    }
+
+
+def _described(project: SimulatedProject, node: Node) -> dict[str, Any]:
+    return {
+        "unique_id": node.unique_id,
+        "resource_type": node.resource_type,
+        "name": node.name,
+        "package_name": project.name,
+        "original_file_path": node.path,
+        "fqn": node.fqn,
+        "tags": node.tags,
+        "config": {"enabled": True, "tags": node.tags},
+        "depends_on": {"macros": [], "nodes": sorted(project.parents(node.unique_id))},
+    }
+
+
+def _what(node: Node, schema: str) -> str:
+    if node.resource_type not in _ACTS:
+        return f"{node.resource_type} {node.name}"
+    return f"{_ACTS[node.resource_type][0]} {schema}.{node.name}"
+
+
+def _done(result: Result, schema: str) -> str:
+    node = result.node
+    if node.resource_type not in _ACTS:
+        return f"test {node.name}" if result.status == "skipped" else f"{result.failures or ''} {node.name}".strip()
+    what, done, doing = _ACTS[node.resource_type]
+    if result.status == "skipped":
+        return f"relation {schema}.{node.name}"
+    return f"{doing if result.is_bad else done} {what} {schema}.{node.name}"
+
+
+def _totals(results: Sequence[Result]) -> str:
+    counts = Counter(_WORDS[result.status] for result in results)
+    passed, failed = counts["OK"] + counts["PASS"], counts["ERROR"] + counts["FAIL"]
+    return f"Done. PASS={passed} WARN=0 ERROR={failed} SKIP={counts['SKIP']} NO-OP=0 TOTAL={len(results)}"
+
+
+def _counted(count: int, what: str) -> str:
+    name = "data test" if what == "test" else what
+    return f"{count} {name}{'' if count == 1 else 's'}"
+
+
+def _moment(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

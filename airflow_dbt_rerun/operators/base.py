@@ -1,0 +1,344 @@
+"""What the tasks of this package share: from Airflow's context into the loop, and out again."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.providers.common.compat.sdk import BaseOperator, conf
+
+from airflow_dbt_rerun import metrics
+from airflow_dbt_rerun.api.endpoints import cancel_run, number
+from airflow_dbt_rerun.api.retries import NO_RETRIES
+from airflow_dbt_rerun.config.documents import as_policy
+from airflow_dbt_rerun.config.team_signatures import team_signatures
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.heal.loop import Fail, Observation, RerunSession, Wait
+from airflow_dbt_rerun.core.heal.report import report
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.core.signatures import Signature, own
+from airflow_dbt_rerun.core.watch.one import Unwatchable
+from airflow_dbt_rerun.engine.driver import DEFAULT_CHECK_INTERVAL, DEFAULT_TOLERANCE, Driver
+from airflow_dbt_rerun.engine.starter import Work
+from airflow_dbt_rerun.exceptions import (
+    DbtApiError,
+    DbtConfigError,
+    DbtRunCancelled,
+    DbtRunError,
+    DbtRunExhausted,
+    DbtRunFailed,
+    DbtRunTimeout,
+    DbtRunUnwatchable,
+)
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.links import XCOM_REPORT, XCOM_RUN_ID, XCOM_RUN_URL, DbtCloudRunLink
+from airflow_dbt_rerun.triggers.run import OUTCOMES, DbtCloudRunTrigger
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+DEFAULT_TIMEOUT = 7 * 24 * 60 * 60
+"""Seconds: the official operator's default."""
+
+ERRORS: dict[str, type[DbtRunError]] = {
+    "failed": DbtRunFailed,
+    "hollow": DbtRunFailed,
+    "exhausted": DbtRunExhausted,
+    "cancelled": DbtRunCancelled,
+    "timeout": DbtRunTimeout,
+    "unwatchable": DbtRunUnwatchable,
+}
+"""The error to raise for each way in which the loop can give up."""
+
+WORK = "work"
+"""In a deferred task's memory: the marker of its work."""
+
+OnRerun = Callable[[Any], Any]
+"""A function of the context, or one of Airflow's notifiers."""
+
+
+class HealingOperator(BaseOperator):
+    """Base of the tasks that see a dbt run to its end and rerun it by a policy. Not for use by itself.
+
+    :param dbt_cloud_conn_id: a connection of the official dbt Cloud layout.
+    :param account_id: the account, where it is not the connection's.
+    :param policy: when to rerun, how, and when to give up; None reruns nothing. Also as plain data: a mapping, or
+        a YAML or JSON text, for example ``"{{ var.value.dbt_rerun_policy }}"`` (see ``docs/policies.md``).
+    :param signatures: known errors of your own, tried before the team's (Airflow Variable
+        ``dbt_rerun_signatures``, configuration ``[dbt_rerun] signatures``) and before the built-in ones.
+    :param on_rerun: called at each rerun that is started, with the context and in it ``dbt_rerun``: what failed,
+        why it is rerun, and the new run. A function, one of Airflow's notifiers, or a list of them. What one
+        raises is logged and changes nothing. Airflow's own ``on_failure_callback`` is called once, at the end.
+    :param check_interval: seconds between polls, at most.
+    :param quickest_check_interval: seconds between polls near the moment at which runs of the job usually end (its
+        newest runs tell when). The further away that is, the rarer the polls. None: always ``check_interval``.
+    :param poll_tolerance: seconds for which dbt may give no readable answer before the run counts as unwatchable.
+    :param timeout: seconds for the whole work, all attempts and waits together. Then the run is cancelled. A
+        shorter ``execution_timeout`` counts instead, also while the task is deferred.
+    :param deferrable: wait in the triggerer instead of a worker.
+    :param cancel_on_kill: cancel our run when the task is killed or times out.
+    :param hook_params: further arguments of :class:`DbtCloudRerunHook`.
+    """
+
+    template_fields: Sequence[str] = ("dbt_cloud_conn_id", "account_id", "policy")
+    operator_extra_links = (DbtCloudRunLink(),)
+    ui_color = "#ff694a"
+
+    def __init__(
+        self,
+        *,
+        dbt_cloud_conn_id: str = DbtCloudRerunHook.default_conn_name,
+        account_id: int | str | None = None,
+        policy: RerunPolicy | Mapping[str, Any] | str | None = None,
+        signatures: Sequence[Signature | Mapping[str, str]] | None = None,
+        on_rerun: OnRerun | Sequence[OnRerun] | None = None,
+        check_interval: float = DEFAULT_CHECK_INTERVAL,
+        quickest_check_interval: float | None = None,
+        poll_tolerance: float = DEFAULT_TOLERANCE,
+        timeout: float = DEFAULT_TIMEOUT,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        cancel_on_kill: bool = True,
+        hook_params: dict[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.dbt_cloud_conn_id = dbt_cloud_conn_id
+        self.account_id = account_id
+        self.policy = policy
+        self.signatures = signatures
+        self.on_rerun = on_rerun
+        self.check_interval = check_interval
+        self.quickest_check_interval = quickest_check_interval
+        self.poll_tolerance = poll_tolerance
+        self.timeout = timeout
+        self.deferrable = deferrable
+        self.cancel_on_kill = cancel_on_kill
+        self.hook_params = hook_params
+        self._underway: Work | None = None
+        self._check_arguments()
+
+    def _check_arguments(self) -> None:
+        """Refuse what is wrong while the DAG is parsed; templates are checked when they are rendered."""
+        self._check_ids("account_id")
+        if not is_template(self.policy):
+            self.policy = self._read_policy()
+        self.signatures = self._checked_signatures()
+        for each in self._callbacks():
+            if not callable(each):
+                raise DbtConfigError(f"on_rerun takes functions or notifiers, not {each!r}")
+        for parameter in ("check_interval", "poll_tolerance", "timeout"):
+            value = getattr(self, parameter)
+            if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
+                raise DbtConfigError(f"{parameter} takes a number of seconds above zero, not {value!r}")
+        quickest = self.quickest_check_interval
+        if quickest is not None and not 0 < quickest <= self.check_interval:
+            raise DbtConfigError(
+                f"quickest_check_interval takes seconds above zero, at most check_interval, not {quickest!r}"
+            )
+
+    def _check_ids(self, *parameters: str) -> None:
+        for parameter in parameters:
+            value = getattr(self, parameter)
+            if isinstance(value, (int, str)) and not is_template(value):
+                number(parameter, value)
+
+    def _read_policy(self) -> RerunPolicy | None:
+        try:
+            return as_policy(self.policy, "policy")
+        except (TypeError, ValueError) as error:
+            raise DbtConfigError(str(error)) from error
+
+    def _checked_signatures(self) -> tuple[Signature, ...]:
+        try:
+            return own.check(self.signatures, "signatures")
+        except (TypeError, ValueError) as error:
+            raise DbtConfigError(str(error)) from error
+
+    def _callbacks(self) -> tuple[Any, ...]:
+        if self.on_rerun is None:
+            return ()
+        return tuple(self.on_rerun) if isinstance(self.on_rerun, (list, tuple)) else (self.on_rerun,)
+
+    # --- The task
+
+    @abstractmethod
+    def work(self, context: Context) -> Work:
+        """Say what to run or repair, and how its runs are recognised."""
+
+    def policy_in_force(self) -> RerunPolicy | None:
+        """Give the policy by which this task reruns."""
+        return self._read_policy()
+
+    def execute(self, context: Context) -> Any:
+        """See the work to its end, blocking, or until there is something to wait for in the triggerer."""
+        return self._see_to_its_end(context, time.time() + self._seconds_allowed())
+
+    def _see_to_its_end(self, context: Context, deadline: float) -> int:
+        driver = self._driver(context, team_signatures(self.log))
+        session, seen = driver.begin(deadline=deadline)
+        self._underway = driver.work
+        return self._go_on(context, driver, session, seen)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
+        """Go on where the triggerer's wait ended: read the run afresh, then decide."""
+        if not event or event.get("outcome") not in OUTCOMES:
+            raise DbtRunUnwatchable(
+                f"the triggerer sent {event!r}, which says nothing about the run: nothing is rerun"
+            )
+        # A heal under way must not die of a Variable that somebody edited: what is wrong there is left out.
+        driver = self._driver(context, team_signatures(self.log, strict=False), event.get("usual"))
+        session = self._remembered(event, driver.work)
+        if session is None:
+            session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
+            self._underway = driver.work
+        else:
+            self._underway = replace(driver.work, theirs=session.theirs)
+            seen = self._seen(driver, session, event)
+        return self._go_on(context, driver, session, seen)
+
+    def _remembered(self, event: Mapping[str, Any], work: Work) -> RerunSession | None:
+        """Read the session; where it is not of use, the memory is rebuilt from dbt's own record.
+
+        Another version of this package may have written it. And Airflow 3.0 can resume a task with the event of a
+        deferral before it was cleared (apache/airflow#62845): that is about the runs of another life.
+        """
+        if event["session"].get(WORK) not in (None, work.marker.key):
+            self.log.warning("Reading the runs of this task again: it was resumed by an event of before its clear")
+            return None
+        try:
+            return RerunSession.from_dict(event["session"])
+        except ValueError as error:
+            self.log.warning("Reading the runs of this task again: it was deferred with %s", error)
+            return None
+
+    def _seen(self, driver: Driver, session: RerunSession, event: Mapping[str, Any]) -> Observation:
+        if event["outcome"] == "unwatchable":
+            return driver.observe(session, Unwatchable(event["run_id"], event["reason"]))
+        return driver.look(session, int(event["run_id"]))
+
+    def _go_on(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:
+        session, step = driver.advance(session, seen)
+        while isinstance(step, Wait):
+            if self.deferrable:
+                self._defer_until(driver, session, step)
+            session, step = driver.advance(session, driver.wait(session, step))
+        told = report(session, step, time.time())
+        context["ti"].xcom_push(key=XCOM_REPORT, value=told)
+        metrics.ended(told)
+        if isinstance(step, Fail):
+            self._give_up(session, step)
+        self._underway = None
+        return step.run_id
+
+    def _defer_until(self, driver: Driver, session: RerunSession, step: Wait) -> NoReturn:
+        self.defer(
+            trigger=DbtCloudRunTrigger(
+                dbt_cloud_conn_id=self.dbt_cloud_conn_id,
+                account_id=self.account_id,
+                run_id=step.run_id,
+                quickest_check_interval=self.quickest_check_interval,
+                usual=driver.usual,
+                session={**session.to_dict(), WORK: self._underway and self._underway.marker.key},
+                until=step.until,
+                check_interval=self.check_interval,
+                tolerance=self.poll_tolerance,
+                deadline=session.deadline,
+                cancel_on_kill=self.cancel_on_kill and _is_ours(session),
+                hook_params=self.hook_params,
+            ),
+            method_name=self.execute_complete.__name__,
+        )
+
+    def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
+        if step.kind == "timeout" and self.cancel_on_kill and _is_ours(session):
+            self._cancel(session.run_id)
+        self._underway = None
+        raise ERRORS[step.kind](step.reason, run=step.run, diagnosis=step.diagnosis, attempts=session.attempts)
+
+    def _seconds_allowed(self) -> float:
+        """Count ``execution_timeout`` too: Airflow itself does not, while a task is deferred."""
+        limit = self.execution_timeout
+        return self.timeout if limit is None else min(self.timeout, limit.total_seconds())
+
+    # --- When the task is killed
+
+    def on_kill(self) -> None:
+        """Cancel our run when the worker is told to stop: also one whose POST is under way at this moment."""
+        work, self._underway = self._underway, None
+        if not self.cancel_on_kill or work is None:
+            return
+        from airflow_dbt_rerun.api.client import DbtClient  # noqa: PLC0415 - as in the hook
+
+        try:
+            # The hook's own session may be in the middle of the request that the signal interrupted.
+            with DbtClient(self.hook.client.settings, NO_RETRIES) as client:
+                Driver(client, work, None, tolerance=0.0, log=self.log).cancel()
+        except DbtApiError as error:
+            self.log.warning("Could not cancel the dbt run of this task: %s", error)
+
+    def _cancel(self, run_id: int | None) -> None:
+        try:
+            self.hook.send(cancel_run(run_id or 0))
+            self.log.info("Cancelled dbt run %s", run_id)
+        except DbtApiError as error:
+            self.log.warning("Could not cancel dbt run %s: %s", run_id, error)
+
+    # --- What the task works with
+
+    @cached_property
+    def hook(self) -> DbtCloudRerunHook:
+        """The hook of this task's connection."""
+        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
+
+    def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
+        work = self.work(context)
+        # Until the runs have been looked at, nobody knows which reruns of a given run are ours to cancel.
+        self._underway = work if work.of_run is None else None
+        return Driver(
+            self.hook.client,
+            work,
+            self.policy_in_force(),
+            signatures=(*self._checked_signatures(), *team),
+            on_run=lambda run: self._show(context, run),
+            on_rerun=lambda happened, run: self._tell_rerun(context, happened, run),
+            check_interval=self.check_interval,
+            quickest_check_interval=self.quickest_check_interval,
+            usual=usual,
+            tolerance=self.poll_tolerance,
+            log=self.log,
+        )
+
+    def _show(self, context: Context, run: Run) -> None:
+        instance = context["ti"]
+        instance.xcom_push(key=XCOM_RUN_ID, value=run.id)
+        instance.xcom_push(key=XCOM_RUN_URL, value=run.href)
+        _show_link(instance, run)
+
+    def _tell_rerun(self, context: Context, happened: dict[str, Any], run: Run) -> None:
+        metrics.rerun(happened)
+        told = {**happened, "run_id": run.id, "url": run.href}
+        for callback in self._callbacks():
+            try:
+                callback({**context, "dbt_rerun": told})
+            except Exception:
+                self.log.exception("on_rerun failed; the heal goes on")
+
+
+def is_template(value: object) -> bool:
+    """Whether an argument still has to be rendered."""
+    return isinstance(value, str) and "{{" in value
+
+
+def _is_ours(session: RerunSession) -> bool:
+    return session.current is not None and session.current.ours
+
+
+def _show_link(instance: Any, run: Run) -> None:
+    """Let Airflow 3 show the link while the task still runs; it stores links itself only at a task's end."""
+    key = getattr(DbtCloudRunLink(), "xcom_key", None)
+    if key:
+        instance.xcom_push(key=key, value=run.href)

@@ -1,0 +1,129 @@
+"""Wait in the triggerer until the run comes that a sensor waits for. Posts nothing, decides nothing, fires once.
+
+All of a connection share a session, and a look at which jobs have a new run: only then each asks for its own job.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.watch.awaited_run import Awaited
+from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
+from airflow_dbt_rerun.triggers.run import FIRST_POLL_AFTER
+from airflow_dbt_rerun.watching.new_runs import Watcher
+from airflow_dbt_rerun.watching.search import find_async
+from airflow_dbt_rerun.watching.shared_client import SharedClient, shared_client
+
+ARRIVED, OUT_OF_TIME, UNWATCHABLE = "arrived", "out_of_time", "unwatchable"
+ARRIVAL_OUTCOMES = (ARRIVED, OUT_OF_TIME, UNWATCHABLE)
+"""What an event can say of a wait. None of them says how a run ended: the worker reads that afresh."""
+
+
+class DbtCloudRunArrivalTrigger(BaseTrigger):
+    """Fires once: when the awaited run is there, when the deadline has come, or when dbt gives no answer.
+
+    The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "awaited": ..., "deadline": ...}``, with
+    one of :data:`ARRIVAL_OUTCOMES`.
+
+    :param dbt_cloud_conn_id: the connection to the dbt platform.
+    :param account_id: the account, where it is not the connection's.
+    :param awaited: the run to wait for, written by
+        :meth:`~airflow_dbt_rerun.core.watch.awaited_run.Awaited.to_dict`.
+    :param check_interval: seconds between polls.
+    :param tolerance: seconds for which the API may give no readable answer.
+    :param deadline: epoch seconds after which to stop waiting.
+    :param hook_params: further arguments of the hook.
+    """
+
+    def __init__(
+        self,
+        *,
+        dbt_cloud_conn_id: str,
+        awaited: dict[str, Any],
+        account_id: int | str | None = None,
+        check_interval: float = 60.0,
+        tolerance: float = 600.0,
+        deadline: float | None = None,
+        hook_params: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.dbt_cloud_conn_id = dbt_cloud_conn_id
+        self.awaited = awaited
+        self.account_id = account_id
+        self.check_interval = check_interval
+        self.tolerance = tolerance
+        self.deadline = deadline
+        self.hook_params = hook_params
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give the class path and the arguments, all plain JSON."""
+        arguments = (
+            "dbt_cloud_conn_id",
+            "awaited",
+            "account_id",
+            "check_interval",
+            "tolerance",
+            "deadline",
+            "hook_params",
+        )
+        return (
+            f"{DbtCloudRunArrivalTrigger.__module__}.{DbtCloudRunArrivalTrigger.__qualname__}",
+            {name: getattr(self, name) for name in arguments},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield one event."""
+        key = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
+        try:
+            async with shared_client(key, self._hook().async_client) as client:
+                event = await self._wait(client)
+        except Exception as error:
+            self.log.exception("Waiting for a run went wrong")
+            event = self._event(UNWATCHABLE, reason=f"{type(error).__name__}: {error}")
+        yield event
+
+    async def _wait(self, client: SharedClient) -> TriggerEvent:
+        awaited = Awaited.from_dict(self.awaited)
+        watcher = Watcher(
+            client.lookout, awaited.job_id, self.check_interval, alone=not awaited.is_known_at_creation
+        )
+
+        async def search() -> Run | None:
+            return await find_async(client.send, awaited, time.time())
+
+        await asyncio.sleep(min(self.check_interval, FIRST_POLL_AFTER))
+        last_answer = time.time()
+        while True:
+            try:
+                run = await watcher.find(search)
+            except DbtApiError as error:
+                silent = time.time() - last_answer
+                if not is_bearable(error):
+                    raise
+                if silent > self.tolerance:
+                    return self._event(UNWATCHABLE, reason=f"no readable answer for {silent:.0f} s; last: {error}")
+            else:
+                last_answer = time.time()
+                if run is not None:
+                    return self._event(ARRIVED, run_id=run.id)
+            if self._time_left() <= 0:
+                return self._event(OUT_OF_TIME)
+            await asyncio.sleep(min(watcher.pause(), self._time_left()))
+
+    def _time_left(self) -> float:
+        return math.inf if self.deadline is None else max(self.deadline - time.time(), 0.0)
+
+    def _event(self, outcome: str, *, run_id: int | None = None, reason: str | None = None) -> TriggerEvent:
+        told = {"outcome": outcome, "run_id": run_id, "reason": reason}
+        return TriggerEvent({**told, "awaited": self.awaited, "deadline": self.deadline})
+
+    def _hook(self) -> DbtCloudRerunHook:
+        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))

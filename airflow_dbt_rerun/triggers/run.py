@@ -1,0 +1,206 @@
+"""Wait in the triggerer, cheaply: until a run is over, or until a moment has come.
+
+A trigger only waits; it decides nothing and posts nothing, since Airflow may run the same one twice. It yields one
+event and returns at once. Deadlines are wall-clock and live here: ``execution_timeout`` does not span a deferral.
+The triggers of a connection ask together: one session, and a request for each hundred runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import suppress
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
+from airflow_dbt_rerun.core.watch.one import Outcome, OutOfTime, Over, Unwatchable
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
+from airflow_dbt_rerun.triggers.task_state import is_over
+from airflow_dbt_rerun.watching.hub import Hub, hub_of
+
+OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
+"""What an event can say of a wait. None of them says that the run failed: the worker reads that afresh."""
+
+FIRST_POLL_AFTER = 5.0
+"""Seconds before the first poll: very short deferrals can be lost in a race of Airflow's scheduler."""
+
+KILL_TIMEOUT = 25.0
+"""Seconds for cancelling the run of a killed task; Airflow gives 30 (``[triggerer] on_kill_timeout``)."""
+
+
+class DbtCloudRunTrigger(BaseTrigger):
+    """Fires once: when the dbt run is over, when ``until`` has come, or when the run cannot be watched.
+
+    The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "session": ...}``, with one of
+    :data:`OUTCOMES`.
+
+    :param dbt_cloud_conn_id: the connection to the dbt platform.
+    :param account_id: the account, where it is not the connection's.
+    :param run_id: the run to wait for.
+    :param session: the memory of the heal as plain JSON; it travels on in the event.
+    :param until: epoch seconds to wait for instead of the run's end.
+    :param check_interval: seconds between polls, at most: a request that others need anyway may come earlier.
+    :param quickest_check_interval: seconds between polls near the run's usual end, at least.
+    :param usual: seconds that runs of the job usually take; it travels on in the event.
+    :param tolerance: seconds for which the API may give no readable answer.
+    :param deadline: epoch seconds after which to stop waiting.
+    :param cancel_on_kill: cancel the run when a person kills the deferred task.
+    :param hook_params: further arguments of the hook. While a run is watched nothing is repeated within a poll,
+        whatever they say: the next poll is the repetition.
+    """
+
+    def __init__(
+        self,
+        *,
+        dbt_cloud_conn_id: str,
+        run_id: int,
+        account_id: int | str | None = None,
+        session: dict[str, Any] | None = None,
+        until: float | None = None,
+        check_interval: float = 60.0,
+        quickest_check_interval: float | None = None,
+        usual: float | None = None,
+        tolerance: float = 600.0,
+        deadline: float | None = None,
+        cancel_on_kill: bool = False,
+        hook_params: dict[str, Any] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.dbt_cloud_conn_id = dbt_cloud_conn_id
+        self.run_id = run_id
+        self.account_id = account_id
+        self.session = session
+        self.until = until
+        self.check_interval = check_interval
+        self.quickest_check_interval = quickest_check_interval
+        self.usual = usual
+        self.tolerance = tolerance
+        self.deadline = deadline
+        self.cancel_on_kill = cancel_on_kill
+        self.hook_params = hook_params
+        self._fired = False
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Give the class path and the arguments, all plain JSON."""
+        arguments = (
+            "dbt_cloud_conn_id",
+            "run_id",
+            "account_id",
+            "session",
+            "until",
+            "check_interval",
+            "quickest_check_interval",
+            "usual",
+            "tolerance",
+            "deadline",
+            "cancel_on_kill",
+            "hook_params",
+        )
+        return (
+            f"{DbtCloudRunTrigger.__module__}.{DbtCloudRunTrigger.__qualname__}",
+            {name: getattr(self, name) for name in arguments},
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Wait, and yield one event."""
+        try:
+            event = await self._wait()
+        except asyncio.CancelledError:
+            await self._stopped()
+            raise
+        except Exception as error:
+            self.log.exception("Watching dbt run %s went wrong", self.run_id)
+            event = self._event("unwatchable", f"{type(error).__name__}: {error}")
+        self._fired = True
+        yield event
+
+    async def _wait(self) -> TriggerEvent:
+        if self.until is not None:
+            await asyncio.sleep(max(self.until - time.time(), FIRST_POLL_AFTER))
+            return self._event("moment")
+        match await self._watch():
+            case Over():
+                return self._event("over")
+            case OutOfTime():
+                return self._event("out_of_time")
+            case Unwatchable(reason=reason):
+                return self._event("unwatchable", reason)
+
+    def _watch(self) -> Awaitable[Outcome]:
+        return self._hub().watch(
+            self.run_id,
+            interval=self.check_interval,
+            quickest=self.quickest_check_interval,
+            usual=self.usual,
+            tolerance=self.tolerance,
+            deadline=self.deadline,
+            first_after=min(self.check_interval, FIRST_POLL_AFTER),
+        )
+
+    def _hub(self) -> Hub:
+        """Give the hub of all triggers that would make the same client; only the first one's is ever made."""
+        hook = self._hook(retry_limit=1)
+        key = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
+        return hub_of(key, hook.async_client)
+
+    def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
+        return TriggerEvent(
+            {
+                "outcome": outcome,
+                "run_id": self.run_id,
+                "reason": reason,
+                "session": self.session,
+                "usual": self.usual,
+            }
+        )
+
+    def _hook(self, **otherwise: Any) -> DbtCloudRerunHook:
+        parameters = {**(self.hook_params or {}), **otherwise}
+        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **parameters)
+
+    async def on_kill(self) -> None:
+        """Cancel the dbt run if a person ended the deferred task. Airflow 3.3 and newer call this.
+
+        They also call it when the trigger merely moved to another triggerer, and after a clear: see
+        :func:`~airflow_dbt_rerun.triggers.task_state.is_over`.
+        """
+        if not self._fired and self.cancel_on_kill:
+            await to_its_end(self._cancel_if_task_is_over(), seconds=KILL_TIMEOUT)
+
+    async def _cancel_if_task_is_over(self) -> None:
+        if not await self._is_task_over():
+            return
+        async with await self._hook().async_client() as client:
+            run = await client.send(get_run(self.run_id))
+            if not run.is_terminal:
+                await client.send(cancel_run(self.run_id))
+                self.log.info("Cancelled dbt run %s, since its task was killed", self.run_id)
+
+    async def _stopped(self) -> None:
+        """Do what :meth:`on_kill` does where Airflow is older than 3.3 and says nothing but "stop"."""
+        if hasattr(BaseTrigger, "on_kill"):
+            return
+        try:
+            await self.on_kill()
+        except Exception as error:  # noqa: BLE001 - what follows is the end of this trigger in any case
+            self.log.warning("Could not cancel dbt run %s of a killed task: %s", self.run_id, error)
+
+    async def _is_task_over(self) -> bool:
+        instance = self.task_instance
+        return instance is None or await is_over(instance)
+
+
+async def to_its_end(work: Coroutine[Any, Any, None], *, seconds: float) -> None:
+    """Do a piece of work wholly, although Airflow 3 tells a trigger to stop once more each second until it has.
+
+    :param seconds: how long it may take.
+    :raises TimeoutError: if it takes longer.
+    """
+    task = asyncio.ensure_future(asyncio.wait_for(work, seconds))
+    while not task.done():
+        with suppress(asyncio.CancelledError):
+            await asyncio.wait([task])
+    task.result()

@@ -1,0 +1,178 @@
+"""Read the runs of an account that have come to their ends: once, for all who want to know.
+
+All watchers of a connection in one event loop share a :class:`Feed`. They ask at the same moments; the first to
+come sends the request, and the others get its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from airflow_dbt_rerun.api.endpoints import FULL_RUN, PAGE, Endpoint, Page, get_run, list_runs, next_page
+from airflow_dbt_rerun.api.per_loop import PerLoop
+from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
+from airflow_dbt_rerun.api.token_rotation import MakeClient, RotatingClient
+from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run
+from airflow_dbt_rerun.core.watch.ended_runs import ended
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
+from airflow_dbt_rerun.watching.hub import QUIET
+
+log = logging.getLogger(__name__)
+
+AHEAD = 86400.0
+"""Seconds by which dbt's clock may be ahead of ours: a range of moments needs an end."""
+
+_feeds: PerLoop[Feed] = PerLoop()
+
+
+def feed_of(key: Hashable, make_client: MakeClient) -> Feed:
+    """Give the running loop's feed of a connection and account: it lives as long as somebody holds it.
+
+    :param key: names connection, account, and whatever else makes clients differ.
+    :param make_client: see :class:`Feed`; that of the first caller counts.
+    """
+    return _feeds.get(key, lambda: Feed(make_client, throttle=throttle_of(key)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What was read last. ``runs`` is None where it could not be read."""
+
+    asked_at: float
+    since: float
+    runs: Sequence[Run] | None
+
+
+class Feed:
+    """The ends of one account's runs. Has a session while there is a :meth:`reader`.
+
+    :param make_client: looks up the connection; ``DbtCloudRerunHook(...).async_client`` does.
+    :param throttle: the pause at a 429, shared with others who ask.
+    :param clock: gives epoch seconds.
+    :param timer: gives seconds that only grow.
+    :param sleep: waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        make_client: MakeClient,
+        *,
+        throttle: Throttle | None = None,
+        clock: Callable[[], float] = time.time,
+        timer: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
+    ) -> None:
+        self._make_client = make_client
+        self._clock = clock
+        self._timer = timer
+        self._sleep = sleep
+        self._client: RotatingClient | None = None
+        self._reading = asyncio.Lock()
+        self._readers: dict[Reader, float] = {}
+        self._answer: _Answer | None = None
+        self._throttle = throttle or Throttle(timer)
+        self._quiet_until = float("-inf")
+
+    @asynccontextmanager
+    async def reader(self, interval: float) -> AsyncIterator[Reader]:
+        """Come to read every so many seconds; the last one who leaves closes the session."""
+        reader = Reader(self, interval)
+        self._readers[reader] = float("inf")
+        try:
+            yield reader
+        finally:
+            del self._readers[reader]
+            if not self._readers and self._client:
+                client, self._client = self._client, None
+                await client.close()
+
+    async def read(self, reader: Reader, since: float, asked_at: float) -> Sequence[Run] | None:
+        """Give what ended since a moment (epoch seconds), as it was at ``asked_at`` or later; None in trouble."""
+        self._readers[reader] = since
+        async with self._reading:
+            known = self._answer
+            if known is None or known.asked_at < asked_at or (known.runs is not None and known.since > since):
+                known = self._answer = await self._ask(max(asked_at, self._timer()))
+            return known.runs
+
+    async def read_whole(self, run_id: int) -> Run | None:
+        """Read one run with its steps; None in trouble."""
+        if self._throttle.error:
+            return None
+        try:
+            return await self._opened().send(get_run(run_id, include_related=FULL_RUN))
+        except DbtApiError as error:
+            self._note(error)
+            return None
+
+    async def until_next(self, interval: float) -> float:
+        """Sleep until all who read at this interval do; gives that moment, in the timer's seconds."""
+        moment = (self._timer() // interval + 1) * interval
+        await self._sleep(max(moment - self._timer(), 0))
+        return moment
+
+    async def _ask(self, asked_at: float) -> _Answer:
+        since = min(self._readers.values())
+        if self._throttle.error:
+            return _Answer(asked_at, since, None)
+        try:
+            return _Answer(asked_at, since, await self._collect(since))
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next reading may go well
+            self._note(error)
+            return _Answer(asked_at, since, None)
+
+    async def _collect(self, since: float) -> Sequence[Run]:
+        """Read page after page, the newest first, so that nothing is missed where runs end meanwhile."""
+        runs: list[Run] = []
+        upcoming: Endpoint[Page[Run]] | None = self._ended_since(since)
+        while upcoming:
+            page = await self._opened().send(upcoming)
+            runs += page
+            is_past = any((ended(run) or since) < since for run in page)  # a filter that dbt did not understand
+            upcoming = None if is_past else next_page(upcoming, page)
+        return runs
+
+    def _ended_since(self, since: float) -> Endpoint[Page[Run]]:
+        return list_runs(
+            status_in=sorted(TERMINAL_STATUSES),
+            finished_at=(_moment(since), _moment(max(since, self._clock()) + AHEAD)),
+            include_related=("trigger", "job", "audit"),
+            order_by="-finished_at",
+            limit=PAGE,
+        )
+
+    def _opened(self) -> RotatingClient:
+        if self._client is None:
+            self._client = RotatingClient(self._make_client)
+        return self._client
+
+    def _note(self, error: Exception) -> None:
+        self._throttle.note(error)
+        now = self._timer()
+        if now >= self._quiet_until:
+            self._quiet_until = now + QUIET
+            unknown = None if isinstance(error, DbtRerunError) else error
+            log.warning("The runs of dbt that ended cannot be read: %s. Going on", error, exc_info=unknown)
+
+
+class Reader:
+    """One who reads a feed at an interval, in seconds."""
+
+    def __init__(self, feed: Feed, interval: float) -> None:
+        self._feed = feed
+        self._interval = interval
+
+    async def next(self, since: float) -> Sequence[Run] | None:
+        """Wait for the next moment to read, and give what ended since a moment (epoch seconds); None in trouble."""
+        asked_at = await self._feed.until_next(self._interval)
+        return await self._feed.read(self, since, asked_at)
+
+
+def _moment(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

@@ -1,0 +1,97 @@
+"""The states of many runs, with as few requests as the platform allows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol, TypeVar
+
+from airflow_dbt_rerun.api.endpoints import (
+    Endpoint,
+    Page,
+    get_run_state,
+    list_ended_runs,
+    list_going_runs,
+    list_run_states,
+    next_page,
+)
+from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, RunState
+from airflow_dbt_rerun.core.watch.many import Way
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtUnauthorizedError, is_bearable
+
+T = TypeVar("T")
+
+
+class Send(Protocol):
+    """Sends any endpoint."""
+
+    async def __call__(self, endpoint: Endpoint[T]) -> T:
+        """Ask, and read the answer."""
+
+
+class WayClosedError(Exception):
+    """The platform does not list runs in this way: it refuses to, or lists others."""
+
+
+async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, RunState]:
+    """Ask for runs, in one way. A list may lack some of them; that says nothing about those.
+
+    :raises WayClosedError: if this way does not work here.
+    :raises DbtApiError: the subclass that fits.
+    """
+    if len(ids) == 1:
+        return {ids[0]: await send(get_run_state(ids[0]))}
+    try:
+        return await (_by_id(send, ids) if way is Way.BY_ID else _by_status(send, ids))
+    except DbtApiError as error:
+        if not is_refusal(error):
+            raise
+    raise WayClosedError
+
+
+async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, RunState]:
+    states = {state.id: state for state in await send(list_run_states(ids))}
+    if not states.keys() <= set(ids):  # an unknown filter is ignored, and the newest runs come
+        raise WayClosedError
+    return states
+
+
+async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, RunState]:
+    states: dict[int, RunState] = {}
+    upcoming = list_going_runs()
+    for _ in ids:  # more pages than runs: no saving
+        page = await send(upcoming)
+        if any(state.status not in GOING_STATUSES for state in page):
+            raise WayClosedError
+        states.update((state.id, state) for state in page)
+        missing = set(ids) - states.keys()
+        after = next_page(upcoming, page)
+        if not missing:
+            break
+        if not after:
+            return {**states, **await _ended_of_late(send, missing)}
+        upcoming = after
+    return states
+
+
+async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, RunState]:
+    """Find runs among those that ended last, as long as each page has some: else a request for each costs less."""
+    states: dict[int, RunState] = {}
+    upcoming: Endpoint[Page[RunState]] | None = list_ended_runs()
+    while upcoming and len(ids) - len(states) > 1:
+        try:
+            page = await send(upcoming)
+        except DbtApiError as error:
+            if not is_refusal(error):
+                raise
+            break
+        found = {state.id: state for state in page if state.id in ids}
+        states |= found
+        upcoming = next_page(upcoming, page) if found else None
+    return states
+
+
+def is_refusal(error: DbtApiError) -> bool:
+    """Whether a list is refused, while each single run may be had, and whatever else is asked for."""
+    # A list may be forbidden, unknown or too long a URL where each single run is not; 401 is about all requests.
+    passing = is_bearable(error) and not isinstance(error, DbtNotFoundError)
+    return not (passing or isinstance(error, DbtUnauthorizedError))

@@ -1,0 +1,51 @@
+"""Whether a green rerun did the work."""
+
+from __future__ import annotations
+
+from airflow_dbt_rerun.core.heal.verify import verify
+from tests.core.builders import node, results
+
+A, B, C, TEST = "model.p.a", "model.p.b", "model.p.c", "test.p.t.1a2b"
+
+
+def test_all_owed_nodes_done_is_healed() -> None:
+    """P6: what had failed or been skipped is done now; nodes that were fine count as saved."""
+    before = results(node(A, "success"), node(B), node(C, "skipped"), node(TEST, "fail"))
+    seen = verify(before, results(node(B, "success"), node(C, "success"), node(TEST, "pass")))
+    assert not seen.is_hollow
+    assert (seen.nodes_run, seen.nodes_saved) == (3, 1)
+
+
+def test_nothing_done_is_hollow() -> None:
+    """P6: "Nothing to do" is green and did nothing."""
+    seen = verify(results(node(A)), results(node(B, "success")))
+    assert seen.is_hollow
+    assert seen.missing == (A,)
+
+
+def test_empty_results_are_hollow() -> None:
+    """P6: a rerun whose artifact holds no results at all did not do the owed work."""
+    assert verify(results(node(A)), results()).is_hollow
+
+
+def test_statuses_are_an_allow_list() -> None:
+    """P1: a status nobody knows is not a success; warn, no-op and reused are."""
+    owed = results(node(A))
+    assert verify(owed, results(node(A, "new status"))).is_hollow
+    for fine in ("success", "pass", "warn", "no-op", "reused"):
+        assert not verify(owed, results(node(A, fine))).is_hollow
+
+
+def test_chain_is_merged() -> None:
+    """A node healed by an earlier rerun is not owed any more: the newest word of the chain counts."""
+    before = (*results(node(A), node(B)), *results(node(A, "success"), node(B)))
+    assert not verify(before, results(node(B, "success"))).is_hollow
+
+
+def test_missing_artifacts_are_told() -> None:
+    """Without the artifacts of one side nothing is claimed."""
+    for before, after in (((), results(node(A, "success"))), (results(node(A)), ())):
+        seen = verify(before, after)
+        assert not seen.checked
+        assert not seen.is_hollow
+        assert "not verified" in seen.summary

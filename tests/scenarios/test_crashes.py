@@ -1,0 +1,208 @@
+"""Workers and triggerers that die: wherever it happens, the work is done once, and nothing is left going."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tenacity import wait_fixed
+
+from airflow_dbt_rerun import DbtCloudJobOperator, RerunPolicy
+from tests.border import TaskInstance, run_task
+from tests.scenarios.crashing import Border, History, run_through_deaths
+from tests.support import EXAMPLE_PROJECT, Json, LocalPlatform, local_platform
+
+RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
+SLOWLY = ({**RESET, "seconds": 0.06}, {"node": "customers", "times": 1, "seconds": 0.06})
+"""So that a run whose answer was lost still goes on when it is found, and the task defers."""
+RETRIES = 99
+TRIGGER, RETRY = "POST jobs/N/run/", "POST runs/N/retry/"
+
+Fatal = Callable[[Border], bool]
+Work = Callable[..., History]
+
+
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """A platform that takes next to no time: a project of two models, without dbt.
+
+    The work was done once in this process: what that loaded and indexed costs the many others nothing.
+    """
+    folder = tmp_path_factory.mktemp("crashes")
+    make_small_project(folder / "project")
+    with pytest.MonkeyPatch.context() as patched, local_platform(folder, "--simulate", jobs={}) as platform:
+        platform.connect(patched)
+        platform.trouble(RESET)
+        run_task(task(new_job(platform), deferrable=True))
+        yield platform
+
+
+@pytest.fixture(autouse=True)
+def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for nothing longer than a moment."""
+    monkeypatch.setattr("airflow_dbt_rerun.engine.starter.LOST_ANSWER_PAUSES", (0.01,) * 5)
+    monkeypatch.setattr("airflow_dbt_rerun.engine.reader.PAUSE_IN_TROUBLE", 0.01)
+    monkeypatch.setattr("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.02)
+
+
+@pytest.fixture(params=[False, True], ids=["blocking", "deferrable"])
+def deferrable(request: pytest.FixtureRequest) -> bool:
+    """Try both modes."""
+    return bool(request.param)
+
+
+@pytest.fixture
+def work(simulated: LocalPlatform, *, deferrable: bool) -> Work:
+    """Do a piece of work that fails once, through deaths, and check what the platform has of it."""
+
+    def healed(fatal: Fatal, *trouble: Json) -> History:
+        job = new_job(simulated)
+        return healed_once(simulated, task(job, deferrable=deferrable), fatal, *trouble)
+
+    return healed
+
+
+# --- the work
+
+
+def make_small_project(folder: Path) -> None:
+    """Make a project of one model that can fail, and one behind it."""
+    (folder / "models").mkdir(parents=True)
+    for name in ("dbt_project.yml", "profiles.yml"):
+        shutil.copy(EXAMPLE_PROJECT / name, folder)
+    (folder / "models" / "orders.sql").write_text("select 1 as order_id")
+    (folder / "models" / "customers.sql").write_text("select * from {{ ref('orders') }}")
+
+
+def new_job(platform: LocalPlatform, *commands: str) -> int:
+    """Create a job, so that whatever it runs is of one piece of work."""
+    like = platform.get(f"jobs/{next(iter(platform.jobs.values()))}/")
+    places = {name: like[name] for name in ("project_id", "environment_id")}
+    return int(
+        platform.post("jobs/", {**places, "name": "crashes", "execute_steps": commands or ["dbt run"]})["id"]
+    )
+
+
+def task(job: int, *, deferrable: bool, check_interval: float = 0.02) -> DbtCloudJobOperator:
+    """Make a task that waits for nothing before it reruns."""
+    return DbtCloudJobOperator(
+        task_id="build",
+        job_id=job,
+        policy=RerunPolicy(wait=wait_fixed(0)),
+        check_interval=check_interval,
+        deferrable=deferrable,
+        retries=RETRIES,
+    )
+
+
+def healed_once(platform: LocalPlatform, operator: DbtCloudJobOperator, fatal: Fatal, *trouble: Json) -> History:
+    """Let a task live through its deaths; then there is one run that failed, its one retry, and nothing else."""
+    platform.trouble(*trouble or [RESET])
+    instance = TaskInstance(run_id=f"of job {operator.job_id}", max_tries=RETRIES)
+    history = run_through_deaths(operator, instance, fatal)
+    runs = platform.get("runs/", job_definition_id=operator.job_id, order_by="id", include_related="['trigger']")
+    assert [run["status"] for run in runs] == [20, 10], history
+    assert runs[0]["trigger"]["cause"].startswith("[dbt-rerun ")
+    assert runs[1]["retrying_run_id"] == runs[0]["id"]
+    assert history.run_id == runs[1]["id"]
+    return history
+
+
+def at_each_boundary(work: Work, counts: Callable[[str], bool] = bool) -> list[str]:
+    """Do the work undisturbed, then again for each boundary that it passed, killed there.
+
+    :param counts: which boundaries count
+    :return: where it was killed
+    """
+    boundaries = landmarks(work(lambda _: False).passed)
+    deaths: list[str] = []
+    for number, boundary in enumerate(boundaries, 1):
+        if counts(boundary):
+            occurrence = boundaries[:number].count(boundary)
+            deaths += work(partial(is_at, boundary, occurrence)).deaths
+    return deaths
+
+
+def is_at(boundary: str, occurrence: int, border: Border) -> bool:
+    """Whether a process is at a boundary for the so-many-th time, and none was killed before."""
+    if border.deaths or border.passed[-1] != boundary:
+        return False
+    return landmarks(border.passed).count(boundary) == occurrence
+
+
+def landmarks(passed: list[str]) -> list[str]:
+    """Leave out polls that only repeat the one before: how many there are is chance."""
+    return [boundary for place, boundary in enumerate(passed) if boundary not in passed[max(place - 2, 0) : place]]
+
+
+def changes_the_world(boundary: str) -> bool:
+    """Whether dying there differs from dying at the next one: after a GET or an XCom nobody else knows of it."""
+    return not boundary.startswith(("after GET", "after XCom"))
+
+
+def show(what: str, deaths: list[str]) -> None:
+    """Print a figure for whoever wants to see it."""
+    sys.stdout.write(f"{what}: killed at {len(deaths)} boundaries, {len(set(deaths))} different\n")
+
+
+# --- the promises
+
+
+def test_killed_at_each_boundary(work: Work, *, deferrable: bool) -> None:
+    """P2, P9: a process killed before or after any request, XCom, deferral or event: two runs, the second green."""
+    deaths = at_each_boundary(work)
+    show("deferrable" if deferrable else "blocking", deaths)
+    assert {f"{when} {post}" for when in ("before", "after") for post in (TRIGGER, RETRY)} <= set(deaths)
+    assert {"execute", "done", *(["defer", "event", "resume"] if deferrable else [])} <= set(deaths)
+
+
+@pytest.mark.parametrize(
+    ("deferrable", "status"),
+    [(False, None), (True, 504)],
+    indirect=["deferrable"],
+    ids=["blocking, connection lost", "deferrable, 504"],
+)
+def test_killed_at_each_boundary_while_answers_are_lost(
+    work: Work, simulated: LocalPlatform, status: int | None, *, deferrable: bool
+) -> None:
+    """P2: the same where neither POST is answered, although each started a run."""
+    lost: dict[str, Any] = {"method": "POST", **({"status": status} if status else {})}
+
+    def unanswered(fatal: Fatal) -> History:
+        simulated.control("DELETE", "faults")
+        for path in ("/run/$", "/retry/$"):
+            simulated.fault("lost", path=path, **lost)
+        history = work(fatal, *(SLOWLY if deferrable else [RESET]))
+        assert simulated.control("GET", "faults") == []
+        return history
+
+    deaths = at_each_boundary(unanswered, changes_the_world)
+    show(f"{'deferrable' if deferrable else 'blocking'}, {status or 'no'} answer", deaths)
+    assert {f"after {TRIGGER}", f"after {RETRY}", *(["defer"] if deferrable else [])} <= set(deaths)
+
+
+def test_killed_again_and_again(work: Work) -> None:
+    """P2: the first process dies at its first boundary, the second at its second, until one lives long enough."""
+    history = work(lambda border: border.age == border.life)
+    show("again and again", history.deaths)
+    assert len(history.deaths) > 10
+
+
+@pytest.mark.dbt
+@pytest.mark.parametrize("deferrable", [True], indirect=True)
+def test_killed_right_after_each_post_on_real_dbt(
+    platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, *, deferrable: bool
+) -> None:
+    """P2: the new try finds the run that its predecessor did not live to hear of."""
+    platform.connect(monkeypatch)
+    job = new_job(platform, "dbt build --select +orders --exclude resource_type:test")
+    posts = [f"after {TRIGGER}", f"after {RETRY}"]
+    operator = task(job, deferrable=deferrable, check_interval=0.5)
+    history = healed_once(platform, operator, lambda border: border.passed[-1] in posts)
+    assert history.deaths == posts
+    platform.send("DELETE", f"jobs/{job}/")

@@ -1,0 +1,353 @@
+"""The traps of ``dbt retry``, on real dbt: a retry that is green over undone work, or that can never succeed (P6).
+
+Each test falls into a trap on purpose. A person presses *Rerun from failure*, and what comes of it shows that the
+trap is real; then the task looks at what was left, and is green only when the work is done.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil  # type: ignore[import-untyped]
+import pytest
+from pytest_mock import MockerFixture
+from tenacity import wait_fixed
+
+from airflow_dbt_rerun import (
+    Category,
+    DbtCloudJobOperator,
+    DbtCloudRerunOperator,
+    DbtRunFailed,
+    RerunAction,
+    RerunPolicy,
+    RerunRule,
+    every,
+)
+from tests.border import TaskInstance, run_task
+from tests.support import EXAMPLE_PROJECT, Json, LocalPlatform, local_platform
+
+pytestmark = pytest.mark.dbt
+
+TINY_PROJECT = Path(__file__).parents[1] / "data" / "tiny_project"
+GOOD_PRICES = "price\n3\n4\n"
+RESET = {"times": 1, "message": "Connection reset by peer"}
+WHATEVER_IT_WAS = RerunPolicy(rules=[RerunRule(lambda _: True)], wait=wait_fixed(0))
+HOOK = """
+on-run-end:
+  - "copy (select 1) to 'STATE/hooked.{{ invocation_id }}' (format csv)"
+  - "select error('Connection reset by peer') where (select count(*) from glob('STATE/hooked.*')) < 2"
+""".replace("STATE", "{{ env_var('DBT_LOCAL_STATE') }}")
+"""The first command with this hook fails; the next passes."""
+
+
+@pytest.fixture(scope="module")
+def tiny_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """One platform for all tests here, with a project of three models; its job keeps what dbt has parsed."""
+    folder = tmp_path_factory.mktemp("traps")
+    lay_out(folder / "project")
+    with local_platform(folder, jobs={"tiny": "dbt build"}) as platform:
+        yield platform
+
+
+def lay_out(project: Path) -> None:
+    """Put the project there as it should be."""
+    shutil.rmtree(project, ignore_errors=True)
+    shutil.copytree(TINY_PROJECT, project)
+    shutil.copytree(EXAMPLE_PROJECT / "macros", project / "macros")
+    shutil.copy(EXAMPLE_PROJECT / "profiles.yml", project)
+
+
+@pytest.fixture
+def platform(
+    tiny_platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+) -> Iterator[LocalPlatform]:
+    """The platform as it was before any test, and a connection to it."""
+    tiny_platform.connect(monkeypatch)
+    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.01,))
+    (tiny_platform.state / "prices.csv").write_text(GOOD_PRICES)
+    before = tiny_platform.control("GET", "behaviour")
+    tiny_platform.control("DELETE", "requests")
+    yield tiny_platform
+    tiny_platform.control("DELETE", "faults")
+    tiny_platform.behave(**before)
+    tiny_platform.trouble()
+    lay_out(tiny_platform.project)
+
+
+@dataclass
+class Nightly:
+    """One task that runs some commands on the platform."""
+
+    platform: LocalPlatform
+    commands: tuple[str, ...]
+    instance: TaskInstance = field(default_factory=TaskInstance)
+
+    def fail(self) -> Json:
+        """Run the commands; the task only reports the failure."""
+        with pytest.raises(DbtRunFailed):
+            self.heal(None)
+        failed: Json = self.platform.get(f"runs/{self.instance.xcom('job_run_id')}/")
+        return failed
+
+    def heal(self, policy: RerunPolicy | None = WHATEVER_IT_WAS, **arguments: Any) -> list[dict[str, Any]]:
+        """Run the task, or try it again after it failed, and give the report's attempts."""
+        operator = DbtCloudJobOperator(
+            task_id="t",
+            job_id=self.platform.jobs["tiny"],
+            steps_override=list(self.commands),
+            policy=policy,
+            check_interval=0.05,
+            **arguments,
+        )
+        run_task(operator, self.instance)
+        return self.attempts
+
+    @property
+    def attempts(self) -> list[dict[str, Any]]:
+        """What the report says of each attempt."""
+        attempts: list[dict[str, Any]] = self.instance.xcom("dbt_rerun_report")["attempts"]
+        return attempts
+
+    def results(self) -> dict[str, str]:
+        """Give the node results of the newest run's last step."""
+        return self.platform.results({"id": self.instance.xcom("job_run_id")})
+
+    def plan(self, failed: Json) -> tuple[str, str]:
+        """Ask which kind of rerun would be chosen for a run, and why not the one from failure."""
+        asks = DbtCloudRerunOperator(task_id="plan", run_id=failed["id"], dry_run=True)
+        plan: Any = asks.execute({"ti": TaskInstance()})  # type: ignore[typeddict-item]
+        return plan["action"], plan["why_not_wanted"] or ""
+
+
+@pytest.fixture
+def nightly(request: pytest.FixtureRequest, platform: LocalPlatform) -> Callable[..., Nightly]:
+    """Make the task of a test, with work of its own."""
+    return lambda *commands: Nightly(platform, commands, TaskInstance(run_id=request.node.name))
+
+
+@pytest.fixture
+def logged(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> Callable[[], str]:
+    """Give what was logged: Airflow 2 goes through the standard library, Airflow 3 prints."""
+    caplog.set_level(logging.INFO)
+    return lambda: caplog.text + capsys.readouterr().out
+
+
+Make = Callable[..., Nightly]
+Logged = Callable[[], str]
+
+
+def kinds(attempts: list[dict[str, Any]]) -> list[str]:
+    """Name the attempts' kinds."""
+    return [attempt["kind"] for attempt in attempts]
+
+
+def hollow_and_healed(attempts: list[dict[str, Any]]) -> bool:
+    """Whether the person's rerun was seen to be hollow, and its command run once as a whole."""
+    return (
+        kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_step"]
+        and attempts[1]["status"] == "Success"
+        and attempts[1]["verification"].startswith("hollow")
+        and attempts[2]["verification"].startswith("verified")
+    )
+
+
+# --- The eight traps
+
+
+def test_stale_results(nightly: Make, platform: LocalPlatform) -> None:
+    """A command that died early can show the results of the one before it: a retry has nothing to do."""
+    platform.behave(results_outlive_steps=True)
+    task = nightly("dbt run --select rates", "dbt run --select prices --target late")
+    failed = task.fail()
+    assert failed["can_retry"]
+    assert task.plan(failed) == (
+        "rerun_from_step",
+        "no failed node is on record, so dbt retry would find nothing to do",
+    )
+    add_the_target(platform.project)
+    assert platform.retry(failed)["status"] == 10
+    assert hollow_and_healed(task.heal())
+    assert task.results() == {"prices": "success"}
+
+
+def add_the_target(project: Path) -> None:
+    """Add the output that the profile lacks: what was wrong with ``--target late`` is mended."""
+    profiles = project / "profiles.yml"
+    profiles.write_text(
+        profiles.read_text().replace("    duckdb:\n", "    late: &late\n", 1) + "    duckdb: *late\n"
+    )
+
+
+def test_interrupted_run(nightly: Make, platform: LocalPlatform) -> None:
+    """An interrupted command leaves only what was done on record: a retry has nothing to do."""
+    platform.trouble({"node": "revenue", "times": 1, "seconds": 5})
+    interrupt_when_troubled(platform, "revenue")
+    task = nightly("dbt run --select prices revenue")
+    failed = task.fail()
+    assert task.results() == {"prices": "success"}
+    assert task.plan(failed)[0] == "rerun_from_step"
+    assert platform.retry(failed)["status"] == 10
+    assert hollow_and_healed(task.heal())
+    assert task.results() == {"prices": "success", "revenue": "success"}
+
+
+def test_run_that_was_interrupted_after_a_failure(nightly: Make, platform: LocalPlatform) -> None:
+    """A retry heals the failed node and leaves out what had not begun, which is on no record at all."""
+    platform.trouble({"node": "prices", **RESET}, {"node": "rates", "times": 1, "seconds": 5})
+    interrupt_when_troubled(platform, "rates")
+    task = nightly("dbt run")
+    failed = task.fail()
+    assert task.results() == {"prices": "error"}
+    assert task.plan(failed) == (
+        "rerun_from_step",
+        "dbt was interrupted, and what it had not finished is not on record",
+    )
+    retried = platform.retry(failed)
+    assert (retried["status"], platform.results(retried)) == (10, {"prices": "success"})
+    assert hollow_and_healed(task.heal())
+    assert set(task.results()) == {"prices", "rates", "revenue"}
+
+
+def interrupt_when_troubled(platform: LocalPlatform, node: str) -> None:
+    """Send dbt what a container that is stopped sends it, as soon as a node hangs."""
+
+    def interrupt() -> None:
+        platform.until_troubled(node)
+        (fork_server,) = psutil.Process(platform.process.pid).children()
+        (dbt,) = fork_server.children()
+        dbt.send_signal(signal.SIGINT)
+
+    threading.Thread(target=interrupt, daemon=True).start()
+
+
+def test_hook_that_failed(nightly: Make, platform: LocalPlatform) -> None:
+    """A retry has nothing to do where only a hook failed: the hook does not run again."""
+    with (platform.project / "dbt_project.yml").open("a") as file:
+        file.write(HOOK)
+    task = nightly("dbt run --select rates")
+    failed = task.fail()
+    assert task.plan(failed) == ("rerun_from_step", "only a hook failed, which dbt retry would not run again")
+    assert platform.retry(failed)["status"] == 10
+    assert hollow_and_healed(task.heal())
+    assert task.attempts[0]["findings"][0]["resource_type"] == "operation"
+    assert task.results()["tiny-on-run-end-1"] == "success"
+
+
+def test_warn_error_that_is_forgotten(nightly: Make, platform: LocalPlatform) -> None:
+    """A retry takes a warning for a warning again, though the command counts it as an error."""
+    platform.trouble({"node": "no_price_is_zero", "times": 2, "failures": 3})
+    task = nightly("dbt --warn-error build --select prices --exclude no_price_is_missing")
+    failed = task.fail()
+    kind, why_not = task.plan(failed)
+    assert kind == "rerun_from_step"
+    assert "forget --warn-error" in why_not
+    retried = platform.retry(failed)
+    assert (retried["status"], platform.results(retried)) == (10, {"no_price_is_zero": "warn"})
+    assert hollow_and_healed(task.heal())
+    assert "only warned" in task.attempts[1]["verification"]
+    assert task.results() == {"prices": "success", "no_price_is_zero": "pass"}
+
+
+def test_retry_after_a_no_op(nightly: Make, platform: LocalPlatform) -> None:
+    """From results without a node every retry fails, whatever was mended meanwhile."""
+    platform.behave(results_outlive_steps=True)
+    task = nightly("dbt run --select no_such_model", "dbt run --select prices --target late")
+    failed = task.fail()
+    assert task.plan(failed)[0] == "rerun_from_step"
+    add_the_target(platform.project)
+    retried = platform.retry(failed)
+    assert retried["status"] == 20
+    assert "Could not find previous run" in platform.steps(retried)[-1]["logs"]
+    attempts = task.heal()
+    assert kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_step"]
+    assert "dbt_could_not_resume" in attempts[1]["decision"]
+    assert task.results() == {"prices": "success"}
+
+
+def test_node_that_was_renamed(nightly: Make, platform: LocalPlatform) -> None:
+    """A retry looks for the node by its old name and fails each time; the command as a whole takes the new one."""
+    platform.trouble({"node": "revenue", **RESET})
+    task = nightly("dbt run --select prices+")
+    failed = task.fail()
+    models = platform.project / "models"
+    (models / "revenue.sql").rename(models / "earnings.sql")
+    assert platform.retry(failed)["status"] == 20
+    attempts = task.heal()
+    assert kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_step"]
+    assert "dbt_could_not_resume" in attempts[1]["decision"]
+    assert "1 are no longer in the project: model.tiny.revenue" in attempts[2]["verification"]
+    assert task.results() == {"prices": "success", "earnings": "success"}
+
+
+def test_partial_results(nightly: Make, platform: LocalPlatform) -> None:
+    """A retry's results name only what it ran: the chain's are put together, and nothing runs twice for that."""
+    platform.trouble({"node": "prices", **RESET}, {"node": "revenue", **RESET})
+    task = nightly("dbt run")
+    attempts = task.heal()
+    assert kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_failure"]
+    assert task.results() == {"revenue": "success"}
+    assert attempts[2]["verification"].startswith("verified: all 1 nodes")
+    assert attempts[2]["nodes_saved"] == 2
+
+
+def test_tests_without_their_model(nightly: Make, platform: LocalPlatform) -> None:
+    """A retry runs a failed test on the very same data: to heal, what it looks at has to be built again."""
+    prices = platform.state / "prices.csv"
+    prices.write_text("price,of\n3,tea\n,cake\n")
+    task = nightly("dbt build --exclude rates no_price_is_zero")
+    failed = task.fail()
+    prices.write_text(GOOD_PRICES)
+    retried = platform.retry(failed)
+    assert retried["status"] == 20
+    assert platform.results(retried) == {"no_price_is_missing": "fail", "revenue": "skipped"}
+    rebuild = RerunRule(every(Category.TEST_FAILED), RerunAction.REBUILD_TESTED)
+    attempts = task.heal(RerunPolicy(rules=[rebuild], wait=wait_fixed(0)))
+    assert kinds(attempts) == ["trigger", "rerun_from_failure", "rebuild_tested"]
+    assert attempts[2]["verification"].startswith("verified: all 2 nodes")
+    assert task.results() == {"prices": "success", "no_price_is_missing": "pass", "revenue": "success"}
+
+
+# --- Retries of dbt v2
+
+
+def test_retry_that_runs_everything(nightly: Make, platform: LocalPlatform, logged: Logged) -> None:
+    """A retry that runs what was done already has healed; that it did is told in the log and in the report."""
+    platform.behave(retry_runs="everything")
+    platform.trouble({"node": "revenue", **RESET})
+    attempts = nightly("dbt run --select prices revenue").heal()
+    assert kinds(attempts) == ["trigger", "rerun_from_failure"]
+    assert attempts[1]["verification"].endswith("1 that had been done ran again")
+    assert f"Run {attempts[1]['run_id']} {attempts[1]['verification']}" in logged()
+
+
+def test_retry_that_runs_nothing(nightly: Make, platform: LocalPlatform, logged: Logged) -> None:
+    """A retry that is green without a node is told as hollow, and the failed command runs once as a whole."""
+    platform.behave(retry_runs="nothing")
+    platform.trouble({"node": "prices", **RESET})
+    task = nightly("dbt run --select prices")
+    assert hollow_and_healed(task.heal())
+    assert "hollow: dbt says success, but 1 owed nodes were not done: model.tiny.prices" in logged()
+    assert task.results() == {"prices": "success"}
+
+
+# --- Nothing to verify by
+
+
+def test_results_that_cannot_be_had(nightly: Make, platform: LocalPlatform) -> None:
+    """Without the rerun's node results dbt's own word counts, and the report says that nothing was verified."""
+
+    def hide_results(context: Any) -> None:
+        path = f"/runs/{context['dbt_rerun']['run_id']}/artifacts/"
+        platform.fault("status", path=path, status=404, count=-1)
+
+    platform.trouble({"node": "prices", **RESET})
+    attempts = nightly("dbt run --select prices").heal(on_rerun=hide_results)
+    assert kinds(attempts) == ["trigger", "rerun_from_failure"]
+    assert attempts[1]["verification"].startswith("not verified")

@@ -1,0 +1,100 @@
+"""The example DAGs through Airflow itself: ``airflow dags test``, with a database of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from tests.support import LocalPlatform
+
+pytestmark = [pytest.mark.airflow, pytest.mark.dbt]
+
+AIRFLOW = str(Path(sys.executable).with_name("airflow"))
+EXAMPLES = Path(__file__).parents[2] / "example_dags"
+HARD_LIMIT = 240
+"""Seconds after which Airflow is killed, whatever it waits for."""
+
+RunDag = Callable[..., dict[tuple[str, int], str]]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an Airflow of one's own."""
+    home = tmp_path_factory.mktemp("airflow")
+    airflow("db", "migrate", env=environment(home))
+    return home
+
+
+def airflow(*arguments: str, env: dict[str, str]) -> None:
+    """Run an Airflow command to its good end."""
+    done = subprocess.run(
+        [AIRFLOW, *arguments], env=env, capture_output=True, text=True, check=False, timeout=HARD_LIMIT
+    )
+    assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-5_000:]
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Configure that Airflow, and nothing of another one."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return {
+        **inherited,
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": str(EXAMPLES),
+    }
+
+
+@pytest.fixture
+def run_dag(home: Path, platform: LocalPlatform) -> RunDag:
+    """Run an example and give the state of each task, by name and map index."""
+    connection = {"host": platform.base_url, "login": str(platform.account_id), "password": platform.token}
+    variables = {
+        "AIRFLOW_CONN_DBT_CLOUD_DEFAULT": json.dumps({"conn_type": "dbt_cloud", **connection}),
+        "AIRFLOW_VAR_DBT_JOB_NIGHTLY": str(platform.jobs["nightly"]),
+        "AIRFLOW_VAR_DBT_JOBS": json.dumps([platform.jobs["seeds"], platform.jobs["nightly"]]),
+    }
+
+    def run(dag_id: str, *date: str, **more: int) -> dict[tuple[str, int], str]:
+        jobs = {f"AIRFLOW_VAR_{name.upper()}": str(job_id) for name, job_id in more.items()}
+        airflow("dags", "test", dag_id, *date, env={**environment(home), **variables, **jobs})
+        with sqlite3.connect(home / "airflow.db") as database:
+            rows = database.execute(
+                "select task_id, map_index, state from task_instance where dag_id = ?", (dag_id,)
+            )
+            return {(task_id, map_index): state for task_id, map_index, state in rows}
+
+    return run
+
+
+def test_first_example(run_dag: RunDag, platform: LocalPlatform) -> None:
+    """The README's first DAG: one task, green after one run."""
+    assert run_dag("dbt_rerun_first") == {("nightly", -1): "success"}
+    assert len(platform.posts()) == 1
+
+
+def test_mapped_example(run_dag: RunDag, platform: LocalPlatform) -> None:
+    """One mapped task for each job, each with work of its own: two tasks, two runs, no adoption across them."""
+    states = run_dag("dbt_rerun_many")
+    assert states == {("job_ids", -1): "success", ("build", 0): "success", ("build", 1): "success"}
+    assert len(platform.posts()) == 2
+
+
+def test_sensor_example(run_dag: RunDag, platform: LocalPlatform) -> None:
+    """A run that somebody else started since the day began has failed: the sensor finds and heals it."""
+    job = platform.post("jobs/", {"name": "scheduled", "execute_steps": ["dbt seed --select raw_orders"]})
+    platform.trouble({"node": "raw_orders", "times": 1, "message": "Connection reset by peer"})
+    today = datetime.now(UTC).date().isoformat()
+    failed = platform.wait(platform.post(f"jobs/{job['id']}/run/", {"cause": "scheduled"}))
+    states = run_dag("dbt_rerun_sensor", today, dbt_job_scheduled=job["id"])
+    assert states == {("nightly", -1): "success", ("tell", -1): "success"}
+    (healed,) = platform.get("runs/", job_definition_id=job["id"], order_by="-id", limit=1)
+    assert (healed["retrying_run_id"], healed["status"]) == (failed["id"], 10)
+    assert len(platform.posts()) == 3
