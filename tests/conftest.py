@@ -1,4 +1,4 @@
-"""Fixtures that more than one room uses."""
+"""Fixtures that more than one folder uses."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from airflow_dbt_rerun.testing import set_testing
+from tests.border import TaskInstance
 from tests.support import LocalPlatform, local_platform
 
 JOBS = {
@@ -58,3 +60,37 @@ def new_platform(tmp_path: Path) -> Callable[..., AbstractContextManager[LocalPl
         return local_platform(tmp_path, *options, jobs=JOBS if jobs is None else jobs, faults=faults)
 
     return start
+
+
+@pytest.fixture(scope="module")
+def simulated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """Start one platform with a simulated dbt for a test file, with the ``JOBS`` that the file names."""
+    jobs = getattr(request.module, "JOBS", JOBS)
+    with local_platform(tmp_path_factory.mktemp("simulated"), "--simulate", jobs=jobs) as platform:
+        yield platform
+
+
+@pytest.fixture
+def connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, test_mode: None) -> Iterator[None]:  # noqa: ARG001
+    """Define the connection to the simulated platform, and leave that as it was found."""
+    simulated.connect(monkeypatch)
+    before = simulated.control("GET", "behaviour")
+    simulated.control("DELETE", "requests")
+    yield
+    simulated.control("DELETE", "faults")
+    simulated.control("DELETE", "account")
+    simulated.behave(**before)
+    simulated.trouble()
+
+
+@pytest.fixture
+def test_mode() -> Iterator[None]:
+    """Run without waiting, as users' own tests do."""
+    with set_testing(True):
+        yield
+
+
+@pytest.fixture
+def instance(request: pytest.FixtureRequest) -> TaskInstance:
+    """Give each test, in each mode, work of its own."""
+    return TaskInstance(run_id=request.node.name)

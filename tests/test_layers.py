@@ -17,18 +17,18 @@ PACKAGE = Path(airflow_dbt_rerun.__file__).parent
 ORDER = (
     {"_lazy", "_version"},
     {"core", "provider_info"},
-    {"exceptions", "links", "metrics", "webhooks"},
+    {"exceptions", "links", "metrics", "testing", "webhooks"},
     {"api", "config"},
     {"watching", "engine"},
     {"hooks"},
     {"triggers"},
     {"operators"},
-    {"sensors", "cli"},
+    {"sensors", "cli", "arrivals", "event_triggers"},
 )
 """The rooms from the ground up: each may import from the levels below its own. ``local`` stands apart."""
 
 CORE_ORDER = (
-    {"categories", "dbt"},
+    {"categories", "dbt", "messages"},
     {"signatures"},
     {"diagnosis"},
     {"policy"},

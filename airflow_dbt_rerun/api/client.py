@@ -23,7 +23,7 @@ import requests
 
 from airflow_dbt_rerun._version import __version__
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, next_page
-from airflow_dbt_rerun.api.replies import Failure, Outcome, Reply, read
+from airflow_dbt_rerun.api.replies import Failure, Reply, RequestOutcome, read
 from airflow_dbt_rerun.api.retries import Retries, pause_before_retry
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.api.transport import async_session, blocking_session, proxy_for, trusted
@@ -62,7 +62,7 @@ class _Client:
         shown = body.replace(self.settings.token.encode(), b"***") if status >= 400 else body  # noqa: PLR2004
         return Reply(status, {name.lower(): value for name, value in headers.items()}, shown)
 
-    def _pause(self, endpoint: Endpoint[Any], outcome: Outcome, tries: int, started: float) -> float | None:
+    def _pause(self, endpoint: Endpoint[Any], outcome: RequestOutcome, tries: int, started: float) -> float | None:
         """Log an outcome, and decide on the next try: seconds to wait for it, or None when this was the last."""
         elapsed = self._clock() - started
         pause = pause_before_retry(
@@ -77,7 +77,7 @@ class _Client:
             )
         return pause
 
-    def _read(self, endpoint: Endpoint[T], outcome: Outcome, tries: int) -> T:
+    def _read(self, endpoint: Endpoint[T], outcome: RequestOutcome, tries: int) -> T:
         return read(endpoint, outcome, host=self.settings.host, tries=tries)
 
 
@@ -139,7 +139,7 @@ class DbtClient(_Client):
     def _session(self) -> requests.Session:
         return blocking_session(self.settings)
 
-    def _send_once(self, endpoint: Endpoint[Any]) -> Outcome:
+    def _send_once(self, endpoint: Endpoint[Any]) -> RequestOutcome:
         session = self._session
         try:
             # Proxies and verify are passed although the session has them: left out, the environment would win.
@@ -228,7 +228,7 @@ class AsyncDbtClient(_Client):
     def _proxy(self) -> str | None:
         return proxy_for(self.settings)
 
-    async def _send_once(self, endpoint: Endpoint[Any]) -> Outcome:
+    async def _send_once(self, endpoint: Endpoint[Any]) -> RequestOutcome:
         try:
             async with self._session.request(
                 endpoint.method,

@@ -21,8 +21,8 @@ from airflow_dbt_rerun.core.dbt.models import (
     Account,
     Job,
     Run,
-    RunState,
     RunStep,
+    WatchedRun,
 )
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.heal.lineage import CAUSE_MAX_LENGTH
@@ -101,14 +101,14 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPlan:
+class RetryPreview:
     """What a retry of a run would do: the names the platform shows before it retries."""
 
     failed_step: str | None
     skipped_steps: tuple[str, ...]
 
     @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> RetryPlan:
+    def from_api(cls, data: Mapping[str, Any]) -> RetryPreview:
         """Build from the ``data`` of ``GET runs/{id}/retry/``."""
         return cls(data.get("failed_step"), tuple(data.get("skipped_steps") or ()))
 
@@ -215,31 +215,31 @@ def list_runs(
     return Endpoint("GET", "runs/", _page(Run.from_api), params)
 
 
-def get_run_state(run_id: Id) -> Endpoint[RunState]:
+def get_run_state(run_id: Id) -> Endpoint[WatchedRun]:
     """Read a run as far as watching needs it."""
-    return Endpoint("GET", get_run(run_id).path, _data(RunState.from_api))
+    return Endpoint("GET", get_run(run_id).path, _data(WatchedRun.from_api))
 
 
-def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[RunState]]:
+def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[WatchedRun]]:
     """List these runs, at most :data:`PAGE` of them, as far as watching needs it."""
-    return Endpoint("GET", "runs/", _page(RunState.from_api), list_runs(ids=ids, limit=len(ids)).params)
+    return Endpoint("GET", "runs/", _page(WatchedRun.from_api), list_runs(ids=ids, limit=len(ids)).params)
 
 
-def list_going_runs(*, offset: int = 0) -> Endpoint[Page[RunState]]:
+def list_going_runs(*, offset: int = 0) -> Endpoint[Page[WatchedRun]]:
     """List all runs of the account that are not over, as far as watching needs it."""
     params = list_runs(status_in=sorted(GOING_STATUSES), offset=offset).params
-    return Endpoint("GET", "runs/", _page(RunState.from_api), params)
+    return Endpoint("GET", "runs/", _page(WatchedRun.from_api), params)
 
 
-def list_ended_runs() -> Endpoint[Page[RunState]]:
+def list_ended_runs() -> Endpoint[Page[WatchedRun]]:
     """List all runs of the account that are over, those that ended last first, as far as watching needs it."""
     params = list_runs(status_in=sorted(TERMINAL_STATUSES), order_by="-finished_at").params
-    return Endpoint("GET", "runs/", _page(RunState.from_api), params)
+    return Endpoint("GET", "runs/", _page(WatchedRun.from_api), params)
 
 
-def retry_plan(run_id: Id) -> Endpoint[RetryPlan]:
+def preview_retry(run_id: Id) -> Endpoint[RetryPreview]:
     """Ask what a retry of this run would do. Retries nothing."""
-    return Endpoint("GET", f"runs/{number('run_id', run_id)}/retry/", _data(RetryPlan.from_api))
+    return Endpoint("GET", f"runs/{number('run_id', run_id)}/retry/", _data(RetryPreview.from_api))
 
 
 def retry_run(run_id: Id) -> Endpoint[Run]:

@@ -92,10 +92,10 @@ class Failure:
     hopeless: bool = False
 
 
-Outcome = Reply | Failure
+RequestOutcome = Reply | Failure
 
 
-def read(endpoint: Endpoint[T], outcome: Outcome, *, host: str, tries: int = 1) -> T:
+def read(endpoint: Endpoint[T], outcome: RequestOutcome, *, host: str, tries: int = 1) -> T:
     """Turn an outcome into the endpoint's value.
 
     :raises DbtApiError: the subclass that fits; see :mod:`airflow_dbt_rerun.exceptions`.

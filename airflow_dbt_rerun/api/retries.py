@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_dbt_rerun.api.endpoints import Endpoint
-from airflow_dbt_rerun.api.replies import Failure, Outcome, Reply
+from airflow_dbt_rerun.api.replies import Failure, Reply, RequestOutcome
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 _THROTTLED_FACTOR = 20
@@ -43,7 +43,7 @@ NO_RETRIES = Retries(limit=1)
 
 def pause_before_retry(
     endpoint: Endpoint[Any],
-    outcome: Outcome,
+    outcome: RequestOutcome,
     *,
     tries: int,
     elapsed: float,
@@ -65,11 +65,11 @@ def pause_before_retry(
     return pause if elapsed + pause <= retries.total else None
 
 
-def _is_passing(outcome: Outcome) -> bool:
+def _is_passing(outcome: RequestOutcome) -> bool:
     if isinstance(outcome, Failure):
         return not outcome.hopeless
     return outcome.is_server_failure or outcome.is_throttled
 
 
-def _asked_for(outcome: Outcome) -> float | None:
+def _asked_for(outcome: RequestOutcome) -> float | None:
     return outcome.retry_after if isinstance(outcome, Reply) else None

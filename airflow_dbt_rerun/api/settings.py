@@ -19,7 +19,7 @@ from airflow.providers.common.compat.sdk import Connection
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 DEFAULT_HOST = "cloud.getdbt.com"
-DEFAULT_TIMEOUT = 30.0
+DEFAULT_REQUEST_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class Settings:
     base_url: str
     account_id: int
     token: str = field(repr=False)
-    timeout: float = DEFAULT_TIMEOUT
+    timeout: float = DEFAULT_REQUEST_TIMEOUT
     proxies: Mapping[str, str] = field(default_factory=dict, repr=False)
     verify: bool | str = True
     cert: str | tuple[str, str] | None = None
@@ -63,7 +63,7 @@ def settings_from(
         base_url=_base_url(connection, where),
         account_id=_account_id(connection.login, account_id, where),
         token=_token(connection.password, where),
-        timeout=DEFAULT_TIMEOUT if seconds in (None, "") else _seconds(seconds, where),
+        timeout=DEFAULT_REQUEST_TIMEOUT if seconds in (None, "") else _seconds(seconds, where),
         proxies=_proxies(extra.get("proxies") or extra.get("proxy"), where),
         verify=_verify(extra.get("verify", extra.get("verify_ssl")), where),
         cert=_cert(extra.get("cert"), where),

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import Job
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.heal.steps import RunSeen
+from airflow_dbt_rerun.core.heal.observations import RunSeen
 
 
 class UnreadableError(Exception):

@@ -19,7 +19,7 @@ from airflow_dbt_rerun.cli.cases import Case, UnreadableError
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
-from airflow_dbt_rerun.core.heal.steps import RunSeen
+from airflow_dbt_rerun.core.heal.observations import RunSeen
 
 STDIN = "-"
 ARTIFACTS = ("run_results.json", "sources.json")

@@ -11,8 +11,8 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.session import TRIGGERED, Attempt, RerunSession
-from airflow_dbt_rerun.core.heal.steps import Fail, Rerun, Wait
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 
@@ -40,7 +40,7 @@ def _advice(
 ) -> Advice:
     now = time.time()
     session, step = next_step(_session(case.seen.run, attempt, now), case.seen, policy, now, signatures=signatures)
-    if isinstance(step, Wait) and session.plan is not None:  # a rerun is planned: see what will become of it
+    if isinstance(step, WaitForRun) and session.plan is not None:  # a rerun is planned: see what will become of it
         then = session.plan.not_before
         session, step = next_step(session, case.seen, policy, then, signatures=signatures)
     match step:
@@ -52,7 +52,7 @@ def _advice(
                 why_not_wanted=step.why_not_wanted,
                 overrides={} if case.is_file else step.overrides,
             )
-        case Wait():
+        case WaitForRun():
             return Advice(ADOPT, f"the job has a newer run ({step.run_id}): how it ends decides")
         case Fail():
             why = _plain(step.reason, case.seen.run, diagnosis)

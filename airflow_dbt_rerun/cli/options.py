@@ -18,7 +18,7 @@ from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 
 if TYPE_CHECKING:
-    from airflow_dbt_rerun.cli.runs import Platform
+    from airflow_dbt_rerun.cli.runs import RunSource
 
 DEFAULT_CONNECTION = "dbt_cloud_default"
 DEFAULT_POLICY = "default"
@@ -145,11 +145,11 @@ class _Reader:
             complain(self._options, f"{case.source}: the policy asks for tags or paths, which --manifest tells")
 
     @cached_property
-    def _platform(self) -> Platform:
-        from airflow_dbt_rerun.cli.runs import Platform  # noqa: PLC0415 - imports Airflow: a second or two
+    def _platform(self) -> RunSource:
+        from airflow_dbt_rerun.cli.runs import RunSource  # noqa: PLC0415 - imports Airflow: a second or two
 
         asks = self._facts is None and self._policy.needs_manifest
-        return Platform(self._options.conn_id, self._options.account_id, with_manifest=asks)
+        return RunSource(self._options.conn_id, self._options.account_id, with_manifest=asks)
 
     def _completed(self, case: Case) -> Case:
         """Add what was said on the command line to what the evidence tells itself."""

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from airflow_dbt_rerun.cli.cases import UnreadableError
 from airflow_dbt_rerun.cli.options import add_connection_options, complain, policy_of, positive
 from airflow_dbt_rerun.core.heal.modes import MODES, first_in_mode
+from airflow_dbt_rerun.core.heal.next_steps import Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.plan import RerunPlan
-from airflow_dbt_rerun.core.heal.steps import Succeed, Wait
 
 if TYPE_CHECKING:
     from airflow_dbt_rerun.engine.driver import Driver
@@ -73,10 +73,10 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _driver(options: argparse.Namespace) -> Driver:
-    from airflow_dbt_rerun.cli.runs import Platform  # noqa: PLC0415 - imports Airflow: a second or two
+    from airflow_dbt_rerun.cli.runs import RunSource  # noqa: PLC0415 - imports Airflow: a second or two
 
     policy = first_in_mode(options.mode, policy_of(options.policy) if options.policy else None)
-    platform = Platform(options.conn_id, options.account_id, with_manifest=policy.needs_manifest)
+    platform = RunSource(options.conn_id, options.account_id, with_manifest=policy.needs_manifest)
     return platform.driver(options.run_id, policy, _Terminal())
 
 
@@ -93,7 +93,7 @@ def _may_start(options: argparse.Namespace) -> bool:
 def _carry_out(driver: Driver) -> int:
     session, seen = driver.begin(deadline=None)
     session, step = driver.advance(session, seen)
-    while isinstance(step, Wait):
+    while isinstance(step, WaitForRun):
         session, step = driver.advance(session, driver.wait(session, step))
     return _DONE if isinstance(step, Succeed) else _NOT_DONE
 

@@ -16,18 +16,20 @@ from functools import cached_property
 
 from airflow.providers.common.compat.sdk import AirflowException
 
+from airflow_dbt_rerun import testing
 from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.cli.cases import Case, UnreadableError
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.models import Job, Run
 from airflow_dbt_rerun.core.heal.lineage import Marker
+from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.core.heal.steps import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.driver import Driver
-from airflow_dbt_rerun.engine.reader import Log, Looks
+from airflow_dbt_rerun.engine.reader import Log, RunReader
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
@@ -35,8 +37,8 @@ from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 PATIENCE = {"retry_limit": 3, "retry_total": 20.0}
 """A person waits at the terminal: trouble of the API is told after seconds, not after minutes."""
 
-CHECK_INTERVAL = 10.0
-"""Seconds between polls: a person watches."""
+PACE = Pace(check_interval=10.0)
+"""Quicker polls than a task's: a person watches."""
 
 _PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 """Airflow 3's name for what a process may read; Airflow's own commands on connections set it the same way."""
@@ -44,7 +46,7 @@ _PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 _LOG = logging.getLogger(__name__)
 
 
-class Platform:
+class RunSource:
     """One account of the dbt platform, as a terminal sees it.
 
     :param conn_id: the Airflow connection.
@@ -63,7 +65,7 @@ class Platform:
         :raises UnreadableError: if there is no connection, or the API does not give the run.
         """
         with _speaking_on_stderr(), self._naming(run_id):
-            seen = self._looks.look(RerunSession(0.0), run_id)
+            seen = self._reader.observe(RerunSession(0.0), run_id)
             return self._case(seen, run_id)
 
     def driver(self, run_id: int, policy: RerunPolicy, log: Log) -> Driver:
@@ -77,7 +79,7 @@ class Platform:
             marker = Marker.of("command line", run_id, time.time())
             work = Work(run.job_id, marker, "Rerun by airflow-dbt-rerun", of_run=run_id)
             return Driver(
-                client, work, policy, signatures=self.signatures(), check_interval=CHECK_INTERVAL, log=log
+                client, work, policy, signatures=self.signatures(), pace=testing.pace_in_force(PACE), log=log
             )
 
     def signatures(self) -> tuple[Signature, ...]:
@@ -102,8 +104,9 @@ class Platform:
         return DbtCloudRerunHook(self._conn_id, self._account_id, **PATIENCE)  # type: ignore[arg-type]
 
     @cached_property
-    def _looks(self) -> Looks:
-        return Looks(_connected(self._hook), tolerance=0.0, with_manifest=self._with_manifest, log=_LOG)
+    def _reader(self) -> RunReader:
+        once = Pace(tolerance=0.0)
+        return RunReader(_connected(self._hook), pace=once, with_manifest=self._with_manifest, log=_LOG)
 
     @contextlib.contextmanager
     def _naming(self, run_id: int) -> Iterator[None]:

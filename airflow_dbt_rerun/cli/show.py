@@ -18,6 +18,9 @@ from airflow_dbt_rerun.cli.cases import Advice, Case, Opinion
 from airflow_dbt_rerun.cli.grouping import Group, grouped
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.messages import counted
+from airflow_dbt_rerun.core.policy.action_words import imperative
+from airflow_dbt_rerun.core.policy.rules import RerunAction
 
 MOST_ROWS = 10
 """So many rows of one category are shown without ``--all``."""
@@ -37,15 +40,6 @@ MEANING = {
     Category.UNKNOWN: "the text says nothing, or it has two meanings",
 }
 """What would have to change, for each category."""
-
-ACTIONS = {
-    "rerun_from_failure": "rerun from failure",
-    "rerun_from_step": "rerun from the failed step",
-    "rerun_from_start": "rerun from start",
-    "rebuild_tested": "build again what the failed tests look at",
-    "adopt": "watch the newer run",
-    "fail": "not rerun it",
-}
 
 _UNBROKEN = 10_000
 _WIDE = 120
@@ -140,7 +134,7 @@ def _show_findings(diagnosis: Diagnosis, page: Console, *, complete: bool) -> No
             table.add_row(_category(groups[0].category), f"... and {left} more; --all shows them")
     _print_table(table, page)
     if diagnosis.skipped:
-        page.print(f"{_counted(len(diagnosis.skipped), 'node')} skipped because of that")
+        page.print(f"{counted(len(diagnosis.skipped), 'node')} skipped because of that")
 
 
 def _cells(group: Group, page: Console, *, complete: bool) -> Iterator[Text]:
@@ -198,8 +192,12 @@ def _advice(advice: Advice, policy: str) -> Iterator[Text]:
 
 
 def _what(advice: Advice) -> str:
+    if advice.action == RerunAction.FAIL:
+        return "not rerun it any more" if advice.exhausted else "not rerun it"
+    if advice.action == "adopt":
+        return "watch the newer run"
     after = f", after {advice.wait_seconds:.0f} s" if advice.wait_seconds else ""
-    return ACTIONS.get(advice.action, advice.action) + (" any more" if advice.exhausted else "") + after
+    return imperative(RerunAction(advice.action)) + after
 
 
 # --- Several failures at once
@@ -228,7 +226,3 @@ def _decision(opinion: Opinion) -> tuple[Text, str, str]:
     if diagnosis is None or advice is None:
         return Text("-"), "-", opinion.case.nothing or ""
     return _category(diagnosis.verdict), _what(advice), advice.reason
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")

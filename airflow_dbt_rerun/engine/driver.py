@@ -16,35 +16,20 @@ from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.lineage import chain
-from airflow_dbt_rerun.core.heal.loop import (
-    Fail,
-    NoRun,
-    NotReadable,
-    Observation,
-    Refused,
-    Rerun,
-    RerunSession,
-    RunSeen,
-    Succeed,
-    Trigger,
-    Wait,
-    next_step,
-)
+from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, StartRun, Succeed, WaitForRun
+from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.plan import RerunPlan, plan_rerun
 from airflow_dbt_rerun.core.heal.report import happened, tell
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
-from airflow_dbt_rerun.core.watch.many import Rhythm, usual_seconds
-from airflow_dbt_rerun.core.watch.one import Outcome, Poll, Unwatchable, watch
-from airflow_dbt_rerun.engine.reader import Log, Looks, Sender
-from airflow_dbt_rerun.engine.starter import Posts, Work
+from airflow_dbt_rerun.core.watch.many import usual_seconds
+from airflow_dbt_rerun.core.watch.one import Poll, Unwatchable, WatchOutcome, watch
+from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
+from airflow_dbt_rerun.engine.starter import RunStarter, Work
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtRunUnwatchable, is_bearable
-
-DEFAULT_CHECK_INTERVAL = 60.0
-"""Seconds between polls: the official operator's default."""
-
-DEFAULT_TOLERANCE = 600.0
-"""Seconds for which the API may give no readable answer while a run is watched."""
 
 
 class Driver:
@@ -55,10 +40,7 @@ class Driver:
     :param policy: when to rerun; None never reruns.
     :param on_run: called with each run of this work as soon as its id is known, before anything else happens.
     :param on_rerun: called after each rerun that was started, with what happened and the new run.
-    :param check_interval: seconds between polls.
-    :param quickest_check_interval: seconds between polls near the run's usual end; None for always the other.
-    :param usual: seconds that runs of the job take; where it is not known yet, :meth:`begin` finds it out.
-    :param tolerance: seconds for which the API may give no readable answer.
+    :param pace: how often to poll, and how patiently. Where ``usual`` is not known, :meth:`begin` finds it out.
     :param clock: gives epoch seconds.
     :param sleep: waits so many seconds.
     """
@@ -72,10 +54,7 @@ class Driver:
         signatures: Sequence[Signature] = (),
         on_run: Callable[[Run], None] = lambda _: None,
         on_rerun: Callable[[dict[str, Any], Run], None] = lambda *_: None,
-        check_interval: float = DEFAULT_CHECK_INTERVAL,
-        quickest_check_interval: float | None = None,
-        usual: float | None = None,
-        tolerance: float = DEFAULT_TOLERANCE,
+        pace: Pace = Pace(),  # noqa: B008 - an immutable value
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -86,22 +65,19 @@ class Driver:
         self._signatures = signatures
         self._on_run = on_run
         self._on_rerun = on_rerun
-        self._check_interval = check_interval
-        self._quickest = quickest_check_interval
-        self.usual = usual
-        self._tolerance = tolerance
+        self.pace = pace
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._sleep = sleep
-        self._looks = Looks(
+        self._reader = RunReader(
             client,
-            tolerance=tolerance,
+            pace=pace,
             with_manifest=policy is not None and policy.needs_manifest,
             log=self._log,
             clock=clock,
             sleep=sleep,
         )
-        self._posts = Posts(client, self._looks, work, on_run=on_run, log=self._log, sleep=sleep)
+        self._starter = RunStarter(client, self._reader, work, on_run=on_run, log=self._log, pace=pace, sleep=sleep)
 
     @property
     def work(self) -> Work:
@@ -128,16 +104,16 @@ class Driver:
         if not runs:
             return self._begin_with_nothing(deadline)
         given = self._work.of_run
-        full = [self._looks.read(run_id) for run_id in (*([given] if given else []), *(run.id for run in runs))]
+        full = [self._reader.read(run_id) for run_id in (*([given] if given else []), *(run.id for run in runs))]
         session = RerunSession.of_chain(full, now=self._clock(), deadline=deadline, given=given is not None)
         for run in full[:-1]:  # why they failed counts on: it tells whether there is progress
-            session = session.recalling(diagnose(run, self._looks.results(run), signatures=self._signatures))
-        return session, self._looks.look(session, full[-1].id)
+            session = session.recalling(diagnose(run, self._reader.results(run), signatures=self._signatures))
+        return session, self._reader.observe(session, full[-1].id)
 
     def _left_behind(self) -> tuple[Run, ...]:
         """List the runs to go on from; what an earlier life of the task left going is taken up or stopped."""
         runs = self._runs()
-        self.usual = usual_seconds(runs)
+        self.pace = replace(self.pace, usual=usual_seconds(runs))
         ours = self._ours(runs)
         if ours:
             return ours
@@ -156,7 +132,7 @@ class Driver:
         session, seen = self._begin(deadline=None)
         if not isinstance(seen, RunSeen):
             raise DbtRunUnwatchable(seen.reason if isinstance(seen, NotReadable) else "there is no run yet")
-        details = self._looks.retry_plan(seen.run)
+        details = self._reader.preview_retry(seen.run)
         return plan_rerun(
             session,
             seen,
@@ -170,13 +146,13 @@ class Driver:
     def _begin_with_nothing(self, deadline: float | None) -> tuple[RerunSession, Observation]:
         if self._work.of_run is None:
             return RerunSession(self._clock(), deadline), NoRun()
-        run = self._looks.read(self._work.of_run)
+        run = self._reader.read(self._work.of_run)
         session = RerunSession.of_given(run, now=self._clock(), deadline=deadline)
-        return session, self._looks.look(session, run.id)
+        return session, self._reader.observe(session, run.id)
 
     def _runs(self) -> list[Run]:
         # Not patiently: a wrong host or token is told at once, and a killed task has no time.
-        return self._looks.newest_runs(self._work.job_id)
+        return self._reader.newest_runs(self._work.job_id)
 
     def _ours(self, runs: Sequence[Run]) -> tuple[Run, ...]:
         """Pick the runs that this task has started, in this try or an earlier one, oldest first."""
@@ -193,38 +169,38 @@ class Driver:
                 self._client.send(cancel_run(run.id))
                 self._log.info("Cancelled dbt run %s, since %s", run.id, why)
 
-    def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, Wait | Succeed | Fail]:
+    def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, WaitForRun | Succeed | Fail]:
         """Decide and act until there is something to wait for, or the end."""
         while True:
             before = session
             session, step = next_step(before, seen, self._policy, self._clock(), signatures=self._signatures)
             for line in tell(before, session, step):
                 self._log.info("%s", line)
-            if isinstance(step, Trigger):
-                seen = self._with_evidence(session, self._posts.trigger())
+            if isinstance(step, StartRun):
+                seen = self._with_evidence(session, self._starter.start())
             elif isinstance(step, Rerun):
                 seen = self._rerun(session, step)
             else:
                 return session, step
 
-    def wait(self, session: RerunSession, step: Wait) -> Observation:
+    def wait(self, session: RerunSession, step: WaitForRun) -> Observation:
         """Block until what ``step`` waits for has come, then look at the run again."""
         if step.until is not None:
             self._sleep(max(step.until - self._clock(), 0.0))
-            return self._looks.look(session, step.run_id)
-        return self.observe(session, self._watch(session, step.run_id))
+            return self._reader.observe(session, step.run_id)
+        return self.observe_after(session, self._watch(session, step.run_id))
 
-    def observe(self, session: RerunSession, outcome: Outcome) -> Observation:
+    def observe_after(self, session: RerunSession, outcome: WatchOutcome) -> Observation:
         """Turn the end of a watch into what the loop needs: a fresh look, unless nothing can be read."""
         if isinstance(outcome, Unwatchable):
             what = f"dbt run {outcome.run_id} cannot be watched: {outcome.reason}"
             return NotReadable(f"{what}: look at it in dbt, then clear this task")
-        return self._looks.look(session, outcome.run_id)
+        return self._reader.observe(session, outcome.run_id)
 
     def _rerun(self, session: RerunSession, step: Rerun) -> Observation:
         """Start a rerun. A refusal that the run itself explains is news about the run: the loop decides anew."""
         try:
-            seen = self._posts.rerun(step)
+            seen = self._starter.rerun(step)
         except DbtNotFoundError as error:
             return NotReadable(f"dbt run {step.of_run} cannot be rerun: {error}")
         if isinstance(seen, RunSeen):
@@ -232,25 +208,23 @@ class Driver:
         resumed = step.action is RerunAction.RERUN_FROM_FAILURE
         if isinstance(seen, Refused) and resumed and seen.run.retry_not_supported_reason:
             self._log.warning("The platform refused to rerun run %s: %s", step.of_run, seen.message)
-            return self._looks.look(session, step.of_run)
+            return self._reader.observe(session, step.of_run)
         return self._with_evidence(session, seen)
 
     def _with_evidence(self, session: RerunSession, seen: Observation) -> Observation:
         """A run that is found after a lost answer may be over already: then it takes a proper look."""
         if isinstance(seen, RunSeen) and seen.run.is_terminal:
-            return self._looks.look(session, seen.run.id)
+            return self._reader.observe(session, seen.run.id)
         return seen
 
-    def look(self, session: RerunSession, run_id: int) -> Observation:
+    def observe(self, session: RerunSession, run_id: int) -> Observation:
         """Read a run now, with the evidence that its status calls for."""
-        return self._looks.look(session, run_id)
+        return self._reader.observe(session, run_id)
 
-    def _watch(self, session: RerunSession, run_id: int) -> Outcome:
+    def _watch(self, session: RerunSession, run_id: int) -> WatchOutcome:
         script = watch(
             run_id,
-            interval=Rhythm(self._check_interval, self._quickest, self.usual).pause,
-            tolerance=self._tolerance,
-            deadline=session.deadline,
+            replace(self.pace, deadline=session.deadline),
             clock=self._clock,
             bearable=is_bearable,
         )
@@ -259,7 +233,7 @@ class Driver:
             try:
                 request = script.send(answer)
             except StopIteration as end:
-                outcome: Outcome = end.value
+                outcome: WatchOutcome = end.value
                 return outcome
             if isinstance(request, Poll):
                 answer = self._poll(request.run_id)

@@ -12,30 +12,25 @@ from typing import Any, Protocol, TypeVar
 from airflow_dbt_rerun.api.endpoints import (
     FULL_RUN,
     Endpoint,
-    RetryPlan,
+    RetryPreview,
     get_json_artifact,
     get_run,
     get_step_results,
     list_runs,
-    retry_plan,
+    preview_retry,
 )
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.heal.lineage import rerun_of
+from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.core.heal.steps import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.verify import verify
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError
 
 T = TypeVar("T")
 AskResults = Callable[[], StepResults | None]
-
-ARTIFACT_PAUSES = (1.0, 2.0, 4.0)
-"""Seconds between looks for artifacts and logs, which can arrive after the run's end."""
-
-PAUSE_IN_TROUBLE = 10.0
-"""Seconds between asks while the API has trouble."""
 
 
 class Sender(Protocol):
@@ -56,11 +51,11 @@ class Log(Protocol):
         """Log what may need attention."""
 
 
-class Looks:
+class RunReader:
     """Looks at the runs of one account.
 
     :param client: sends requests.
-    :param tolerance: seconds for which the API may give no readable answer before a look fails.
+    :param pace: for how long trouble is tolerated, and the pauses between reads.
     :param with_manifest: whether a failed run's ``manifest.json`` is read as well; it can be large.
     :param clock: gives epoch seconds.
     :param sleep: waits so many seconds.
@@ -70,20 +65,20 @@ class Looks:
         self,
         client: Sender,
         *,
-        tolerance: float = 600.0,
+        pace: Pace = Pace(),  # noqa: B008 - an immutable value
         with_manifest: bool = False,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
-        self._tolerance = tolerance
+        self._pace = pace
         self._with_manifest = with_manifest
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._sleep = sleep
 
-    def look(self, session: RerunSession, run_id: int) -> Observation:
+    def observe(self, session: RerunSession, run_id: int) -> Observation:
         """Read a run now, with the evidence that its status calls for."""
         try:
             run = self.read(run_id)
@@ -115,10 +110,10 @@ class Looks:
             root = repaired
         return root
 
-    def retry_plan(self, run: Run) -> RetryPlan | None:
+    def preview_retry(self, run: Run) -> RetryPreview | None:
         """Ask the platform which steps a retry would run; None where it does not say."""
         try:
-            return self._client.send(retry_plan(run.id)) if run.is_error else None
+            return self._client.send(preview_retry(run.id)) if run.is_error else None
         except DbtApiError as error:
             self._log.info("The platform does not say what a retry of run %s would do: %s", run.id, error)
             return None
@@ -130,7 +125,7 @@ class Looks:
 
     def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
         """Fetch results of the failed steps; wait a little for what may come late, then go on without."""
-        for pause in ARTIFACT_PAUSES:
+        for pause in self._pace.artifact_pauses:
             results = self.results(run)
             if _is_enough(run, results):
                 return run, results
@@ -153,7 +148,7 @@ class Looks:
 
     def _healed(self, run: Run, resumed: Sequence[int]) -> RunSeen:
         """Read what a green rerun did of what it owed; where work seems to miss, its artifacts may come late."""
-        for pause in (*ARTIFACT_PAUSES, None):
+        for pause in (*self._pace.artifact_pauses, None):
             seen = RunSeen(run, self._all_results(run), before=self._left_undone(resumed))
             checked = verify(seen.before, seen.results)
             if pause is None or not seen.before or (checked.checked and not checked.is_hollow):
@@ -209,10 +204,10 @@ class Looks:
             try:
                 return ask()
             except BEARABLE as error:
-                if self._clock() - began >= self._tolerance:
+                if self._clock() - began >= self._pace.tolerance:
                     raise
                 self._log.warning("The dbt API has trouble, asking again: %s", error)
-                self._sleep(PAUSE_IN_TROUBLE)
+                self._sleep(self._pace.trouble_pause)
 
 
 def _is_enough(run: Run, results: Sequence[StepResults]) -> bool:

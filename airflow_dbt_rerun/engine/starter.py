@@ -10,15 +10,14 @@ from typing import Any
 from airflow_dbt_rerun.api.endpoints import retry_run, trigger_job
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.lineage import Marker, rerun_of
-from airflow_dbt_rerun.core.heal.steps import Observation, Refused, Rerun, RunSeen
+from airflow_dbt_rerun.core.heal.next_steps import Rerun
+from airflow_dbt_rerun.core.heal.observations import Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.wording import cause_of
 from airflow_dbt_rerun.core.policy.policy import RerunAction
-from airflow_dbt_rerun.engine.reader import Log, Looks, Sender
+from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
 from airflow_dbt_rerun.engine.refusals import REFUSALS, Explanation, explain
 from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtApiError
-
-LOST_ANSWER_PAUSES = (1.0, 2.0, 4.0, 8.0, 15.0)
-"""Seconds between looks for a run whose POST got no answer."""
 
 RETRY_POSTS = 3
 """How often one run's retry is posted at the most; the platform refuses a second one once one took effect."""
@@ -42,7 +41,7 @@ class Work:
     """Runs of this work that somebody else started: never to be cancelled."""
 
 
-class Posts:
+class RunStarter:
     """Starts the runs of one piece of work.
 
     :param on_run: called with each run as soon as its id is known, before anything else happens.
@@ -51,21 +50,23 @@ class Posts:
     def __init__(
         self,
         client: Sender,
-        looks: Looks,
+        reader: RunReader,
         work: Work,
         *,
         on_run: Callable[[Run], None],
         log: Log,
+        pace: Pace = Pace(),  # noqa: B008 - an immutable value
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
-        self._looks = looks
+        self._reader = reader
         self._work = work
         self._on_run = on_run
         self._log = log
+        self._pace = pace
         self._sleep = sleep
 
-    def trigger(self) -> Observation:
+    def start(self) -> Observation:
         """Start the first run.
 
         :raises DbtApiError: if the platform refuses it, with the reason as far as it can be found out.
@@ -84,17 +85,17 @@ class Posts:
         cause = self._work.marker.cause(why, of_run=step.of_run)
         started = self._start(cause, step.overrides, of_run=step.of_run)
         if isinstance(started, Explanation):
-            return Refused(self._looks.read(step.of_run), started.words, started.final)
+            return Refused(self._reader.read(step.of_run), started.words, started.final)
         return self._started(started)
 
     def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Run | Explanation:
         """Post a new run of the job, unless the look finds that it exists already."""
 
         def find() -> Run | None:
-            runs = self._looks.newest_runs(self._work.job_id)
+            runs = self._reader.newest_runs(self._work.job_id)
             return next((run for run in runs if self._work.marker.repairs(run, of_run)), None)
 
-        existing = self._looks.patiently(find)
+        existing = self._reader.patiently(find)
         if existing is None:
             try:
                 existing = self._client.send(trigger_job(self._work.job_id, cause=cause, overrides=overrides))
@@ -108,12 +109,12 @@ class Posts:
 
     def _retry(self, step: Rerun) -> Observation:
         """Post a retry of exactly the failed run, unless the look finds that it exists already."""
-        failed = self._looks.read(step.of_run)
+        failed = self._reader.read(step.of_run)
 
         def find() -> Run | None:
-            return rerun_of(failed, self._looks.newest_runs(self._work.job_id))
+            return rerun_of(failed, self._reader.newest_runs(self._work.job_id))
 
-        existing = self._looks.patiently(find)
+        existing = self._reader.patiently(find)
         for _ in range(RETRY_POSTS):
             if existing is not None:
                 break
@@ -121,9 +122,9 @@ class Posts:
                 existing = self._client.send(retry_run(step.of_run))
             except REFUSALS as refusal:
                 # A second retry of the same run is refused too: look again before it counts as a no.
-                existing = self._looks.patiently(find)
+                existing = self._reader.patiently(find)
                 if existing is None:
-                    return self._refused(self._looks.read(step.of_run), refusal)
+                    return self._refused(self._reader.read(step.of_run), refusal)
             except DbtAnswerLostError:
                 existing = self._find_after_lost_answer(find)
         if existing is None:
@@ -145,9 +146,9 @@ class Posts:
 
     def _find_after_lost_answer(self, find: Callable[[], Run | None]) -> Run | None:
         self._log.warning("The answer to the POST was lost: looking for the run before anything else is posted")
-        for pause in LOST_ANSWER_PAUSES:
+        for pause in self._pace.lost_answer_pauses:
             self._sleep(pause)
-            found = self._looks.patiently(find)
+            found = self._reader.patiently(find)
             if found is not None:
                 self._log.info("The run was started after all: %s", found.id)
                 return found

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
-from airflow_dbt_rerun import metrics
-from airflow_dbt_rerun.api.endpoints import cancel_run, number
+from airflow_dbt_rerun import testing
+from airflow_dbt_rerun.api.endpoints import cancel_run
 from airflow_dbt_rerun.api.retries import NO_RETRIES
-from airflow_dbt_rerun.config.documents import as_policy
 from airflow_dbt_rerun.config.team_signatures import team_signatures
-from airflow_dbt_rerun.core.dbt.models import Run
-from airflow_dbt_rerun.core.heal.loop import Fail, Observation, RerunSession, Wait
+from airflow_dbt_rerun.core.heal.next_steps import Fail, WaitForRun
+from airflow_dbt_rerun.core.heal.observations import Observation
 from airflow_dbt_rerun.core.heal.report import report
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
-from airflow_dbt_rerun.core.signatures import Signature, own
+from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.watch.one import Unwatchable
-from airflow_dbt_rerun.engine.driver import DEFAULT_CHECK_INTERVAL, DEFAULT_TOLERANCE, Driver
+from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import (
     DbtApiError,
-    DbtConfigError,
     DbtRunCancelled,
     DbtRunError,
     DbtRunExhausted,
@@ -35,13 +35,25 @@ from airflow_dbt_rerun.exceptions import (
     DbtRunUnwatchable,
 )
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
-from airflow_dbt_rerun.links import XCOM_REPORT, XCOM_RUN_ID, XCOM_RUN_URL, DbtCloudRunLink
+from airflow_dbt_rerun.links import DbtCloudRunLink
+from airflow_dbt_rerun.operators.arguments import (
+    check_ids,
+    check_quickest,
+    check_seconds,
+    checked_callbacks,
+    checked_signatures,
+    is_template,
+    read_policy_argument,
+)
+from airflow_dbt_rerun.operators.publishing import Publisher
 from airflow_dbt_rerun.triggers.run import OUTCOMES, DbtCloudRunTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
-DEFAULT_TIMEOUT = 7 * 24 * 60 * 60
+_DEFAULTS = Pace()
+
+DEFAULT_TASK_TIMEOUT = 7 * 24 * 60 * 60
 """Seconds: the official operator's default."""
 
 ERRORS: dict[str, type[DbtRunError]] = {
@@ -96,10 +108,10 @@ class HealingOperator(BaseOperator):
         policy: RerunPolicy | Mapping[str, Any] | str | None = None,
         signatures: Sequence[Signature | Mapping[str, str]] | None = None,
         on_rerun: OnRerun | Sequence[OnRerun] | None = None,
-        check_interval: float = DEFAULT_CHECK_INTERVAL,
+        check_interval: float = _DEFAULTS.check_interval,
         quickest_check_interval: float | None = None,
-        poll_tolerance: float = DEFAULT_TOLERANCE,
-        timeout: float = DEFAULT_TIMEOUT,
+        poll_tolerance: float = _DEFAULTS.tolerance,
+        timeout: float = DEFAULT_TASK_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         cancel_on_kill: bool = True,
         hook_params: dict[str, Any] | None = None,
@@ -123,45 +135,13 @@ class HealingOperator(BaseOperator):
 
     def _check_arguments(self) -> None:
         """Refuse what is wrong while the DAG is parsed; templates are checked when they are rendered."""
-        self._check_ids("account_id")
+        check_ids(self, "account_id")
         if not is_template(self.policy):
-            self.policy = self._read_policy()
-        self.signatures = self._checked_signatures()
-        for each in self._callbacks():
-            if not callable(each):
-                raise DbtConfigError(f"on_rerun takes functions or notifiers, not {each!r}")
-        for parameter in ("check_interval", "poll_tolerance", "timeout"):
-            value = getattr(self, parameter)
-            if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
-                raise DbtConfigError(f"{parameter} takes a number of seconds above zero, not {value!r}")
-        quickest = self.quickest_check_interval
-        if quickest is not None and not 0 < quickest <= self.check_interval:
-            raise DbtConfigError(
-                f"quickest_check_interval takes seconds above zero, at most check_interval, not {quickest!r}"
-            )
-
-    def _check_ids(self, *parameters: str) -> None:
-        for parameter in parameters:
-            value = getattr(self, parameter)
-            if isinstance(value, (int, str)) and not is_template(value):
-                number(parameter, value)
-
-    def _read_policy(self) -> RerunPolicy | None:
-        try:
-            return as_policy(self.policy, "policy")
-        except (TypeError, ValueError) as error:
-            raise DbtConfigError(str(error)) from error
-
-    def _checked_signatures(self) -> tuple[Signature, ...]:
-        try:
-            return own.check(self.signatures, "signatures")
-        except (TypeError, ValueError) as error:
-            raise DbtConfigError(str(error)) from error
-
-    def _callbacks(self) -> tuple[Any, ...]:
-        if self.on_rerun is None:
-            return ()
-        return tuple(self.on_rerun) if isinstance(self.on_rerun, (list, tuple)) else (self.on_rerun,)
+            self.policy = read_policy_argument(self.policy)
+        self.signatures = checked_signatures(self.signatures)
+        checked_callbacks(self.on_rerun)
+        check_seconds(self, "check_interval", "poll_tolerance", "timeout")
+        check_quickest(self.quickest_check_interval, self.check_interval)
 
     # --- The task
 
@@ -170,8 +150,8 @@ class HealingOperator(BaseOperator):
         """Say what to run or repair, and how its runs are recognised."""
 
     def policy_in_force(self) -> RerunPolicy | None:
-        """Give the policy by which this task reruns."""
-        return self._read_policy()
+        """Return the policy by which this task reruns."""
+        return read_policy_argument(self.policy)
 
     def execute(self, context: Context) -> Any:
         """See the work to its end, blocking, or until there is something to wait for in the triggerer."""
@@ -217,38 +197,32 @@ class HealingOperator(BaseOperator):
 
     def _seen(self, driver: Driver, session: RerunSession, event: Mapping[str, Any]) -> Observation:
         if event["outcome"] == "unwatchable":
-            return driver.observe(session, Unwatchable(event["run_id"], event["reason"]))
-        return driver.look(session, int(event["run_id"]))
+            return driver.observe_after(session, Unwatchable(event["run_id"], event["reason"]))
+        return driver.observe(session, int(event["run_id"]))
 
     def _go_on(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:
         session, step = driver.advance(session, seen)
-        while isinstance(step, Wait):
+        while isinstance(step, WaitForRun):
             if self.deferrable:
                 self._defer_until(driver, session, step)
             session, step = driver.advance(session, driver.wait(session, step))
-        told = report(session, step, time.time())
-        context["ti"].xcom_push(key=XCOM_REPORT, value=told)
-        metrics.ended(told)
+        self._publisher(context).report(report(session, step, time.time()))
         if isinstance(step, Fail):
             self._give_up(session, step)
         self._underway = None
         return step.run_id
 
-    def _defer_until(self, driver: Driver, session: RerunSession, step: Wait) -> NoReturn:
+    def _defer_until(self, driver: Driver, session: RerunSession, step: WaitForRun) -> NoReturn:
         self.defer(
             trigger=DbtCloudRunTrigger(
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 run_id=step.run_id,
-                quickest_check_interval=self.quickest_check_interval,
-                usual=driver.usual,
                 session={**session.to_dict(), WORK: self._underway and self._underway.marker.key},
                 until=step.until,
-                check_interval=self.check_interval,
-                tolerance=self.poll_tolerance,
-                deadline=session.deadline,
                 cancel_on_kill=self.cancel_on_kill and _is_ours(session),
                 hook_params=self.hook_params,
+                **replace(driver.pace, deadline=session.deadline).to_dict(),
             ),
             method_name=self.execute_complete.__name__,
         )
@@ -276,7 +250,7 @@ class HealingOperator(BaseOperator):
         try:
             # The hook's own session may be in the middle of the request that the signal interrupted.
             with DbtClient(self.hook.client.settings, NO_RETRIES) as client:
-                Driver(client, work, None, tolerance=0.0, log=self.log).cancel()
+                Driver(client, work, None, pace=Pace(tolerance=0.0), log=self.log).cancel()
         except DbtApiError as error:
             self.log.warning("Could not cancel the dbt run of this task: %s", error)
 
@@ -298,47 +272,31 @@ class HealingOperator(BaseOperator):
         work = self.work(context)
         # Until the runs have been looked at, nobody knows which reruns of a given run are ours to cancel.
         self._underway = work if work.of_run is None else None
+        publisher = self._publisher(context)
         return Driver(
             self.hook.client,
             work,
-            self.policy_in_force(),
-            signatures=(*self._checked_signatures(), *team),
-            on_run=lambda run: self._show(context, run),
-            on_rerun=lambda happened, run: self._tell_rerun(context, happened, run),
-            check_interval=self.check_interval,
-            quickest_check_interval=self.quickest_check_interval,
-            usual=usual,
-            tolerance=self.poll_tolerance,
+            testing.policy_in_force(self.policy_in_force()),
+            signatures=(*checked_signatures(self.signatures), *team),
+            on_run=publisher.show_run,
+            on_rerun=publisher.announce_rerun,
+            pace=self._pace(usual),
             log=self.log,
         )
 
-    def _show(self, context: Context, run: Run) -> None:
-        instance = context["ti"]
-        instance.xcom_push(key=XCOM_RUN_ID, value=run.id)
-        instance.xcom_push(key=XCOM_RUN_URL, value=run.href)
-        _show_link(instance, run)
+    def _pace(self, usual: float | None = None) -> Pace:
+        return testing.pace_in_force(
+            Pace(
+                check_interval=self.check_interval,
+                quickest_check_interval=self.quickest_check_interval,
+                usual=usual,
+                tolerance=self.poll_tolerance,
+            )
+        )
 
-    def _tell_rerun(self, context: Context, happened: dict[str, Any], run: Run) -> None:
-        metrics.rerun(happened)
-        told = {**happened, "run_id": run.id, "url": run.href}
-        for callback in self._callbacks():
-            try:
-                callback({**context, "dbt_rerun": told})
-            except Exception:
-                self.log.exception("on_rerun failed; the heal goes on")
-
-
-def is_template(value: object) -> bool:
-    """Whether an argument still has to be rendered."""
-    return isinstance(value, str) and "{{" in value
+    def _publisher(self, context: Context) -> Publisher:
+        return Publisher(context, checked_callbacks(self.on_rerun), self.log)
 
 
 def _is_ours(session: RerunSession) -> bool:
     return session.current is not None and session.current.ours
-
-
-def _show_link(instance: Any, run: Run) -> None:
-    """Let Airflow 3 show the link while the task still runs; it stores links itself only at a task's end."""
-    key = getattr(DbtCloudRunLink(), "xcom_key", None)
-    if key:
-        instance.xcom_push(key=key, value=run.href)

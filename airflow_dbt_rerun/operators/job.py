@@ -10,10 +10,11 @@ from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.modes import action_of, first_in_mode
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
-from airflow_dbt_rerun.engine.reader import Looks
+from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from airflow_dbt_rerun.operators.base import HealingOperator, is_template
+from airflow_dbt_rerun.operators.arguments import check_ids, is_template, read_policy_argument
+from airflow_dbt_rerun.operators.base import HealingOperator
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
 
 if TYPE_CHECKING:
@@ -149,7 +150,7 @@ class DbtCloudRerunOperator(HealingOperator):
         super()._check_arguments()
         if (self.run_id is None) == (self.job_id is None):
             raise DbtConfigError("DbtCloudRerunOperator needs run_id or job_id, and not both")
-        self._check_ids("run_id", "job_id")
+        check_ids(self, "run_id", "job_id")
         if not is_template(self.mode):
             self._checked_mode()
 
@@ -162,7 +163,7 @@ class DbtCloudRerunOperator(HealingOperator):
 
     def policy_in_force(self) -> RerunPolicy:
         """Rerun the given run in this mode; what comes after it is for the policy to decide."""
-        return first_in_mode(self._checked_mode(), self._read_policy())
+        return first_in_mode(self._checked_mode(), read_policy_argument(self.policy))
 
     def work(self, context: Context) -> Work:
         """Repair the given run, as this life of this task instance."""
@@ -185,7 +186,7 @@ class DbtCloudRerunOperator(HealingOperator):
     def _latest_run(self) -> int:
         """Find the job's latest run, or, if that is a rerun, the run that it repairs."""
         job_id = number("job_id", self.job_id or 0)
-        root = Looks(self.hook.client, tolerance=self.poll_tolerance, log=self.log).root_of_latest(job_id)
+        root = RunReader(self.hook.client, pace=self._pace(), log=self.log).root_of_latest(job_id)
         if root is None:
             raise DbtConfigError(f"job {job_id} has no run that could be rerun")
         return root

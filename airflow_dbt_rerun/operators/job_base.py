@@ -8,6 +8,7 @@ from typing import Any
 from airflow_dbt_rerun.api.endpoints import number
 from airflow_dbt_rerun.api.job_lookup import find_job_id
 from airflow_dbt_rerun.exceptions import DbtConfigError
+from airflow_dbt_rerun.operators.arguments import check_ids
 from airflow_dbt_rerun.operators.base import HealingOperator
 
 
@@ -49,7 +50,7 @@ class OneJobOperator(HealingOperator):
             raise DbtConfigError(
                 f"{type(self).__name__} needs job_id, or all of project_name, environment_name and job_name"
             )
-        self._check_ids("job_id")
+        check_ids(self, "job_id")
 
     def _job_id(self) -> int:
         if self.job_id is not None:

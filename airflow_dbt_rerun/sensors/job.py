@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,9 +18,11 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_dbt_rerun.api.endpoints import get_job, number
 from airflow_dbt_rerun.core.dbt.models import Run
-from airflow_dbt_rerun.core.heal.loop import Fail, RerunSession
+from airflow_dbt_rerun.core.heal.next_steps import Fail
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.watch.awaited_run import MATCHES, Awaited
-from airflow_dbt_rerun.engine.reader import Looks
+from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import (
     DbtConfigError,
@@ -30,7 +33,7 @@ from airflow_dbt_rerun.exceptions import (
     DbtRunTimeout,
     DbtRunUnwatchable,
 )
-from airflow_dbt_rerun.operators.base import is_template
+from airflow_dbt_rerun.operators.arguments import is_template
 from airflow_dbt_rerun.operators.job import markers
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
 from airflow_dbt_rerun.sensors.task_memory import TaskMemory
@@ -153,7 +156,7 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         """
         run = self._look()
         if run is not None:
-            self._show(context, run)
+            self._publisher(context).show_run(run)
         leaves = self.reschedule and not self.deferrable
         if run is not None and (run.is_terminal or not leaves):
             return PokeReturnValue(is_done=True, xcom_value=self._see_through(context, run, self._until))
@@ -217,8 +220,8 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
     def _ask(self, question: Callable[[], Run | None]) -> Run | None:
         # What is wrong from the start is told at once; later, trouble of the API may pass.
         patient, self._has_looked = self._has_looked or self.reschedule, True
-        looks = Looks(self.hook.client, tolerance=self.poll_tolerance, log=self.log)
-        return looks.patiently(question) if patient else question()
+        reader = RunReader(self.hook.client, pace=self._pace(), log=self.log)
+        return reader.patiently(question) if patient else question()
 
     def _defer_until_arrival(self) -> NoReturn:
         self.defer(
@@ -226,10 +229,8 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 awaited=self._awaited.to_dict(),
-                check_interval=self.check_interval,
-                tolerance=self.poll_tolerance,
-                deadline=self._until,
                 hook_params=self.hook_params,
+                **replace(self._pace(), deadline=self._until).to_dict(),
             ),
             method_name=self.execute_arrived.__name__,
         )
@@ -248,7 +249,7 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         run = self._look()
         if run is None:
             self._give_up_waiting(None)
-        self._show(context, run)
+        self._publisher(context).show_run(run)
         return self._see_through(context, run, event["deadline"])
 
     def _give_up_waiting(self, run: Run | None) -> NoReturn:
@@ -258,8 +259,8 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
 
     def _what_came(self) -> str:
         """Name the newest run: a ``since`` that is a little late is easily seen so."""
-        looks = Looks(self.hook.client, tolerance=0.0, log=self.log)
-        newest = next(iter(looks.newest_runs(self._awaited.job_id)), None)
+        reader = RunReader(self.hook.client, pace=Pace(tolerance=0.0), log=self.log)
+        newest = next(iter(reader.newest_runs(self._awaited.job_id)), None)
         if newest is None:
             return "; the job has no run"
         by = newest.trigger.cause_category if newest.trigger else None

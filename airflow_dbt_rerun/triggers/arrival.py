@@ -15,10 +15,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.watch.awaited_run import Awaited
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
-from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
-from airflow_dbt_rerun.triggers.run import FIRST_POLL_AFTER
-from airflow_dbt_rerun.watching.new_runs import Watcher
+from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
+from airflow_dbt_rerun.watching.new_runs import JobWatcher
 from airflow_dbt_rerun.watching.search import find_async
 from airflow_dbt_rerun.watching.shared_client import SharedClient, shared_client
 
@@ -27,7 +27,7 @@ ARRIVAL_OUTCOMES = (ARRIVED, OUT_OF_TIME, UNWATCHABLE)
 """What an event can say of a wait. None of them says how a run ended: the worker reads that afresh."""
 
 
-class DbtCloudRunArrivalTrigger(BaseTrigger):
+class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
     """Fires once: when the awaited run is there, when the deadline has come, or when dbt gives no answer.
 
     The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "awaited": ..., "deadline": ...}``, with
@@ -37,11 +37,11 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
     :param account_id: the account, where it is not the connection's.
     :param awaited: the run to wait for, written by
         :meth:`~airflow_dbt_rerun.core.watch.awaited_run.Awaited.to_dict`.
-    :param check_interval: seconds between polls.
-    :param tolerance: seconds for which the API may give no readable answer.
-    :param deadline: epoch seconds after which to stop waiting.
     :param hook_params: further arguments of the hook.
+    :param pace: the fields of :class:`~airflow_dbt_rerun.core.watch.pace.Pace`, each by its name.
     """
+
+    arguments = ("dbt_cloud_conn_id", "awaited", "account_id", "hook_params")
 
     def __init__(
         self,
@@ -49,41 +49,23 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
         dbt_cloud_conn_id: str,
         awaited: dict[str, Any],
         account_id: int | str | None = None,
-        check_interval: float = 60.0,
-        tolerance: float = 600.0,
-        deadline: float | None = None,
         hook_params: dict[str, Any] | None = None,
+        **pace: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.dbt_cloud_conn_id = dbt_cloud_conn_id
         self.awaited = awaited
         self.account_id = account_id
-        self.check_interval = check_interval
-        self.tolerance = tolerance
-        self.deadline = deadline
+        self.pace = Pace.from_dict(pace)
         self.hook_params = hook_params
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give the class path and the arguments, all plain JSON."""
-        arguments = (
-            "dbt_cloud_conn_id",
-            "awaited",
-            "account_id",
-            "check_interval",
-            "tolerance",
-            "deadline",
-            "hook_params",
-        )
-        return (
-            f"{DbtCloudRunArrivalTrigger.__module__}.{DbtCloudRunArrivalTrigger.__qualname__}",
-            {name: getattr(self, name) for name in arguments},
-        )
+    def _kept(self) -> dict[str, Any]:
+        return {**super()._kept(), **self.pace.to_dict()}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
-        key = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
         try:
-            async with shared_client(key, self._hook().async_client) as client:
+            async with shared_client(self._connection, self._hook().async_client) as client:
                 event = await self._wait(client)
         except Exception as error:
             self.log.exception("Waiting for a run went wrong")
@@ -92,14 +74,14 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
 
     async def _wait(self, client: SharedClient) -> TriggerEvent:
         awaited = Awaited.from_dict(self.awaited)
-        watcher = Watcher(
-            client.lookout, awaited.job_id, self.check_interval, alone=not awaited.is_known_at_creation
+        watcher = JobWatcher(
+            client.lookout, awaited.job_id, self.pace.check_interval, alone=not awaited.is_known_at_creation
         )
 
         async def search() -> Run | None:
             return await find_async(client.send, awaited, time.time())
 
-        await asyncio.sleep(min(self.check_interval, FIRST_POLL_AFTER))
+        await asyncio.sleep(self.pace.first_poll)
         last_answer = time.time()
         while True:
             try:
@@ -108,7 +90,7 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
                 silent = time.time() - last_answer
                 if not is_bearable(error):
                     raise
-                if silent > self.tolerance:
+                if silent > self.pace.tolerance:
                     return self._event(UNWATCHABLE, reason=f"no readable answer for {silent:.0f} s; last: {error}")
             else:
                 last_answer = time.time()
@@ -119,11 +101,8 @@ class DbtCloudRunArrivalTrigger(BaseTrigger):
             await asyncio.sleep(min(watcher.pause(), self._time_left()))
 
     def _time_left(self) -> float:
-        return math.inf if self.deadline is None else max(self.deadline - time.time(), 0.0)
+        return math.inf if self.pace.deadline is None else max(self.pace.deadline - time.time(), 0.0)
 
     def _event(self, outcome: str, *, run_id: int | None = None, reason: str | None = None) -> TriggerEvent:
         told = {"outcome": outcome, "run_id": run_id, "reason": reason}
-        return TriggerEvent({**told, "awaited": self.awaited, "deadline": self.deadline})
-
-    def _hook(self) -> DbtCloudRerunHook:
-        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
+        return TriggerEvent({**told, "awaited": self.awaited, "deadline": self.pace.deadline})

@@ -13,11 +13,12 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_dbt_rerun.api.endpoints import Id, number
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run
-from airflow_dbt_rerun.core.watch.ended_runs import LATE, Cursor, Selection, run_payload
+from airflow_dbt_rerun.core.watch.ended_runs import LATE, Cursor, RunFilter, run_payload
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
+from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
 from airflow_dbt_rerun.triggers.cursor_store import Memory, key_of, recall
-from airflow_dbt_rerun.watching.ended_runs import Feed, feed_of
+from airflow_dbt_rerun.watching.ended_runs import EndedRunsFeed, feed_of
 
 STATUSES = {status.name.lower(): status for status in sorted(TERMINAL_STATUSES)}
 """The words for ``statuses``: how a run can end."""
@@ -28,7 +29,7 @@ SETTLE = 10.0
 _EventBase: Any = getattr(airflow_triggers, "BaseEventTrigger", None)
 
 
-class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[misc]  # Airflow 2 has only the latter
+class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger):  # type: ignore[misc]  # Airflow 2 has only the latter
     """Fires once for each dbt run that has come to its end, whoever started it. For asset watchers; has no end.
 
     ::
@@ -67,6 +68,19 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
     :raises DbtConfigError: on Airflow 2, which has no asset watchers, and if an argument is wrong.
     """
 
+    arguments = (
+        "dbt_cloud_conn_id",
+        "account_id",
+        "job_ids",
+        "statuses",
+        "environment_id",
+        "project_id",
+        "include_reruns",
+        "check_interval",
+        "lookback",
+        "hook_params",
+    )
+
     def __init__(
         self,
         *,
@@ -98,30 +112,10 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
         self._memory: Memory | None = None
         self._saved = Cursor.new(0)
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give the class path and the arguments, all plain JSON."""
-        arguments = (
-            "dbt_cloud_conn_id",
-            "account_id",
-            "job_ids",
-            "statuses",
-            "environment_id",
-            "project_id",
-            "include_reruns",
-            "check_interval",
-            "lookback",
-            "hook_params",
-        )
-        return (
-            f"{DbtCloudJobRunEventTrigger.__module__}.{DbtCloudJobRunEventTrigger.__qualname__}",
-            {name: getattr(self, name) for name in arguments},
-        )
-
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each run that ends. Goes on through trouble: Airflow restarts what ends at once."""
         wanted = self._selection()
-        account = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
-        feed = feed_of(account, self._hook().async_client)
+        feed = feed_of(self._connection, self._hook().async_client)
         cursor = await self._recalled()
         async with feed.reader(self.check_interval) as reader:
             while True:
@@ -176,7 +170,7 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
 
     # --- What is told
 
-    async def _payload(self, feed: Feed, run: Run) -> dict[str, Any]:
+    async def _payload(self, feed: EndedRunsFeed, run: Run) -> dict[str, Any]:
         return run_payload(
             run_id=run.id,
             job_id=run.job_id,
@@ -187,7 +181,7 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
             url=run.href,
         )
 
-    async def _category(self, feed: Feed, run: Run) -> Category | None:
+    async def _category(self, feed: EndedRunsFeed, run: Run) -> Category | None:
         """Look at a failure, lightly. An event without a category is better than none."""
         if run.is_success:
             return None
@@ -199,17 +193,14 @@ class DbtCloudJobRunEventTrigger(_EventBase or BaseTrigger):  # type: ignore[mis
             self.log.exception("Cannot tell why dbt run %s failed", run.id)
             return None
 
-    def _selection(self) -> Selection:
-        return Selection(
+    def _selection(self) -> RunFilter:
+        return RunFilter(
             job_ids=None if self.job_ids is None else frozenset(self.job_ids),
             statuses=frozenset(STATUSES[word] for word in self.statuses),
             environment_id=self.environment_id,
             project_id=self.project_id,
             include_reruns=self.include_reruns,
         )
-
-    def _hook(self) -> DbtCloudRerunHook:
-        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
 
 
 def _verdict(run: Run) -> Category:

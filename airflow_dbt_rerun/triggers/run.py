@@ -16,22 +16,20 @@ from typing import Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
-from airflow_dbt_rerun.core.watch.one import Outcome, OutOfTime, Over, Unwatchable
-from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
+from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, WatchOutcome
+from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
 from airflow_dbt_rerun.triggers.task_state import is_over
 from airflow_dbt_rerun.watching.hub import Hub, hub_of
 
 OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
 """What an event can say of a wait. None of them says that the run failed: the worker reads that afresh."""
 
-FIRST_POLL_AFTER = 5.0
-"""Seconds before the first poll: very short deferrals can be lost in a race of Airflow's scheduler."""
-
 KILL_TIMEOUT = 25.0
 """Seconds for cancelling the run of a killed task; Airflow gives 30 (``[triggerer] on_kill_timeout``)."""
 
 
-class DbtCloudRunTrigger(BaseTrigger):
+class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
     """Fires once: when the dbt run is over, when ``until`` has come, or when the run cannot be watched.
 
     The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "session": ...}``, with one of
@@ -42,15 +40,14 @@ class DbtCloudRunTrigger(BaseTrigger):
     :param run_id: the run to wait for.
     :param session: the memory of the heal as plain JSON; it travels on in the event.
     :param until: epoch seconds to wait for instead of the run's end.
-    :param check_interval: seconds between polls, at most: a request that others need anyway may come earlier.
-    :param quickest_check_interval: seconds between polls near the run's usual end, at least.
-    :param usual: seconds that runs of the job usually take; it travels on in the event.
-    :param tolerance: seconds for which the API may give no readable answer.
-    :param deadline: epoch seconds after which to stop waiting.
     :param cancel_on_kill: cancel the run when a person kills the deferred task.
     :param hook_params: further arguments of the hook. While a run is watched nothing is repeated within a poll,
         whatever they say: the next poll is the repetition.
+    :param pace: the fields of :class:`~airflow_dbt_rerun.core.watch.pace.Pace`, each by its name; ``usual`` travels
+        on in the event.
     """
+
+    arguments = ("dbt_cloud_conn_id", "run_id", "account_id", "session", "until", "cancel_on_kill", "hook_params")
 
     def __init__(
         self,
@@ -60,13 +57,9 @@ class DbtCloudRunTrigger(BaseTrigger):
         account_id: int | str | None = None,
         session: dict[str, Any] | None = None,
         until: float | None = None,
-        check_interval: float = 60.0,
-        quickest_check_interval: float | None = None,
-        usual: float | None = None,
-        tolerance: float = 600.0,
-        deadline: float | None = None,
         cancel_on_kill: bool = False,
         hook_params: dict[str, Any] | None = None,
+        **pace: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.dbt_cloud_conn_id = dbt_cloud_conn_id
@@ -74,35 +67,13 @@ class DbtCloudRunTrigger(BaseTrigger):
         self.account_id = account_id
         self.session = session
         self.until = until
-        self.check_interval = check_interval
-        self.quickest_check_interval = quickest_check_interval
-        self.usual = usual
-        self.tolerance = tolerance
-        self.deadline = deadline
+        self.pace = Pace.from_dict(pace)
         self.cancel_on_kill = cancel_on_kill
         self.hook_params = hook_params
         self._fired = False
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Give the class path and the arguments, all plain JSON."""
-        arguments = (
-            "dbt_cloud_conn_id",
-            "run_id",
-            "account_id",
-            "session",
-            "until",
-            "check_interval",
-            "quickest_check_interval",
-            "usual",
-            "tolerance",
-            "deadline",
-            "cancel_on_kill",
-            "hook_params",
-        )
-        return (
-            f"{DbtCloudRunTrigger.__module__}.{DbtCloudRunTrigger.__qualname__}",
-            {name: getattr(self, name) for name in arguments},
-        )
+    def _kept(self) -> dict[str, Any]:
+        return {**super()._kept(), **self.pace.to_dict()}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
@@ -119,7 +90,7 @@ class DbtCloudRunTrigger(BaseTrigger):
 
     async def _wait(self) -> TriggerEvent:
         if self.until is not None:
-            await asyncio.sleep(max(self.until - time.time(), FIRST_POLL_AFTER))
+            await asyncio.sleep(max(self.until - time.time(), self.pace.first_poll_after))
             return self._event("moment")
         match await self._watch():
             case Over():
@@ -129,22 +100,12 @@ class DbtCloudRunTrigger(BaseTrigger):
             case Unwatchable(reason=reason):
                 return self._event("unwatchable", reason)
 
-    def _watch(self) -> Awaitable[Outcome]:
-        return self._hub().watch(
-            self.run_id,
-            interval=self.check_interval,
-            quickest=self.quickest_check_interval,
-            usual=self.usual,
-            tolerance=self.tolerance,
-            deadline=self.deadline,
-            first_after=min(self.check_interval, FIRST_POLL_AFTER),
-        )
+    def _watch(self) -> Awaitable[WatchOutcome]:
+        return self._hub().watch(self.run_id, self.pace)
 
     def _hub(self) -> Hub:
-        """Give the hub of all triggers that would make the same client; only the first one's is ever made."""
-        hook = self._hook(retry_limit=1)
-        key = connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
-        return hub_of(key, hook.async_client)
+        """Return the hub of all triggers that would make the same client; only the first one's is ever made."""
+        return hub_of(self._connection, self._hook(retry_limit=1).async_client)
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
         return TriggerEvent(
@@ -153,13 +114,9 @@ class DbtCloudRunTrigger(BaseTrigger):
                 "run_id": self.run_id,
                 "reason": reason,
                 "session": self.session,
-                "usual": self.usual,
+                "usual": self.pace.usual,
             }
         )
-
-    def _hook(self, **otherwise: Any) -> DbtCloudRerunHook:
-        parameters = {**(self.hook_params or {}), **otherwise}
-        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **parameters)
 
     async def on_kill(self) -> None:
         """Cancel the dbt run if a person ended the deferred task. Airflow 3.3 and newer call this.

@@ -28,16 +28,16 @@ log = logging.getLogger(__name__)
 AHEAD = 86400.0
 """Seconds by which dbt's clock may be ahead of ours: a range of moments needs an end."""
 
-_feeds: PerLoop[Feed] = PerLoop()
+_feeds: PerLoop[EndedRunsFeed] = PerLoop()
 
 
-def feed_of(key: Hashable, make_client: MakeClient) -> Feed:
+def feed_of(key: Hashable, make_client: MakeClient) -> EndedRunsFeed:
     """Give the running loop's feed of a connection and account: it lives as long as somebody holds it.
 
     :param key: names connection, account, and whatever else makes clients differ.
     :param make_client: see :class:`Feed`; that of the first caller counts.
     """
-    return _feeds.get(key, lambda: Feed(make_client, throttle=throttle_of(key)))
+    return _feeds.get(key, lambda: EndedRunsFeed(make_client, throttle=throttle_of(key)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class _Answer:
     runs: Sequence[Run] | None
 
 
-class Feed:
+class EndedRunsFeed:
     """The ends of one account's runs. Has a session while there is a :meth:`reader`.
 
     :param make_client: looks up the connection; ``DbtCloudRerunHook(...).async_client`` does.
@@ -74,15 +74,15 @@ class Feed:
         self._sleep = sleep
         self._client: RotatingClient | None = None
         self._reading = asyncio.Lock()
-        self._readers: dict[Reader, float] = {}
+        self._readers: dict[FeedReader, float] = {}
         self._answer: _Answer | None = None
         self._throttle = throttle or Throttle(timer)
         self._quiet_until = float("-inf")
 
     @asynccontextmanager
-    async def reader(self, interval: float) -> AsyncIterator[Reader]:
+    async def reader(self, interval: float) -> AsyncIterator[FeedReader]:
         """Come to read every so many seconds; the last one who leaves closes the session."""
-        reader = Reader(self, interval)
+        reader = FeedReader(self, interval)
         self._readers[reader] = float("inf")
         try:
             yield reader
@@ -92,7 +92,7 @@ class Feed:
                 client, self._client = self._client, None
                 await client.close()
 
-    async def read(self, reader: Reader, since: float, asked_at: float) -> Sequence[Run] | None:
+    async def read(self, reader: FeedReader, since: float, asked_at: float) -> Sequence[Run] | None:
         """Give what ended since a moment (epoch seconds), as it was at ``asked_at`` or later; None in trouble."""
         self._readers[reader] = since
         async with self._reading:
@@ -161,10 +161,10 @@ class Feed:
             log.warning("The runs of dbt that ended cannot be read: %s. Going on", error, exc_info=unknown)
 
 
-class Reader:
+class FeedReader:
     """One who reads a feed at an interval, in seconds."""
 
-    def __init__(self, feed: Feed, interval: float) -> None:
+    def __init__(self, feed: EndedRunsFeed, interval: float) -> None:
         self._feed = feed
         self._interval = interval
 

@@ -21,9 +21,10 @@ from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.per_loop import PerLoop
 from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
 from airflow_dbt_rerun.api.token_rotation import MakeClient, RotatingClient
-from airflow_dbt_rerun.core.dbt.models import RunState
-from airflow_dbt_rerun.core.watch.many import Place, Rhythm, Watchlist, Way, Ways, shortened
-from airflow_dbt_rerun.core.watch.one import Outcome, watch
+from airflow_dbt_rerun.core.dbt.models import WatchedRun
+from airflow_dbt_rerun.core.watch.many import WatchEntry, Watchlist, Way, Ways, shortened
+from airflow_dbt_rerun.core.watch.one import WatchOutcome, watch
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import DbtNotFoundError, is_bearable
 from airflow_dbt_rerun.watching.run_states import WayClosedError, run_states
 
@@ -94,7 +95,7 @@ class Hub:
         self._rest = rest
         self._dice = dice
         self._list = Watchlist()
-        self._outcomes: dict[Place, asyncio.Future[Outcome]] = {}
+        self._outcomes: dict[WatchEntry, asyncio.Future[WatchOutcome]] = {}
         self._ways = Ways()
         self._wake = asyncio.Event()
         self._rests_until = -math.inf
@@ -107,51 +108,27 @@ class Hub:
 
     # --- For those who watch
 
-    def watch(
-        self,
-        run_id: int,
-        *,
-        interval: float,
-        quickest: float | None = None,
-        usual: float | None = None,
-        tolerance: float = 600.0,
-        deadline: float | None = None,
-        first_after: float = 0.0,
-    ) -> Awaitable[Outcome]:
+    def watch(self, run_id: int, pace: Pace) -> Awaitable[WatchOutcome]:
         """Wait until a run is over, the deadline passes, or the run cannot be read any more.
 
         Like :func:`airflow_dbt_rerun.core.watch.one.watch`; may be cancelled at any time. A request that is sent
         for other runs anyway may include this one early, after half of its interval, at no extra cost.
 
-        :param interval: seconds between polls, at most.
-        :param quickest: seconds between polls near the run's usual end, at least; left out, always ``interval``.
-        :param usual: seconds that runs of this job take from start to end.
-        :param tolerance: seconds for which the API may give no readable answer.
-        :param deadline: epoch seconds after which to stop waiting.
-        :param first_after: seconds before the first poll.
         :raises DbtApiError: what will not pass by itself, such as a 401 for which the connection has no new token.
         :raises Exception: what ``make_client`` raises, and what a bug in here raises.
         """
-        rhythm = Rhythm(interval, quickest, usual)
-        script = watch(
-            run_id,
-            interval=lambda now, seen: rhythm.pause(now, seen) * self._shortening,
-            tolerance=tolerance,
-            deadline=deadline,
-            clock=self._clock,
-            bearable=is_bearable,
-        )
-        place = Place.new(run_id, script, now=self._timer(), first_after=first_after, interval=interval)
+        script = watch(run_id, pace, clock=self._clock, bearable=is_bearable, shorten=lambda: self._shortening)
+        place = WatchEntry.new(run_id, script, pace, now=self._timer())
         return self._stay(place)  # not in here: thousands wait, and should not carry all these arguments
 
-    async def _stay(self, place: Place) -> Outcome:
+    async def _stay(self, place: WatchEntry) -> WatchOutcome:
         outcome = self._enter(place)
         try:
             return await outcome
         finally:
             await self._leave(place)
 
-    def _enter(self, place: Place) -> asyncio.Future[Outcome]:
+    def _enter(self, place: WatchEntry) -> asyncio.Future[WatchOutcome]:
         outcome = self._outcomes[place] = asyncio.get_running_loop().create_future()
         self._list.add(place)
         if self._poller is None:
@@ -163,7 +140,7 @@ class Hub:
             self._wake.set()
         return outcome
 
-    async def _leave(self, place: Place) -> None:
+    async def _leave(self, place: WatchEntry) -> None:
         self._list.remove(place)
         del self._outcomes[place]
         if self._poller and not self._outcomes:
@@ -216,7 +193,7 @@ class Hub:
 
     # --- One request
 
-    async def _ask(self, client: RotatingClient, places: Sequence[Place], way: Way) -> None:
+    async def _ask(self, client: RotatingClient, places: Sequence[WatchEntry], way: Way) -> None:
         async def send(endpoint: Endpoint[T]) -> T:
             self._free_from = max(self._free_from, self._timer()) + _SHARE
             return await client.send(endpoint)
@@ -238,7 +215,7 @@ class Hub:
         self._asking.discard(request)
         self._wake.set()
 
-    def _share_out(self, states: Mapping[int, RunState], places: Sequence[Place], way: Way) -> None:
+    def _share_out(self, states: Mapping[int, WatchedRun], places: Sequence[WatchEntry], way: Way) -> None:
         self._throw_dice()
         now = self._timer()
         for place in places:
@@ -250,12 +227,12 @@ class Hub:
                 self._ways.doubt(now)
             self._tell(place, state)
 
-    def _answer(self, places: Sequence[Place], error: Exception) -> None:
+    def _answer(self, places: Sequence[WatchEntry], error: Exception) -> None:
         self._throw_dice()
         for place in places:
             self._tell(place, error)
 
-    def _tell(self, place: Place, answer: RunState | Exception) -> None:
+    def _tell(self, place: WatchEntry, answer: WatchedRun | Exception) -> None:
         outcome = self._outcomes.get(place)
         if outcome is None or outcome.done():
             return  # left meanwhile
@@ -272,7 +249,7 @@ class Hub:
 
     # --- Trouble
 
-    def _give_up(self, way: Way, places: Sequence[Place]) -> None:
+    def _give_up(self, way: Way, places: Sequence[WatchEntry]) -> None:
         now = self._timer()
         if self._ways.give_up(way, now):
             log.info("dbt does not list runs %s: asking otherwise", way.name.lower().replace("_", " "))

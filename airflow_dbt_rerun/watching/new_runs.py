@@ -16,7 +16,7 @@ from typing import TypeVar
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, list_runs, next_page
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.watch.many import shortened
-from airflow_dbt_rerun.core.watch.new_runs import Newcomers
+from airflow_dbt_rerun.core.watch.new_runs import NewRuns
 from airflow_dbt_rerun.exceptions import DbtApiError
 from airflow_dbt_rerun.watching.run_states import Send, is_refusal
 
@@ -26,7 +26,7 @@ UNASKED = 600.0
 """Seconds, at most, between two searches, whatever the hints say."""
 
 
-class Lookout:
+class NewRunsPoller:
     """Looks for new runs of an account, once for all who wait in an event loop.
 
     :param send: sends an endpoint.
@@ -35,13 +35,13 @@ class Lookout:
 
     def __init__(self, send: Send, *, timer: Callable[[], float] = time.monotonic) -> None:
         self.timer = timer
-        self.seen: Newcomers | None = None
+        self.seen: NewRuns | None = None
         self._send = send
         self._looking = asyncio.Lock()
         self._looked_at = -math.inf
         self._trouble: Exception | None = None
 
-    async def look(self, not_before: float) -> Newcomers:
+    async def look(self, not_before: float) -> NewRuns:
         """Give what was seen not before a moment (the timer's seconds): the first to come looks, for all.
 
         :raises Exception: what went wrong with that look; the next one makes up for it.
@@ -64,7 +64,7 @@ class Lookout:
     async def _look(self) -> None:
         if self.seen is None:
             newest = await self._send(list_runs(limit=1))
-            self.seen = Newcomers(max([run.id for run in newest], default=0))
+            self.seen = NewRuns(max([run.id for run in newest], default=0))
         else:
             self.seen.see([(run.id, run.job_id) for run in await self._newer_than(self.seen.after)])
 
@@ -79,7 +79,7 @@ class Lookout:
         return runs
 
 
-class Watcher:
+class JobWatcher:
     """One who waits for a run of a job.
 
     :param interval: seconds between looks. All who have the same look at the same moments.
@@ -89,7 +89,7 @@ class Watcher:
 
     def __init__(
         self,
-        lookout: Lookout,
+        lookout: NewRunsPoller,
         job_id: int,
         interval: float,
         *,

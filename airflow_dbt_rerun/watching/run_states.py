@@ -14,7 +14,7 @@ from airflow_dbt_rerun.api.endpoints import (
     list_run_states,
     next_page,
 )
-from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, RunState
+from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, WatchedRun
 from airflow_dbt_rerun.core.watch.many import Way
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtUnauthorizedError, is_bearable
 
@@ -32,7 +32,7 @@ class WayClosedError(Exception):
     """The platform does not list runs in this way: it refuses to, or lists others."""
 
 
-async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, RunState]:
+async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, WatchedRun]:
     """Ask for runs, in one way. A list may lack some of them; that says nothing about those.
 
     :raises WayClosedError: if this way does not work here.
@@ -48,15 +48,15 @@ async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, R
     raise WayClosedError
 
 
-async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, RunState]:
+async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
     states = {state.id: state for state in await send(list_run_states(ids))}
     if not states.keys() <= set(ids):  # an unknown filter is ignored, and the newest runs come
         raise WayClosedError
     return states
 
 
-async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, RunState]:
-    states: dict[int, RunState] = {}
+async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
+    states: dict[int, WatchedRun] = {}
     upcoming = list_going_runs()
     for _ in ids:  # more pages than runs: no saving
         page = await send(upcoming)
@@ -73,10 +73,10 @@ async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, RunState]:
     return states
 
 
-async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, RunState]:
+async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, WatchedRun]:
     """Find runs among those that ended last, as long as each page has some: else a request for each costs less."""
-    states: dict[int, RunState] = {}
-    upcoming: Endpoint[Page[RunState]] | None = list_ended_runs()
+    states: dict[int, WatchedRun] = {}
+    upcoming: Endpoint[Page[WatchedRun]] | None = list_ended_runs()
     while upcoming and len(ids) - len(states) > 1:
         try:
             page = await send(upcoming)

@@ -13,7 +13,7 @@ from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
 from airflow_dbt_rerun.api.token_rotation import MakeClient, RotatingClient
 from airflow_dbt_rerun.exceptions import DbtThrottledError
-from airflow_dbt_rerun.watching.new_runs import Lookout
+from airflow_dbt_rerun.watching.new_runs import NewRunsPoller
 
 T = TypeVar("T")
 
@@ -34,7 +34,7 @@ class SharedClient:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = RotatingClient(make_client)
-        self.lookout = Lookout(self.send, timer=timer)
+        self.lookout = NewRunsPoller(self.send, timer=timer)
         self.users = 0
         self._throttle = throttle or Throttle(timer)
 

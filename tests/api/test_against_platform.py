@@ -81,7 +81,7 @@ def test_the_life_of_a_failed_run(sender: Blocking, there: Settings, job_id: int
     assert "run_results.json" in sender.send(there, endpoints.list_artifacts(failed.id))
     assert sender.send(there, endpoints.get_json_artifact(failed.id, "manifest.json", step=step.index))["nodes"]
 
-    plan = sender.send(there, endpoints.retry_plan(failed.id))
+    plan = sender.send(there, endpoints.preview_retry(failed.id))
     assert "dbt run --select stg_orders" in (plan.failed_step or "")
     assert len(plan.skipped_steps) == 1
 

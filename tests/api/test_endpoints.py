@@ -10,8 +10,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from airflow_dbt_rerun.api import endpoints
-from airflow_dbt_rerun.api.endpoints import Endpoint, Page, Resource, RetryPlan, next_page
-from airflow_dbt_rerun.core.dbt.models import Job, RunState
+from airflow_dbt_rerun.api.endpoints import Endpoint, Page, Resource, RetryPreview, next_page
+from airflow_dbt_rerun.core.dbt.models import Job, WatchedRun
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 ACCOUNT = 70403103922125
@@ -35,7 +35,7 @@ V3 = f"/api/v3/accounts/{ACCOUNT}"
         (endpoints.list_run_states([7]), "GET", f"{V2}/runs/"),
         (endpoints.list_going_runs(), "GET", f"{V2}/runs/"),
         (endpoints.list_ended_runs(), "GET", f"{V2}/runs/"),
-        (endpoints.retry_plan(7), "GET", f"{V2}/runs/7/retry/"),
+        (endpoints.preview_retry(7), "GET", f"{V2}/runs/7/retry/"),
         (endpoints.retry_run(7), "POST", f"{V2}/runs/7/retry/"),
         (endpoints.cancel_run(7), "POST", f"{V2}/runs/7/cancel/"),
         (endpoints.get_step(9), "GET", f"{V2}/steps/9/"),
@@ -188,7 +188,7 @@ def test_paging_ends(items: int, total: int | None, limit: int, offset: int, fol
 def test_watching_reads_what_it_needs() -> None:
     """Of each run in an answer, id, status and start are read; a run without a status is no answer."""
     run = {"id": "7", "status": 3, "started_at": "2026-01-01 00:00:00+00:00", "job": {}, "run_steps": None}
-    state = RunState(7, 3, "2026-01-01 00:00:00+00:00")
+    state = WatchedRun(7, 3, "2026-01-01 00:00:00+00:00")
     assert read(endpoints.get_run_state(7), {"data": run}) == state
     listed = Page((state,), 1)
     for endpoint in (endpoints.list_run_states([7]), endpoints.list_going_runs()):
@@ -200,7 +200,7 @@ def test_watching_reads_what_it_needs() -> None:
 def test_small_answers() -> None:
     """A retry plan and an empty list of artifacts are read from the recorded shapes."""
     plan = {"data": {"failed_step": "dbt build", "skipped_steps": ["dbt test"]}}
-    assert read(endpoints.retry_plan(7), plan) == RetryPlan("dbt build", ("dbt test",))
+    assert read(endpoints.preview_retry(7), plan) == RetryPreview("dbt build", ("dbt test",))
     assert read(endpoints.list_artifacts(7), {"data": ["manifest.json"]}) == ("manifest.json",)
     assert read(endpoints.list_artifacts(7), {"data": None}) == ()
 

@@ -8,7 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from airflow_dbt_rerun.api import endpoints
-from airflow_dbt_rerun.api.replies import Failure, Outcome, Reply
+from airflow_dbt_rerun.api.replies import Failure, Reply, RequestOutcome
 from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries, pause_before_retry
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtConfigError, DbtServerError, DbtThrottledError
@@ -22,7 +22,7 @@ NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 
 
 def pause(
-    outcome: Outcome, *, tries: int = 1, elapsed: float = 0.0, retries: Retries | None = None
+    outcome: RequestOutcome, *, tries: int = 1, elapsed: float = 0.0, retries: Retries | None = None
 ) -> float | None:
     """Ask for the pause before a GET's next try, without jitter."""
     chosen = retries or Retries()
@@ -56,7 +56,9 @@ def throttled(retry_after: str) -> Reply:
     ],
     ids=repr,
 )
-def test_what_may_pass_is_tried_again_and_nothing_else(outcome: Outcome, expected: list[float | None]) -> None:
+def test_what_may_pass_is_tried_again_and_nothing_else(
+    outcome: RequestOutcome, expected: list[float | None]
+) -> None:
     """Each outcome of a GET has its row of waits, and every row ends."""
     assert [pause(outcome, tries=tries) for tries in range(1, len(expected) + 1)] == expected
 
@@ -80,8 +82,8 @@ def test_retry_after_is_seconds_or_a_date(value: str, seconds: float) -> None:
 
 def test_a_post_is_never_repeated() -> None:
     """P2: not one outcome makes a POST worth repeating, not even a 429 that names the moment."""
-    outcomes: list[Outcome] = [Reply(status) for status in range(100, 600)]
-    silences: list[Outcome] = [Failure("x", sent=sent, hopeless=False) for sent in (True, False)]
+    outcomes: list[RequestOutcome] = [Reply(status) for status in range(100, 600)]
+    silences: list[RequestOutcome] = [Failure("x", sent=sent, hopeless=False) for sent in (True, False)]
     decisions = {
         pause_before_retry(POST, outcome, tries=1, elapsed=0, retries=Retries(), dice=0)
         for outcome in [*outcomes, *silences, throttled("1")]

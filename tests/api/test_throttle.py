@@ -10,6 +10,7 @@ import pytest
 from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.api.throttle import COOLDOWN, Throttle, throttle_of
 from airflow_dbt_rerun.core.watch.one import OutOfTime, Unwatchable
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import DbtServerError, DbtThrottledError
 from airflow_dbt_rerun.watching.ended_runs import feed_of
 from airflow_dbt_rerun.watching.hub import hub_of
@@ -78,7 +79,7 @@ def test_one_429_holds_up_sensors_runs_and_events(first: str) -> None:
                 await client.send(get_run(1))
 
     async def run(key: str) -> None:
-        outcome = await hub_of(key, make).watch(1, interval=0.01, tolerance=0.03)
+        outcome = await hub_of(key, make).watch(1, Pace(check_interval=0.01, tolerance=0.03, first_poll_after=0.0))
         assert isinstance(outcome, Unwatchable | OutOfTime)
 
     async def event(key: str) -> None:

@@ -16,7 +16,7 @@ from airflow_dbt_rerun.api.endpoints import get_run_state
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.api.token_rotation import RotatingClient
-from airflow_dbt_rerun.core.dbt.models import RunState
+from airflow_dbt_rerun.core.dbt.models import WatchedRun
 from airflow_dbt_rerun.exceptions import DbtUnauthorizedError, DbtUnreachableError
 from tests.watching.runs_server import story, when, world
 
@@ -40,7 +40,7 @@ async def test_many_refusals_are_one_look_at_the_connection() -> None:
         await client.send(get_run_state(7))
         there.server.token = there.token = "second"
         answers = await asyncio.gather(*(client.send(get_run_state(7)) for _ in range(10)))
-        assert answers == [RunState(7, 3, STARTED)] * 10
+        assert answers == [WatchedRun(7, 3, STARTED)] * 10
         assert there.looked_up == 2
         await client.close()
 
@@ -95,8 +95,8 @@ async def test_a_session_is_closed_when_its_last_request_is_done() -> None:
         there.server.token = there.token = "second"
         await client.send(get_run_state(7))
         is_free.set()
-        assert await slow == RunState(9, 10)
+        assert await slow == WatchedRun(9, 10)
         await when(lambda: there.server.connections == 1)
-        assert await client.send(get_run_state(7)) == RunState(7, 3, STARTED)
+        assert await client.send(get_run_state(7)) == WatchedRun(7, 3, STARTED)
         await client.close()
         await when(lambda: there.server.connections == 0)

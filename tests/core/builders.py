@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep, Trigger
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NODE_FAILED, NodeResult, StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
 from airflow_dbt_rerun.core.policy.conditions import RerunState
@@ -40,7 +40,7 @@ def run(run_id: int = 101, status: int = RunStatus.ERROR, **changes: Any) -> Run
         "commands": COMMANDS,
         "steps": steps("dbt seed", "dbt build") if status == RunStatus.ERROR else (),
         "can_retry": status == RunStatus.ERROR,
-        "trigger": Trigger("because", "api", {}),
+        "trigger": RunTrigger("because", "api", {}),
     }
     return Run(run_id, status=status, **{**defaults, **changes})
 

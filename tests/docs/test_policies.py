@@ -10,11 +10,11 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
+from airflow_dbt_rerun.core.policy.conditions import CONDITIONS
 from airflow_dbt_rerun.core.policy.from_data import POLICY_KEYS
 from airflow_dbt_rerun.core.policy.json_schema import policy_schema
 from airflow_dbt_rerun.core.policy.overrides import TAKES
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
-from airflow_dbt_rerun.core.policy.questions import QUESTIONS
 from airflow_dbt_rerun.core.policy.tenacity_table import STOPS, WAITS
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -61,7 +61,7 @@ def test_the_default_policy_is_valid() -> None:
 def test_the_page_names_everything() -> None:
     """Each condition, stop, wait, override and argument is on the page."""
     strategies = {strategy.call.name for strategy in (*STOPS, *WAITS)}
-    assert [name for name in {*QUESTIONS, *strategies, *TAKES, *POLICY_KEYS} if f"{name}" not in PAGE] == []
+    assert [name for name in {*CONDITIONS, *strategies, *TAKES, *POLICY_KEYS} if f"{name}" not in PAGE] == []
 
 
 if __name__ == "__main__":

@@ -9,8 +9,11 @@ from pathlib import Path
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
 
-from airflow_dbt_rerun.core.heal.loop import Fail, RerunSession, RunSeen, next_step
+from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import Fail
+from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.report import REPORT_VERSION, report
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from tests.core.builders import RESET, SYNTAX, node, results, run
 
 TESTS = Path(__file__).parents[1]

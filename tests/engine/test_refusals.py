@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from pytest_mock import MockerFixture
 from tenacity import wait_fixed
 
 from airflow_dbt_rerun import (
@@ -27,7 +26,8 @@ from airflow_dbt_rerun import (
 from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.core.heal.lineage import Marker
-from airflow_dbt_rerun.core.heal.loop import Fail
+from airflow_dbt_rerun.core.heal.next_steps import Fail
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import (
@@ -40,9 +40,10 @@ from airflow_dbt_rerun.exceptions import (
 )
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from tests.border import TaskInstance, first_event, fresh_copy, run_task
-from tests.support import Json, LocalPlatform, local_platform
+from tests.support import Json, LocalPlatform
 
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
+JOBS = {"nightly": "dbt seed; dbt build"}
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 HANGS = {"node": "orders", "times": 1, "seconds": 60}
 ACCOUNT = r"/accounts/\d+/$"
@@ -52,29 +53,11 @@ TRIGGER = r"/jobs/\d+/run/$"
 RETRY = r"/runs/\d+/retry/$"
 
 
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
-    """One platform for all tests here."""
-    folder = tmp_path_factory.mktemp("refusals")
-    with local_platform(folder, "--simulate", jobs={"nightly": "dbt seed; dbt build"}) as platform:
-        yield platform
-
-
 @pytest.fixture(autouse=True)
-def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Iterator[None]:
-    """Define the connection, wait for nothing, and leave the platform as it was found."""
-    simulated.connect(monkeypatch)
-    mocker.patch("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.02)
-    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.01,))
-    mocker.patch("airflow_dbt_rerun.engine.reader.PAUSE_IN_TROUBLE", 0.05)
-    before = simulated.control("GET", "behaviour")
-    simulated.control("DELETE", "requests")
+def _left_idle(connected: None, simulated: LocalPlatform) -> Iterator[None]:  # noqa: ARG001
+    """Leave an active job, and no run in progress."""
     yield
-    simulated.control("DELETE", "faults")
-    simulated.control("DELETE", "account")
     simulated.control("POST", f"jobs/{simulated.jobs['nightly']}", {"deactivated": False})
-    simulated.behave(**before)
-    simulated.trouble()
     for run in simulated.get("runs/", status__in="[1,2,3]"):
         simulated.post(f"runs/{run['id']}/cancel/")
 
@@ -113,12 +96,6 @@ def again(deferrable: bool) -> Callable[..., DbtCloudRerunOperator]:  # noqa: FB
         return DbtCloudRerunOperator(task_id="again", deferrable=deferrable, check_interval=0.05, **arguments)
 
     return make
-
-
-@pytest.fixture
-def instance(request: pytest.FixtureRequest) -> TaskInstance:
-    """Give each test, in each mode, work of its own."""
-    return TaskInstance(run_id=request.node.name)
 
 
 Make = Callable[..., DbtCloudJobOperator]
@@ -422,7 +399,7 @@ def test_run_deleted_just_before_its_rerun(simulated: LocalPlatform, failed: Jso
     client = DeletesBeforeRetry(DbtCloudRerunHook().client.settings)
     client.platform = simulated
     work = Work(failed["job_id"], Marker.of("deleted"), "a test", of_run=failed["id"])
-    driver = Driver(client, work, IN_A_HURRY, tolerance=0.2, sleep=lambda _: None)
+    driver = Driver(client, work, IN_A_HURRY, pace=Pace(tolerance=0.2), sleep=lambda _: None)
     session, seen = driver.begin(deadline=None)
     session, step = driver.advance(session, seen)
     while not isinstance(step, Fail):

@@ -9,10 +9,11 @@ import pytest
 
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.lineage import Marker
-from airflow_dbt_rerun.core.heal.steps import Refused, Rerun, RunSeen
+from airflow_dbt_rerun.core.heal.next_steps import Rerun
+from airflow_dbt_rerun.core.heal.observations import Refused, RunSeen
 from airflow_dbt_rerun.core.policy.policy import RerunAction
-from airflow_dbt_rerun.engine.reader import Looks
-from airflow_dbt_rerun.engine.starter import Posts, Work
+from airflow_dbt_rerun.engine.reader import RunReader
+from airflow_dbt_rerun.engine.starter import RunStarter, Work
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from tests.support import Json, LocalPlatform
 
@@ -31,14 +32,14 @@ def seen(platform: LocalPlatform) -> Iterator[list[Run]]:
 
 
 @pytest.fixture
-def posts(
+def starter(
     platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, seen: list[Run]
-) -> Posts:
+) -> RunStarter:
     """Start runs of the job of seeds, as work of this test."""
     platform.connect(monkeypatch)
     client = DbtCloudRerunHook().client
     work = Work(platform.jobs["seeds"], Marker.of(request.node.name), "a test")
-    return Posts(client, Looks(client), work, on_run=seen.append, log=LOG, sleep=lambda _: None)
+    return RunStarter(client, RunReader(client), work, on_run=seen.append, log=LOG, sleep=lambda _: None)
 
 
 @pytest.fixture
@@ -50,9 +51,9 @@ def failed(platform: LocalPlatform) -> Json:
     return run
 
 
-def test_first_run_is_posted_once(posts: Posts, platform: LocalPlatform, seen: list[Run]) -> None:
+def test_first_run_is_posted_once(starter: RunStarter, platform: LocalPlatform, seen: list[Run]) -> None:
     """P2: whoever starts the first run again finds it."""
-    first, second = posts.trigger(), posts.trigger()
+    first, second = starter.start(), starter.start()
     assert isinstance(first, RunSeen)
     assert isinstance(second, RunSeen)
     assert first.run.id == second.run.id
@@ -61,32 +62,35 @@ def test_first_run_is_posted_once(posts: Posts, platform: LocalPlatform, seen: l
 
 
 @pytest.mark.parametrize("action", [RerunAction.RERUN_FROM_FAILURE, RerunAction.RERUN_FROM_STEP])
-def test_rerun_is_posted_once(posts: Posts, platform: LocalPlatform, failed: Json, action: RerunAction) -> None:
+def test_rerun_is_posted_once(
+    starter: RunStarter, platform: LocalPlatform, failed: Json, action: RerunAction
+) -> None:
     """P2: whoever reruns the same run again finds the rerun."""
     rerun = Rerun(action, failed["id"], "because", {"steps_override": ["dbt seed"]})
-    first, second = posts.rerun(rerun), posts.rerun(rerun)
+    first, second = starter.rerun(rerun), starter.rerun(rerun)
     assert isinstance(first, RunSeen)
     assert isinstance(second, RunSeen)
     assert first.run.id == second.run.id
     assert len(platform.posts()) == 1
 
 
-def test_rerun_of_another_run_is_another_rerun(posts: Posts, failed: Json) -> None:
+def test_rerun_of_another_run_is_another_rerun(starter: RunStarter, failed: Json) -> None:
     """P3: what repairs one run is not taken for the repair of another."""
-    one = posts.rerun(Rerun(RerunAction.RERUN_FROM_STEP, failed["id"], "because", {"steps_override": ["dbt seed"]}))
-    other = posts.rerun(Rerun(RerunAction.RERUN_FROM_STEP, 4711, "because", {"steps_override": ["dbt seed"]}))
+    seeds = {"steps_override": ["dbt seed"]}
+    one = starter.rerun(Rerun(RerunAction.RERUN_FROM_STEP, failed["id"], "because", seeds))
+    other = starter.rerun(Rerun(RerunAction.RERUN_FROM_STEP, 4711, "because", seeds))
     assert isinstance(one, RunSeen)
     assert isinstance(other, RunSeen)
     assert one.run.id != other.run.id
 
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
-def test_refusal_is_told(posts: Posts, platform: LocalPlatform, failed: Json, status: int) -> None:
+def test_refusal_is_told(starter: RunStarter, platform: LocalPlatform, failed: Json, status: int) -> None:
     """A retry that the platform refuses, with whichever status code, is no rerun and no error of the API."""
     platform.behave(refused_retry_status=status)
     platform.run("seeds")
     platform.control("DELETE", "requests")
-    answer = posts.rerun(Rerun(RerunAction.RERUN_FROM_FAILURE, failed["id"], "because"))
+    answer = starter.rerun(Rerun(RerunAction.RERUN_FROM_FAILURE, failed["id"], "because"))
     assert isinstance(answer, Refused)
     assert "RETRY_NOT_LATEST_RUN" in answer.message
     assert answer.run.retry_not_supported_reason == "RETRY_NOT_LATEST_RUN"

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
-from pytest_mock import MockerFixture
 from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun import (
@@ -35,6 +34,7 @@ from airflow_dbt_rerun.exceptions import (
     DbtUnreachableError,
 )
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance, fresh_copy, run_task
 from tests.conftest import JOBS
 from tests.support import LocalPlatform, local_platform
@@ -60,11 +60,13 @@ def _seeded(shared_platform: LocalPlatform) -> None:
 
 @pytest.fixture(autouse=True)
 def _connected(
-    platform: LocalPlatform, _seeded: None, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+    platform: LocalPlatform,
+    _seeded: None,
+    monkeypatch: pytest.MonkeyPatch,
+    test_mode: None,  # noqa: ARG001
 ) -> None:
-    """Define the connection, and let triggers poll at once."""
+    """Define the connection, and wait for nothing."""
     platform.connect(monkeypatch)
-    mocker.patch("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.05)
 
 
 @pytest.fixture(params=[False, True], ids=["blocking", "deferrable"])
@@ -79,12 +81,6 @@ def job(request: pytest.FixtureRequest, platform: LocalPlatform) -> Callable[...
 
 
 Make = Callable[..., DbtCloudJobOperator]
-
-
-@pytest.fixture
-def instance(request: pytest.FixtureRequest) -> TaskInstance:
-    """Give each test, in each mode, work of its own."""
-    return TaskInstance(run_id=request.node.name)
 
 
 def runs_of(platform: LocalPlatform, *, at_least: int) -> list[dict[str, Any]]:
@@ -204,7 +200,8 @@ def test_limits_end_it(job: Make, platform: LocalPlatform, instance: TaskInstanc
 def test_waits_between_attempts(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
     """The policy's wait is kept, in the worker or in the triggerer, and reported."""
     platform.trouble(RESET)
-    run_task(job(policy=RerunPolicy(wait=wait_fixed(1))), instance)
+    with set_testing(True, keep_waits=True):
+        run_task(job(policy=RerunPolicy(wait=wait_fixed(1))), instance)
     assert instance.xcom("dbt_rerun_report")["waited_seconds"] == 1.0
 
 
@@ -500,11 +497,8 @@ def test_passing_trouble_while_watching_goes_unnoticed(
     assert len(platform.posts()) == 1
 
 
-def test_unreadable_run_is_not_a_failed_run(
-    job: Make, platform: LocalPlatform, mocker: MockerFixture, instance: TaskInstance
-) -> None:
+def test_unreadable_run_is_not_a_failed_run(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
     """P1: what cannot be read for too long ends as unwatchable; nothing is rerun, whatever the policy says."""
-    mocker.patch("airflow_dbt_rerun.engine.reader.PAUSE_IN_TROUBLE", 0.1)
     platform.fault("html", method="GET", path=r"/runs/\d+/$", count=-1)
     with pytest.raises(DbtRunUnwatchable, match="cannot be"):
         run_task(job(poll_tolerance=0.5), instance)
@@ -512,21 +506,17 @@ def test_unreadable_run_is_not_a_failed_run(
 
 
 def test_missing_artifacts_do_not_hide_the_failure(
-    job: Make, platform: LocalPlatform, mocker: MockerFixture, instance: TaskInstance
+    job: Make, platform: LocalPlatform, instance: TaskInstance
 ) -> None:
     """Without run_results.json the step's log tells why."""
-    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.05,))
     platform.trouble(BROKEN)
     platform.fault("status", path="/artifacts/", status=404, count=-1)
     with pytest.raises(DbtRunFailed, match="Table with name raw_refunds does not exist"):
         run_task(job(), instance)
 
 
-def test_late_artifacts_are_waited_for(
-    job: Make, platform: LocalPlatform, mocker: MockerFixture, instance: TaskInstance
-) -> None:
+def test_late_artifacts_are_waited_for(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
     """Artifacts that come a moment after the run's end are still the best evidence."""
-    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.05, 0.05, 0.05))
     platform.trouble(BROKEN)
     platform.fault("status", path="/artifacts/", status=404, count=5)
     with pytest.raises(DbtRunFailed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -30,7 +30,7 @@ from airflow_dbt_rerun import (
 from airflow_dbt_rerun.cli.main import main
 from airflow_dbt_rerun.exceptions import DbtConfigError
 from tests.border import TaskInstance, first_event, fresh_copy, run_task
-from tests.support import Json, LocalPlatform, local_platform
+from tests.support import Json, LocalPlatform
 
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
@@ -38,27 +38,7 @@ BROKEN = {"node": "orders", "times": 1, "message": "Table with name raw_refunds 
 HANGS = {"node": "orders", "times": 1, "seconds": 60}
 TEST = "every_payment_has_an_order"
 JOBS = {"nightly": "dbt seed; dbt build --exclude resource_type:seed; dbt run --select customers"}
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
-    """One platform for all tests here."""
-    with local_platform(tmp_path_factory.mktemp("rerunning"), "--simulate", jobs=JOBS) as platform:
-        yield platform
-
-
-@pytest.fixture(autouse=True)
-def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Iterator[None]:
-    """Define the connection, wait for nothing, and leave no trouble behind."""
-    simulated.connect(monkeypatch)
-    mocker.patch("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.02)
-    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.01,))
-    mocker.patch("airflow_dbt_rerun.cli.runs.CHECK_INTERVAL", 0.05)
-    simulated.control("DELETE", "requests")
-    before = simulated.control("GET", "behaviour")
-    yield
-    simulated.behave(**before)
-    simulated.trouble()
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 @pytest.fixture
@@ -76,12 +56,6 @@ def again(request: pytest.FixtureRequest) -> Callable[..., DbtCloudRerunOperator
         return DbtCloudRerunOperator(task_id="again", deferrable=request.param, check_interval=0.05, **arguments)
 
     return make
-
-
-@pytest.fixture
-def instance(request: pytest.FixtureRequest) -> TaskInstance:
-    """Give each test, in each mode, work of its own."""
-    return TaskInstance(run_id=request.node.name)
 
 
 Make = Callable[..., DbtCloudRerunOperator]

@@ -26,6 +26,8 @@ TRIGGER, RETRY = "POST jobs/N/run/", "POST runs/N/retry/"
 Fatal = Callable[[Border], bool]
 Work = Callable[..., History]
 
+pytestmark = pytest.mark.usefixtures("test_mode")
+
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
@@ -40,14 +42,6 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
         platform.trouble(RESET)
         run_task(task(new_job(platform), deferrable=True))
         yield platform
-
-
-@pytest.fixture(autouse=True)
-def _in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait for nothing longer than a moment."""
-    monkeypatch.setattr("airflow_dbt_rerun.engine.starter.LOST_ANSWER_PAUSES", (0.01,) * 5)
-    monkeypatch.setattr("airflow_dbt_rerun.engine.reader.PAUSE_IN_TROUBLE", 0.01)
-    monkeypatch.setattr("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.02)
 
 
 @pytest.fixture(params=[False, True], ids=["blocking", "deferrable"])

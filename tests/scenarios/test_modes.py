@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from pytest_mock import MockerFixture
 from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun import (
@@ -29,7 +28,7 @@ from airflow_dbt_rerun import (
 )
 from airflow_dbt_rerun.exceptions import DbtRerunError
 from tests.border import TaskInstance, fresh_copy, run_task
-from tests.support import Json, LocalPlatform, local_platform
+from tests.support import Json, LocalPlatform
 
 JOB = "dbt seed; dbt build --exclude resource_type:seed; dbt run --select customers"
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
@@ -37,22 +36,8 @@ RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 BROKEN = {"node": "orders", "times": -1, "message": "Table with name raw_refunds does not exist!"}
 HANGS = {"node": "orders", "times": 1, "seconds": 60}
 TEST = "every_payment_has_an_order"
-
-
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
-    """One platform for all stories."""
-    with local_platform(tmp_path_factory.mktemp("modes"), "--simulate", jobs={"nightly": JOB}) as platform:
-        yield platform
-
-
-@pytest.fixture(autouse=True)
-def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> None:
-    """Define the connection, and wait for nothing."""
-    simulated.connect(monkeypatch)
-    mocker.patch("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.02)
-    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.01,))
-    mocker.patch("airflow_dbt_rerun.engine.starter.LOST_ANSWER_PAUSES", (0.01, 0.01, 0.01))
+JOBS = {"nightly": JOB}
+pytestmark = pytest.mark.usefixtures("connected")
 
 
 # --- A task that lives through a story

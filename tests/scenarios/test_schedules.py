@@ -16,9 +16,11 @@ from hypothesis import strategies as st
 from airflow_dbt_rerun.api.endpoints import cancel_run
 from airflow_dbt_rerun.core.dbt.models import RunStatus
 from airflow_dbt_rerun.core.heal.lineage import Marker
-from airflow_dbt_rerun.core.heal.loop import Fail, RerunSession, Succeed, Wait
+from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.report import report
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, Superseded
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtApiError
@@ -108,7 +110,7 @@ def execute(platform: SimulatedPlatform, task: Task) -> Ended:
     driver = new_driver(platform, task)
     session, seen = driver.begin(deadline=platform.now + task.timeout)
     session, step = driver.advance(session, seen)
-    while isinstance(step, Wait):
+    while isinstance(step, WaitForRun):
         if task.deferrable:
             session = RerunSession.from_dict(json.loads(json.dumps(session.to_dict())))
             driver = new_driver(platform, task)
@@ -120,7 +122,13 @@ def execute(platform: SimulatedPlatform, task: Task) -> Ended:
 def new_driver(platform: SimulatedPlatform, task: Task) -> Driver:
     """Start on a new worker."""
     return Driver(
-        platform, WORK, task.policy, tolerance=120.0, log=Quiet(), clock=platform.clock, sleep=platform.sleep
+        platform,
+        WORK,
+        task.policy,
+        pace=Pace(tolerance=120.0),
+        log=Quiet(),
+        clock=platform.clock,
+        sleep=platform.sleep,
     )
 
 

@@ -19,6 +19,7 @@ from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun import DbtCloudJobOperator, RerunPolicy
 from airflow_dbt_rerun.exceptions import DbtRerunError
+from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance, fresh_copy, run_task
 from tests.support import Json, LocalPlatform, local_platform
 
@@ -51,16 +52,14 @@ FAULTS = st.tuples(
 
 @pytest.fixture(scope="module")
 def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
-    """One platform for all schedules; whoever waits here waits for nothing."""
-    patch = pytest.MonkeyPatch()
-    with local_platform(tmp_path_factory.mktemp("schedules"), "--simulate", jobs={"nightly": JOB}) as platform:
-        platform.connect(patch)
-        patch.setattr("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.02)
-        patch.setattr("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.01,))
-        patch.setattr("airflow_dbt_rerun.engine.reader.PAUSE_IN_TROUBLE", 0.01)
-        patch.setattr("airflow_dbt_rerun.engine.starter.LOST_ANSWER_PAUSES", (0.01, 0.01, 0.01))
+    """Start one platform for all schedules, in test mode."""
+    with (
+        pytest.MonkeyPatch.context() as patched,
+        set_testing(True),
+        local_platform(tmp_path_factory.mktemp("schedules"), "--simulate", jobs={"nightly": JOB}) as platform,
+    ):
+        platform.connect(patched)
         yield platform
-    patch.undo()
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)

@@ -17,7 +17,6 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import pytest
-from pytest_mock import MockerFixture
 from tenacity import wait_fixed
 
 from airflow_dbt_rerun import (
@@ -66,11 +65,12 @@ def lay_out(project: Path) -> None:
 
 @pytest.fixture
 def platform(
-    tiny_platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture
+    tiny_platform: LocalPlatform,
+    monkeypatch: pytest.MonkeyPatch,
+    test_mode: None,  # noqa: ARG001
 ) -> Iterator[LocalPlatform]:
     """The platform as it was before any test, and a connection to it."""
     tiny_platform.connect(monkeypatch)
-    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.01,))
     (tiny_platform.state / "prices.csv").write_text(GOOD_PRICES)
     before = tiny_platform.control("GET", "behaviour")
     tiny_platform.control("DELETE", "requests")

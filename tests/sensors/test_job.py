@@ -22,7 +22,6 @@ from airflow.providers.common.compat.sdk import (
     TaskDeferred,
     conf,
 )
-from pytest_mock import MockerFixture
 from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun import (
@@ -38,8 +37,9 @@ from airflow_dbt_rerun import (
     RerunPolicy,
 )
 from airflow_dbt_rerun.exceptions import DbtConfigError, DbtJobUnusableError, DbtServerError, DbtUnauthorizedError
+from airflow_dbt_rerun.testing import QUICK, set_testing
 from tests.border import TaskInstance, TaskStore, first_event, fresh_copy, run_task
-from tests.support import Json, LocalPlatform, local_platform
+from tests.support import Json, LocalPlatform
 
 pytestmark = pytest.mark.dbt
 
@@ -54,26 +54,13 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
-    """One platform for all tests here."""
-    with local_platform(tmp_path_factory.mktemp("sensors"), "--simulate", jobs=JOBS) as platform:
-        yield platform
-
-
 @pytest.fixture(autouse=True)
-def _connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> Iterator[None]:
-    """Define the connection, wait for nothing, and leave no trouble behind."""
-    simulated.connect(monkeypatch)
-    mocker.patch("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.02)
-    mocker.patch("airflow_dbt_rerun.triggers.arrival.FIRST_POLL_AFTER", 0.02)
-    mocker.patch("airflow_dbt_rerun.engine.reader.ARTIFACT_PAUSES", (0.01,))
-    mocker.patch("airflow_dbt_rerun.engine.reader.PAUSE_IN_TROUBLE", 0.05)
-    simulated.control("DELETE", "requests")
+def _ended_well(connected: None, simulated: LocalPlatform) -> Iterator[None]:  # noqa: ARG001
+    """Let the job succeed after each test: policies give up on one that failed too often in a row."""
     yield
     simulated.control("DELETE", "faults")
     simulated.trouble()
-    simulated.run("nightly")  # or else the job has failed so often in a row that policies give up
+    simulated.run("nightly")
 
 
 Make = Callable[..., DbtCloudJobSensor]
@@ -390,16 +377,17 @@ def test_soft_fail_is_loud_where_nothing_is_known(
 def test_many_that_wait_in_a_triggerer_look_together(simulated: LocalPlatform, instance: TaskInstance) -> None:
     """One request a moment for all, and a search of its own for the one whose job has a run."""
     jobs, interval = (simulated.jobs["nightly"], simulated.jobs["idle"]), 0.25
-    waits = [
-        deferred(
-            DbtCloudJobSensor(
-                task_id="seen", job_id=job, since=datetime.now(UTC), poke_interval=interval, deferrable=True
-            ),
-            replace(instance, run_id=f"{number} {job}"),
-        )
-        for number in range(10)
-        for job in jobs
-    ]
+    with set_testing(True, pace=replace(QUICK, check_interval=interval)):
+        waits = [
+            deferred(
+                DbtCloudJobSensor(
+                    task_id="seen", job_id=job, since=datetime.now(UTC), poke_interval=interval, deferrable=True
+                ),
+                replace(instance, run_id=f"{number} {job}"),
+            )
+            for number in range(10)
+            for job in jobs
+        ]
 
     async def story() -> list[Json]:
         waiting = [asyncio.create_task(first_event(DbtCloudRunArrivalTrigger(**wait))) for wait in waits]

@@ -80,7 +80,7 @@ class Watcher:
 
     def __init__(self, store: Any, arguments: dict[str, Any]) -> None:
         path, plain = DbtCloudJobRunEventTrigger(**{**OFTEN, **arguments}).serialize()
-        assert path == "airflow_dbt_rerun.triggers.asset_events.DbtCloudJobRunEventTrigger"
+        assert path == "airflow_dbt_rerun.triggers.DbtCloudJobRunEventTrigger"
         self.trigger: Any = DbtCloudJobRunEventTrigger(**json.loads(json.dumps(plain)))
         self.trigger.asset_state_store = store
         self.told: list[Json] = []

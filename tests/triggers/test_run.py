@@ -28,10 +28,9 @@ def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalP
 
 
 @pytest.fixture(autouse=True)
-def _connected(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch, mocker: MockerFixture) -> None:
-    """Define the connection, and poll at once."""
+def _connected(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Define the connection."""
     platform.connect(monkeypatch)
-    mocker.patch("airflow_dbt_rerun.triggers.run.FIRST_POLL_AFTER", 0.05)
 
 
 @pytest.fixture
@@ -45,7 +44,7 @@ def hanging(platform: LocalPlatform) -> Json:
 
 def trigger(run: Json, **arguments: Any) -> DbtCloudRunTrigger:
     """Watch a run every tenth of a second."""
-    defaults = {"dbt_cloud_conn_id": "dbt_cloud_default", "check_interval": 0.1}
+    defaults = {"dbt_cloud_conn_id": "dbt_cloud_default", "check_interval": 0.1, "first_poll_after": 0.05}
     return DbtCloudRunTrigger(run_id=run["id"], **{**defaults, **arguments})
 
 

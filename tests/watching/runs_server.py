@@ -17,7 +17,8 @@ from aiohttp import web
 from airflow_dbt_rerun.api.client import AsyncDbtClient
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
-from airflow_dbt_rerun.core.watch.one import Outcome
+from airflow_dbt_rerun.core.watch.one import WatchOutcome
+from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.watching.hub import Hub
 
 P = ParamSpec("P")
@@ -201,17 +202,24 @@ class World:
 
     def start(self, *run_ids: int, **options: Any) -> list[asyncio.Task[tuple[Any, float]]]:
         """Watch runs, each in a task of its own, as triggers do."""
-        return [asyncio.create_task(self._watch(run_id, **{"interval": 10.0, **options})) for run_id in run_ids]
+        return [
+            asyncio.create_task(self._watch(run_id, **{"check_interval": 10.0, **options})) for run_id in run_ids
+        ]
 
     async def watch(self, *run_ids: int, **options: Any) -> list[tuple[Any, float]]:
         """Watch runs, each for itself, to their ends: outcomes or errors, and seconds from the start."""
         return await asyncio.gather(*self.start(*run_ids, **options))
 
-    async def _watch(self, run_id: int, **options: Any) -> tuple[Outcome | Exception, float]:
+    async def _watch(self, run_id: int, **options: Any) -> tuple[WatchOutcome | Exception, float]:
         try:
-            return await self.hub.watch(run_id, **options), self.time.passed
+            return await self.hub.watch(run_id, Pace(**{"first_poll_after": 0.0, **options})), self.time.passed
         except Exception as error:  # noqa: BLE001 - looked at by the test
             return error, self.time.passed
+
+
+def at_once(check_interval: float) -> Pace:
+    """Make a pace whose first poll comes at once."""
+    return Pace(check_interval=check_interval, first_poll_after=0.0)
 
 
 async def when(condition: Callable[[], bool]) -> None:

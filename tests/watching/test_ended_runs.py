@@ -11,7 +11,7 @@ from typing import Any
 from airflow_dbt_rerun.api.client import AsyncDbtClient
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
-from airflow_dbt_rerun.watching.ended_runs import Feed, feed_of
+from airflow_dbt_rerun.watching.ended_runs import EndedRunsFeed, feed_of
 from tests.api.scripted import Answer, ScriptedServer, error
 
 NOW = 1_700_000_000.0
@@ -33,7 +33,7 @@ class World:
     def __init__(self, settings: Settings) -> None:
         self.clients: list[AsyncDbtClient] = []
         self._settings = settings
-        self.feed = Feed(self.make_client, clock=lambda: NOW)
+        self.feed = EndedRunsFeed(self.make_client, clock=lambda: NOW)
 
     async def make_client(self) -> AsyncDbtClient:
         """Look the connection up, as a hook does."""

@@ -20,11 +20,11 @@ from aiohttp import web
 from airflow_dbt_rerun.api.client import AsyncDbtClient
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
-from airflow_dbt_rerun.core.watch.one import Outcome, OutOfTime, Over, Unwatchable
+from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, WatchOutcome
 from airflow_dbt_rerun.exceptions import DbtConfigError, DbtForbiddenError, DbtUnauthorizedError
 from airflow_dbt_rerun.watching.hub import MOST_A_MINUTE, MOST_AT_ONCE, Hub, hub_of, rest
 from tests.support import local_platform
-from tests.watching.runs_server import START, Trouble, World, story, when, world
+from tests.watching.runs_server import START, Trouble, World, at_once, story, when, world
 
 FOREIGN = dict.fromkeys(range(5000, 5130), 1e9) | dict.fromkeys(range(5130, 5200), 0.0)
 """Runs of the account that nobody here watches, newer than all others."""
@@ -103,7 +103,7 @@ async def test_newcomers_do_not_wake_the_poller_one_by_one() -> None:
             tasks += there.start(run_id)
             await asyncio.sleep(0)
         assert rests == 1
-        tasks += there.start(1, interval=1.0)
+        tasks += there.start(1, check_interval=1.0)
         await asyncio.gather(*tasks)
 
 
@@ -125,7 +125,7 @@ async def test_who_comes_later_joins_in() -> None:
 async def test_who_comes_need_not_wait_for_who_is_there() -> None:
     """A newcomer in the middle of a long pause is asked for in its own time."""
     async with world(ends={7: 2000.0, 8: 5.0}) as there:
-        slow = there.start(7, interval=1000.0)
+        slow = there.start(7, check_interval=1000.0)
         await when(lambda: bool(there.server.asked) and not there.hub._asking)
         ((outcome, moment),) = await there.watch(8)
         assert (outcome, moment) == (Over(8, 10), 12.0)
@@ -153,8 +153,8 @@ async def test_two_tasks_may_watch_one_run() -> None:
 async def test_each_has_its_own_interval() -> None:
     """Who wants to know every minute is not asked for every ten seconds, nor later than in a minute."""
     async with world(ends={7: 300.0, 8: 300.0}) as there:
-        slow = there.start(8, interval=60.0)
-        quick = there.start(7, interval=10.0)
+        slow = there.start(8, check_interval=60.0)
+        quick = there.start(7, check_interval=10.0)
         await asyncio.gather(*slow, *quick)
         moments = [asked.moment for asked in there.server.asked if 8 in asked.ids]
         gaps = [later - earlier for earlier, later in itertools.pairwise(moments)]
@@ -166,7 +166,7 @@ async def test_each_has_its_own_interval() -> None:
 async def test_asks_often_where_the_end_is_near() -> None:
     """With the job's usual duration the interval follows the run: slow in its middle, quick at its end."""
     async with world(ends={7: 601.0}) as there:
-        ((outcome, moment),) = await there.watch(7, interval=60.0, quickest=5.0, usual=600.0)
+        ((outcome, moment),) = await there.watch(7, check_interval=60.0, quickest_check_interval=5.0, usual=600.0)
         assert outcome == Over(7, 10)
         assert moment <= 601 + 5
         moments = [asked.moment for asked in there.server.asked]
@@ -177,10 +177,10 @@ async def test_asks_often_where_the_end_is_near() -> None:
 
 @story
 async def test_the_first_poll_can_wait() -> None:
-    """Very short deferrals can be lost in a race of Airflow's scheduler: no poll before ``first_after``."""
+    """Very short deferrals can be lost in a race of Airflow's scheduler: no poll before ``first_poll_after``."""
     async with world(ends={7: 1.0, 8: 1.0, 9: 99.0}) as there:
-        others = there.start(9, interval=2.0)
-        assert [moment >= 5 for _, moment in await there.watch(7, 8, first_after=5.0)] == [True, True]
+        others = there.start(9, check_interval=2.0)
+        assert [moment >= 5 for _, moment in await there.watch(7, 8, first_poll_after=5.0)] == [True, True]
         await asyncio.gather(*others)
         assert min(asked.moment for asked in there.server.asked if 7 in asked.ids) >= 5
 
@@ -293,7 +293,7 @@ async def test_those_that_ended_are_asked_for_singly_where_they_are_not_listed(b
 async def test_falls_back_to_single_requests(lists: str) -> None:
     """No filter is understood: each run is asked for by itself, and never more often than an account can bear."""
     async with world(ends=ends(200, after=60, apart=0.0) | FOREIGN, by_id=lists, by_status=lists) as there:
-        heard = await there.watch(*range(1, 201), interval=2.0)
+        heard = await there.watch(*range(1, 201), check_interval=2.0)
         assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in range(1, 201)]
         assert there.server.times("id") + there.server.times("status") <= 4
         assert there.server.times("one") >= 1000
@@ -305,7 +305,7 @@ async def test_falls_back_to_single_requests(lists: str) -> None:
 async def test_a_list_is_asked_for_again_after_an_hour() -> None:
     """A refusal may have been a gateway's bad day: the cheap way gets another chance."""
     async with world(ends=dict.fromkeys(range(1, 21), 8000.0), by_id="refused") as there:
-        tasks = there.start(*there.server.ends, interval=60.0)
+        tasks = there.start(*there.server.ends, check_interval=60.0)
         await there.time.reaches(600)
         there.server.by_id = "understood"
         await asyncio.gather(*tasks)
@@ -450,7 +450,7 @@ async def test_a_wrong_connection_reaches_the_watcher() -> None:
         raise DbtConfigError("no such connection")
 
     with pytest.raises(DbtConfigError):
-        await Hub(make_client).watch(7, interval=0.01)
+        await Hub(make_client).watch(7, at_once(0.01))
 
 
 @story
@@ -459,13 +459,13 @@ async def test_a_crash_reaches_everybody() -> None:
     errors = []
     async with world(ends=ends(250, after=100)) as there:
 
-        async def watch_again(run_id: int) -> Outcome:
+        async def watch_again(run_id: int) -> WatchOutcome:
             try:
-                return await there.hub.watch(run_id, interval=10.0)
+                return await there.hub.watch(run_id, at_once(10.0))
             except TypeError as error:
                 errors.append(error)
                 there.dice = 0.0
-                return await there.hub.watch(run_id, interval=10.0)
+                return await there.hub.watch(run_id, at_once(10.0))
 
         tasks = [asyncio.create_task(watch_again(run_id)) for run_id in there.server.ends]
         await when(lambda: len(there.server.asked) >= 7)
@@ -676,7 +676,7 @@ def test_against_the_local_platform(tmp_path: Path, *, understood: bool) -> None
 
         async def watch_all() -> list[object]:
             hub = hub_of("local", make_client)
-            return await asyncio.gather(*(hub.watch(run_id, interval=0.1) for run_id in runs))
+            return await asyncio.gather(*(hub.watch(run_id, at_once(0.1)) for run_id in runs))
 
         assert asyncio.run(watch_all()) == [Over(run_id, 10) for run_id in runs]
         queries = " ".join(request["query"] for request in platform.control("GET", "requests"))

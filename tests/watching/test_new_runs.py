@@ -11,7 +11,7 @@ import pytest
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import DbtForbiddenError, DbtServerError
-from airflow_dbt_rerun.watching.new_runs import UNASKED, Lookout, Watcher
+from airflow_dbt_rerun.watching.new_runs import UNASKED, JobWatcher, NewRunsPoller
 
 INTERVAL = 10.0
 JOBS = (1, 2, 3)
@@ -28,7 +28,7 @@ class Account:
         self.searches: list[int] = []
         self.hidden: set[int] = set()
         self.knows_id_gt = True
-        self.lookout = Lookout(self.send, timer=lambda: self.now)
+        self.lookout = NewRunsPoller(self.send, timer=lambda: self.now)
 
     async def send(self, endpoint: Endpoint[Any]) -> Any:
         """Answer a look."""
@@ -62,12 +62,12 @@ def account() -> Account:
     return Account()
 
 
-def watchers(account: Account, **options: Any) -> dict[int, Watcher]:
+def watchers(account: Account, **options: Any) -> dict[int, JobWatcher]:
     """Give one who waits for each job."""
-    return {job: Watcher(account.lookout, job, INTERVAL, dice=lambda: 0.0, **options) for job in JOBS}
+    return {job: JobWatcher(account.lookout, job, INTERVAL, dice=lambda: 0.0, **options) for job in JOBS}
 
 
-async def round_of(account: Account, waiting: dict[int, Watcher]) -> list[int | None]:
+async def round_of(account: Account, waiting: dict[int, JobWatcher]) -> list[int | None]:
     """Let all look at the next moment; give the ids of the runs that they found."""
     account.now += next(iter(waiting.values())).pause()
     account.looks.clear()
@@ -257,6 +257,6 @@ def test_who_waits_for_what_comes_later_goes_without_hints(account: Account) -> 
         for _ in range(3):
             await round_of(account, waiting)
             assert (account.looks, account.searches) == ([], [1, 2, 3])
-        assert Watcher(account.lookout, 1, INTERVAL, alone=True, dice=lambda: 1.0).pause() < INTERVAL
+        assert JobWatcher(account.lookout, 1, INTERVAL, alone=True, dice=lambda: 1.0).pause() < INTERVAL
 
     asyncio.run(story())

@@ -9,15 +9,15 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page
-from airflow_dbt_rerun.core.dbt.models import Run, Trigger
+from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
 from airflow_dbt_rerun.core.watch.awaited_run import Awaited
 from airflow_dbt_rerun.watching.search import find, find_async
 from tests.core.builders import run
 
 SINCE = 1_700_000_000.0
 CREATED = str(datetime.fromtimestamp(SINCE, UTC))
-OTHERS = tuple(run(n, created_at=CREATED, trigger=Trigger("", "ui", {})) for n in range(1, 101))
-WANTED = run(101, created_at=CREATED, trigger=Trigger("", "scheduled", {}))
+OTHERS = tuple(run(n, created_at=CREATED, trigger=RunTrigger("", "ui", {})) for n in range(1, 101))
+WANTED = run(101, created_at=CREATED, trigger=RunTrigger("", "scheduled", {}))
 
 
 class Account:

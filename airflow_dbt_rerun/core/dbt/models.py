@@ -96,7 +96,7 @@ OVERRIDE_FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Trigger:
+class RunTrigger:
     """Who or what started a run, and with which overrides."""
 
     cause: str = ""
@@ -104,7 +104,7 @@ class Trigger:
     overrides: Mapping[str, Any] | None = None
 
     @classmethod
-    def from_api(cls, data: JsonObject) -> Trigger:
+    def from_api(cls, data: JsonObject) -> RunTrigger:
         """Build from the ``trigger`` object of a run."""
         overrides = {name: data[name] for name in OVERRIDE_FIELDS if data.get(name) not in (None, [], "")}
         return cls(str(data.get("cause") or ""), data.get("cause_category"), overrides)
@@ -131,7 +131,7 @@ class Run:
     can_retry: bool | None = None
     retry_not_supported_reason: str | None = None
     retrying_run_id: int | None = None
-    trigger: Trigger | None = None
+    trigger: RunTrigger | None = None
     steps: tuple[RunStep, ...] = ()
     commands: tuple[str, ...] = ()
     cancelled_by: str | None = None
@@ -220,7 +220,7 @@ class Run:
             can_retry=data.get("can_retry"),
             retry_not_supported_reason=data.get("retry_not_supported_reason"),
             retrying_run_id=data.get("retrying_run_id"),
-            trigger=Trigger.from_api(data["trigger"]) if data.get("trigger") else None,
+            trigger=RunTrigger.from_api(data["trigger"]) if data.get("trigger") else None,
             steps=tuple(RunStep.from_api(step) for step in data.get("run_steps") or ()),
             commands=_commands(data),
             cancelled_by=_name(_actor(data, "cancellation")),
@@ -231,7 +231,7 @@ class Run:
         )
 
 
-class RunState(NamedTuple):
+class WatchedRun(NamedTuple):
     """What watching needs of a run, and no more: thousands are read a minute."""
 
     id: int
@@ -244,7 +244,7 @@ class RunState(NamedTuple):
         return self.status in TERMINAL_STATUSES
 
     @classmethod
-    def from_api(cls, data: JsonObject) -> RunState:
+    def from_api(cls, data: JsonObject) -> WatchedRun:
         """Build from the ``data`` of a run answer or an element of a list of runs.
 
         :raises KeyError: if ``id`` or ``status`` is missing.

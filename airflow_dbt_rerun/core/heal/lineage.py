@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.dbt.models import Run, Trigger
+from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
 
 CAUSE_MAX_LENGTH = 255
 """The platform refuses longer causes (the official provider cuts at the same length)."""
@@ -53,7 +53,7 @@ class Marker:
 
 def is_looked_after(run: Run) -> bool:
     """Whether somebody looks after a run (with its trigger) already: it is a rerun, or a task of ours began it."""
-    trigger = run.trigger or Trigger()
+    trigger = run.trigger or RunTrigger()
     return run.retrying_run_id is not None or trigger.cause_category == "rerun" or trigger.cause.startswith(_OURS)
 
 

@@ -13,42 +13,13 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.decision import decide, progress
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartRun, WaitForRun
+from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.on_success import on_success
 from airflow_dbt_rerun.core.heal.rerun_kind import choose_kind
-from airflow_dbt_rerun.core.heal.session import Attempt, Plan, RerunSession
-from airflow_dbt_rerun.core.heal.steps import (
-    Fail,
-    NoRun,
-    NotReadable,
-    Observation,
-    Refused,
-    Rerun,
-    RunSeen,
-    Step,
-    Succeed,
-    Trigger,
-    Wait,
-)
+from airflow_dbt_rerun.core.heal.session import PlannedRerun, RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, Superseded
 from airflow_dbt_rerun.core.signatures import Signature
-
-__all__ = [
-    "Attempt",
-    "Fail",
-    "NoRun",
-    "NotReadable",
-    "Observation",
-    "Plan",
-    "Refused",
-    "Rerun",
-    "RerunSession",
-    "RunSeen",
-    "Step",
-    "Succeed",
-    "Trigger",
-    "Wait",
-    "next_step",
-]
 
 ADOPTS = frozenset({Superseded.ADOPT, Superseded.ADOPT_AND_RERUN})
 
@@ -60,7 +31,7 @@ def next_step(
     now: float,
     *,
     signatures: Sequence[Signature] = (),
-) -> tuple[RerunSession, Step]:
+) -> tuple[RerunSession, NextStep]:
     """Say what to do next about one piece of work.
 
     :param session: what happened so far.
@@ -89,7 +60,7 @@ def next_step(
         return on(session, seen, diagnosis, policy, now)
     if session.deadline is not None and now >= session.deadline:
         return session, Fail(_out_of_time(session, run), kind="timeout", retryable=True, run=run)
-    return session, Wait(run.id)
+    return session, WaitForRun(run.id)
 
 
 def diagnosed(seen: RunSeen, signatures: Sequence[Signature] = ()) -> Diagnosis:
@@ -97,14 +68,14 @@ def diagnosed(seen: RunSeen, signatures: Sequence[Signature] = ()) -> Diagnosis:
     return diagnose(seen.run, seen.results, signatures=signatures, facts=seen.facts)
 
 
-def _on_no_run(session: RerunSession) -> tuple[RerunSession, Step]:
+def _on_no_run(session: RerunSession) -> tuple[RerunSession, NextStep]:
     if session.current is None:
-        return session, Trigger()
+        return session, StartRun()
     reason = f"run {session.run_id} is not there any more: it was deleted, or the token lost its permission"
     return session, Fail(reason, kind="unwatchable", retryable=False)
 
 
-def _on_refused(session: RerunSession, seen: Refused) -> tuple[RerunSession, Step]:
+def _on_refused(session: RerunSession, seen: Refused) -> tuple[RerunSession, NextStep]:
     reason = f"the platform refused to rerun run {seen.run.id}: {seen.message}"
     kind = "failed" if seen.final else "exhausted"
     return replace(session, plan=None), Fail(reason, kind=kind, retryable=not seen.final, run=seen.run)
@@ -125,7 +96,7 @@ def _note(session: RerunSession, run: Run) -> RerunSession:
 
 def _on_cancelled(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
-) -> tuple[RerunSession, Step]:
+) -> tuple[RerunSession, NextStep]:
     """A person who cancels a run means it. A timeout or the platform does not: there the policy decides."""
     run, who = seen.run, seen.run.cancelled_by
     if who is None:
@@ -137,19 +108,19 @@ def _on_cancelled(
 
 def _on_own_cancel(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
-) -> tuple[RerunSession, Step]:
+) -> tuple[RerunSession, NextStep]:
     """An earlier try was killed or out of time, and stopped its run; Airflow tries again, so it is to go on."""
     policy = policy or RerunPolicy(rules=())
     whole = policy.fallback is RerunAction.RERUN_FROM_START
     action = RerunAction.RERUN_FROM_START if whole else RerunAction.RERUN_FROM_STEP
-    plan = Plan(seen.run.id, action, now, 0.0, "an earlier try of this task stopped it")
+    plan = PlannedRerun(seen.run.id, action, now, 0.0, "an earlier try of this task stopped it")
     session = session.with_current(diagnosis=diagnosis.to_dict(), decision=f"{action}: {plan.reason}")
     return _carry_out(replace(session.renewed(now), plan=plan), plan, seen, diagnosis, policy)
 
 
 def _on_failure(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
-) -> tuple[RerunSession, Step]:
+) -> tuple[RerunSession, NextStep]:
     if session.plan is None or session.plan.run_id != seen.run.id:
         session, stop = _decide(session, seen.run, diagnosis, policy, now)
         if stop is not None:
@@ -157,7 +128,7 @@ def _on_failure(
     plan = session.plan
     assert plan is not None
     if now < plan.not_before:
-        return session, Wait(seen.run.id, until=plan.not_before)
+        return session, WaitForRun(seen.run.id, until=plan.not_before)
     assert policy is not None
     return _carry_out(session, plan, seen, diagnosis, policy)
 
@@ -180,7 +151,7 @@ def _decide(
     )
     if decision.action is not RerunAction.FAIL:
         not_before = now + decision.wait_seconds
-        plan = Plan(
+        plan = PlannedRerun(
             run.id,
             decision.action,
             not_before,
@@ -196,8 +167,8 @@ def _decide(
 
 
 def _carry_out(
-    session: RerunSession, plan: Plan, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
-) -> tuple[RerunSession, Step]:
+    session: RerunSession, plan: PlannedRerun, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
+) -> tuple[RerunSession, NextStep]:
     run = seen.run
     resumed = session.attempts[-1].resumes
     choice = choose_kind(
@@ -218,15 +189,15 @@ def _carry_out(
 
 def _on_superseded(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
-) -> tuple[RerunSession, Step]:
+) -> tuple[RerunSession, NextStep]:
     session = replace(session, plan=None)
     if policy.superseded in ADOPTS and seen.rerun is not None:  # it owes what this run left undone
         session = session.planning(seen.rerun, after=seen.run, why="somebody else resumed it")
         session = session.following(seen.rerun).with_current(ours=False)
-        return replace(session, adopted=False), Wait(seen.rerun.id)
+        return replace(session, adopted=False), WaitForRun(seen.rerun.id)
     newest = seen.newest if seen.newest is not None and seen.newest.id != seen.run.id else None
     if policy.superseded in ADOPTS and newest is not None:
-        return session.following(newest), Wait(newest.id)
+        return session.following(newest), WaitForRun(newest.id)
     newer = f" (run {newest.id})" if newest else ""
     reason = _tell(seen.run, diagnosis, f"the job has a newer run{newer}, so this one cannot be resumed")
     return session.with_current(decision="fail: the job has a newer run"), Fail(

@@ -7,16 +7,17 @@ from dataclasses import replace
 from airflow_dbt_rerun.core.dbt.commands import warns_as_errors
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.decision import rerun_state
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
+from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS, is_uncounted, out_of_reach, owed_commands
-from airflow_dbt_rerun.core.heal.session import GIVEN, SUPERSEDED_BY, Attempt, Plan, RerunSession
-from airflow_dbt_rerun.core.heal.steps import Fail, Rerun, RunSeen, Step, Succeed
+from airflow_dbt_rerun.core.heal.session import GIVEN, SUPERSEDED_BY, Attempt, PlannedRerun, RerunSession
 from airflow_dbt_rerun.core.heal.verify import Verification, hollow_diagnosis, verify
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 
 
 def on_success(
     session: RerunSession, seen: RunSeen, policy: RerunPolicy | None, now: float
-) -> tuple[RerunSession, Step]:
+) -> tuple[RerunSession, NextStep]:
     """Verify a heal: the task is done if what was owed is, and only then.
 
     :param session: with the run as its newest attempt.
@@ -53,7 +54,7 @@ def _why_done(current: Attempt) -> str:
 
 def _on_hollow(
     session: RerunSession, seen: RunSeen, checked: Verification, policy: RerunPolicy | None, now: float
-) -> tuple[RerunSession, Step]:
+) -> tuple[RerunSession, NextStep]:
     """A green run that left owed work undone is a failure in disguise: what it owes runs once as a whole."""
     run, commands = seen.run, owed_commands(session)
     diagnosis = hollow_diagnosis(run, checked)
@@ -64,7 +65,7 @@ def _on_hollow(
         session = session.with_current(decision=f"fail: {why_not}")
         return session, Fail(f"{reason}; {why_not}", kind="hollow", run=run, diagnosis=diagnosis)
     action = RerunAction.RERUN_FROM_STEP
-    plan = Plan(run.id, action, now, 0.0, "the resumed run was hollow", commands)
+    plan = PlannedRerun(run.id, action, now, 0.0, "the resumed run was hollow", commands)
     session = replace(session.with_current(decision=f"{action}: {plan.reason}"), plan=plan)
     return session, Rerun(action, run.id, plan.reason, session.overrides_of(action, commands, {}))
 

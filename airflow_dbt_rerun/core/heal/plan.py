@@ -11,9 +11,11 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import short_name
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.loop import diagnosed, next_step
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, WaitForRun
+from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.core.heal.steps import Fail, Rerun, RunSeen, Step, Wait
-from airflow_dbt_rerun.core.heal.wording import HOW
+from airflow_dbt_rerun.core.messages import listed
+from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 
@@ -41,7 +43,7 @@ class RerunPlan:
     @property
     def starts_something(self) -> bool:
         """Whether carrying it out would start a run."""
-        return self.action in {str(action) for action in HOW}
+        return self.action in {str(action) for action in ACTION_WORDS}
 
     def to_dict(self) -> dict[str, Any]:
         """Give the plan as plain JSON values; of many nodes only some, with the number of all."""
@@ -77,13 +79,13 @@ class RerunPlan:
             yield f"  not as asked: {self.why_not_wanted}"
         yield from (f"  runs: {command}" for command in self.commands)
         if self.nodes and self.starts_something:
-            shown = ", ".join(map(short_name, self.nodes[:_SHOWN])) + (", ..." if len(self.nodes) > _SHOWN else "")
+            shown = listed([short_name(node) for node in self.nodes], _SHOWN)
             which = "these" if self.action == RerunAction.RERUN_FROM_FAILURE else "at least these"
             yield f"  {which} {len(self.nodes)} nodes will run: {shown}"
 
     def _what(self) -> str:
         if self.starts_something:
-            return f"Plan: rerun {HOW[RerunAction(self.action)]}, since {self.reason}"
+            return f"Plan: rerun {ACTION_WORDS[RerunAction(self.action)].how}, since {self.reason}"
         return f"Plan: start nothing, since {self.reason}"
 
 
@@ -103,7 +105,7 @@ def plan_rerun(
     :param skipped_steps: the same.
     """
     session, step = next_step(session, seen, policy, now, signatures=signatures)
-    if isinstance(step, Wait) and session.plan is not None:  # a rerun is planned: see what will become of it
+    if isinstance(step, WaitForRun) and session.plan is not None:  # a rerun is planned: see what will become of it
         session, step = next_step(session, seen, policy, session.plan.not_before, signatures=signatures)
     run, stopped = seen.run, seen.run.stopping_step
     action, reason = _answer(step, run)
@@ -121,13 +123,13 @@ def plan_rerun(
     )
 
 
-def _answer(step: Step, run: Run) -> tuple[str, str]:
+def _answer(step: NextStep, run: Run) -> tuple[str, str]:
     match step:
         case Rerun():
             return str(step.action), step.reason
-        case Wait() if step.run_id != run.id:
+        case WaitForRun() if step.run_id != run.id:
             return "adopt", f"the job has a newer run ({step.run_id}): how it ends decides"
-        case Wait():
+        case WaitForRun():
             return "wait", "it is not over"
         case Fail():
             return "nothing", step.reason

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.session import Attempt, RerunSession
-from airflow_dbt_rerun.core.heal.steps import Fail, Rerun, Step, Succeed, Wait
-from airflow_dbt_rerun.core.heal.wording import HOW, did
+from airflow_dbt_rerun.core.heal.wording import did
+from airflow_dbt_rerun.core.messages import counted
+from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
 
 REPORT_VERSION = 2
 """Of the report's shape: ``docs/report.schema.json``."""
@@ -82,7 +84,7 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def tell(before: RerunSession, after: RerunSession, step: Step) -> Iterator[str]:
+def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[str]:
     """Tell what one turn of the loop found and decided, a plain line each.
 
     :param before: the session as it went into ``next_step``.
@@ -119,31 +121,27 @@ def _tell_code(attempts: Sequence[Attempt]) -> Iterator[str]:
 
 def _tell_findings(diagnosis: Mapping[str, Any]) -> Iterator[str]:
     findings, found, skipped = diagnosis["findings"], diagnosis["found"], diagnosis["skipped"]
-    yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {_counted(found, 'finding')}"
+    yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {counted(found, 'finding')}"
     for finding in findings:
         signature = f", {finding['signature']}" if finding["signature"] else ""
         yield f"  {finding['subject']}: {finding['category']}{signature}: {finding['message']}"
     if found > len(findings):
         yield f"  ... and {found - len(findings)} more"
     if skipped:
-        yield f"  {_counted(skipped, 'node')} skipped because of that"
+        yield f"  {counted(skipped, 'node')} skipped because of that"
 
 
-def _tell_step(session: RerunSession, step: Step) -> Iterator[str]:
+def _tell_step(session: RerunSession, step: NextStep) -> Iterator[str]:
     match step:
-        case Wait(until=float()) if session.plan is not None:
-            how = HOW[session.plan.action]
+        case WaitForRun(until=float()) if session.plan is not None:
+            how = ACTION_WORDS[session.plan.action].how
             yield f"Waiting {session.plan.wait_seconds:.0f} s before rerunning run {step.run_id} {how}"
         case Rerun():
-            yield f"Rerunning run {step.of_run} {HOW[step.action]}"
+            yield f"Rerunning run {step.of_run} {ACTION_WORDS[step.action].how}"
             if step.why_not_wanted:
                 yield f"  not as the policy asked: {step.why_not_wanted}"
         case Succeed():
             healed = f"healed in {len(session.attempts)} attempts" if len(session.attempts) > 1 else step.reason
             yield f"Done: {healed}"
         case Fail():
-            yield f"Giving up ({_counted(len(session.attempts), 'attempt')}): {step.reason}"
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number} {word}" + ("" if number == 1 else "s")
+            yield f"Giving up ({counted(len(session.attempts), 'attempt')}): {step.reason}"

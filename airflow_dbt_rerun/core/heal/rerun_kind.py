@@ -45,7 +45,7 @@ _CANNOT_RESUME = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class RerunChoice:
     """The kind of rerun to make, and why it is not the one that was wanted."""
 
     action: RerunAction
@@ -64,7 +64,7 @@ def choose_kind(
     *,
     resumed: Sequence[str] = (),
     facts: ManifestFacts | None = None,
-) -> Choice:
+) -> RerunChoice:
     """Pick the kind of rerun that the platform and dbt allow.
 
     :param wanted: what the policy asked for.
@@ -75,38 +75,40 @@ def choose_kind(
     :param facts: what the run's manifest tells, where it was read.
     """
     if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
-        return Choice(RerunAction.FAIL, WHY_NOT_FROM_FAILURE[RetryNotSupported.NOT_LATEST_RUN], superseded=True)
+        return RerunChoice(
+            RerunAction.FAIL, WHY_NOT_FROM_FAILURE[RetryNotSupported.NOT_LATEST_RUN], superseded=True
+        )
     commands = commands_from_failed_step(run, tuple(resumed))
     if wanted is RerunAction.REBUILD_TESTED:
         choice = _rebuild(commands, diagnosis, fallback, facts)
     elif wanted is RerunAction.RERUN_FROM_FAILURE:
         choice = _resume(run, diagnosis, fallback, overrides or {}, commands)
     else:
-        choice = Choice(wanted, commands=commands)
+        choice = RerunChoice(wanted, commands=commands)
     return _with_commands(choice)
 
 
 def _rebuild(
     commands: tuple[str, ...], diagnosis: Diagnosis, fallback: RerunAction, facts: ManifestFacts | None
-) -> Choice:
+) -> RerunChoice:
     if not commands:
-        return Choice(RerunAction.REBUILD_TESTED)
+        return RerunChoice(RerunAction.REBUILD_TESTED)
     if diagnosis.interrupted:
-        return Choice(fallback, INTERRUPTED, commands=commands)
+        return RerunChoice(fallback, INTERRUPTED, commands=commands)
     made = rebuild(commands[0], diagnosis, facts)
     if made.command is None:
-        return Choice(RerunAction.FAIL if made.hopeless else fallback, made.why_not, commands=commands)
-    return Choice(RerunAction.REBUILD_TESTED, commands=(made.command, *commands[1:]))
+        return RerunChoice(RerunAction.FAIL if made.hopeless else fallback, made.why_not, commands=commands)
+    return RerunChoice(RerunAction.REBUILD_TESTED, commands=(made.command, *commands[1:]))
 
 
 def _resume(
     run: Run, diagnosis: Diagnosis, fallback: RerunAction, overrides: Mapping[str, Any], commands: tuple[str, ...]
-) -> Choice:
+) -> RerunChoice:
     reason = run.retry_not_supported_reason
     if run.is_error and run.can_retry is False and reason not in NEEDS_NEW_COMMANDS:
-        return Choice(RerunAction.FAIL, _words(reason))
+        return RerunChoice(RerunAction.FAIL, _words(reason))
     why_not = _why_not_resume(run, diagnosis, overrides, commands)
-    return Choice(fallback if why_not else RerunAction.RERUN_FROM_FAILURE, why_not, commands=commands)
+    return RerunChoice(fallback if why_not else RerunAction.RERUN_FROM_FAILURE, why_not, commands=commands)
 
 
 def _why_not_resume(
@@ -137,10 +139,10 @@ def _words(reason: str | None) -> str:
     return known.get(reason or "", f"the platform refuses a retry ({reason or 'no reason given'})")
 
 
-def _with_commands(choice: Choice) -> Choice:
+def _with_commands(choice: RerunChoice) -> RerunChoice:
     """Refuse what needs commands where none could be read."""
     if choice.action in (RerunAction.RERUN_FROM_STEP, RerunAction.REBUILD_TESTED) and not choice.commands:
-        return Choice(RerunAction.FAIL, "the commands of the job could not be read")
+        return RerunChoice(RerunAction.FAIL, "the commands of the job could not be read")
     return choice
 
 

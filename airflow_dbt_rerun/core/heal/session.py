@@ -55,7 +55,7 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class PlannedRerun:
     """A rerun that was decided on and waits for its moment."""
 
     run_id: int
@@ -89,7 +89,7 @@ class RerunSession:
     deadline: float | None = None
     """Epoch seconds after which to stop waiting."""
     attempts: tuple[Attempt, ...] = ()
-    plan: Plan | None = None
+    plan: PlannedRerun | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The overrides that attempt 1 was triggered with; a rerun from start carries them again."""
     adopted: bool = False
@@ -208,7 +208,7 @@ class RerunSession:
         resumed = action is RerunAction.RERUN_FROM_FAILURE
         commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else rerun.commands
         commands = () if action is RerunAction.RERUN_FROM_START else commands
-        plan = Plan(after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True)
+        plan = PlannedRerun(after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True)
         return replace(
             self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
             plan=plan,
@@ -235,7 +235,7 @@ class RerunSession:
             started_at=data["started_at"],
             deadline=data["deadline"],
             attempts=tuple(Attempt(**{**each, "resumes": tuple(each["resumes"])}) for each in data["attempts"]),
-            plan=Plan.from_dict(data["plan"]) if data["plan"] else None,
+            plan=PlannedRerun.from_dict(data["plan"]) if data["plan"] else None,
             overrides=dict(data["overrides"]),
             adopted=data["adopted"],
             spent=data["spent"],

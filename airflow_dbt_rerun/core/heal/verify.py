@@ -14,6 +14,7 @@ from airflow_dbt_rerun.core.dbt.merging import merged, undone
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
+from airflow_dbt_rerun.core.messages import listed
 
 MORE_WAS_OWED = "the run that it resumed had left more undone than is on record"
 
@@ -64,11 +65,11 @@ class Verification:
         if not self.missing:
             return MORE_WAS_OWED if self.nodes_run else "no node ran"
         why = "only warned, and warnings count as errors" if self.warned_only else "were not done"
-        return f"{len(self.missing)} owed nodes {why}: {_shown(self.missing)}"
+        return f"{len(self.missing)} owed nodes {why}: {listed(self.missing, _SHOWN)}"
 
     @property
     def _besides(self) -> str:
-        gone = f"; {len(self.gone)} are no longer in the project: {_shown(self.gone)}" if self.gone else ""
+        gone = f"; {len(self.gone)} are no longer in the project: {listed(self.gone, _SHOWN)}" if self.gone else ""
         return gone + (f"; {len(self.again)} that had been done ran again" if self.again else "")
 
 
@@ -120,7 +121,3 @@ def hollow_diagnosis(run: Run, checked: Verification) -> Diagnosis:
     nothing = f"dbt said success, but {MORE_WAS_OWED if checked.nodes_run else 'no node ran'}"
     whole = Finding("the run", "run", "hollow", Category.UNKNOWN, nothing)
     return Diagnosis(run.id, left or (whole,), evidence="the results of all runs of this work")
-
-
-def _shown(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")

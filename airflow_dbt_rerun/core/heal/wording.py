@@ -2,21 +2,8 @@
 
 from __future__ import annotations
 
-from airflow_dbt_rerun.core.policy.policy import RerunAction
-
-HOW = {
-    RerunAction.RERUN_FROM_FAILURE: "from failure",
-    RerunAction.RERUN_FROM_STEP: "from the failed step",
-    RerunAction.RERUN_FROM_START: "from start",
-    RerunAction.REBUILD_TESTED: "by building what the failed tests look at",
-}
-
-_DID = {
-    RerunAction.RERUN_FROM_FAILURE: "resumed run {} from its failed step",
-    RerunAction.RERUN_FROM_STEP: "reran run {} from its failed step",
-    RerunAction.RERUN_FROM_START: "reran run {} from start",
-    RerunAction.REBUILD_TESTED: "rebuilt what the failed tests of run {} look at",
-}
+from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
+from airflow_dbt_rerun.core.policy.rules import RerunAction
 
 _OTHERS = {
     "trigger": "was triggered",
@@ -30,7 +17,7 @@ def did(kind: str, of_run: int | None) -> str:
 
     :param kind: that of an :class:`~airflow_dbt_rerun.core.heal.session.Attempt`.
     """
-    words = _OTHERS.get(kind) or _DID[RerunAction(kind)]
+    words = _OTHERS.get(kind) or ACTION_WORDS[RerunAction(kind)].did
     return words.format(of_run)
 
 
@@ -41,4 +28,4 @@ def cause_of(action: RerunAction, of_run: int, why: str) -> str:
 
 def action_in(cause: str, of_run: int) -> RerunAction | None:
     """Read from a run's cause which kind of rerun it is; None if it does not say so."""
-    return next((action for action in _DID if f"It {did(action, of_run)}," in cause), None)
+    return next((action for action in ACTION_WORDS if f"It {did(action, of_run)}," in cause), None)

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 from abc import ABC, abstractmethod
@@ -13,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-_SHOWN = 80
+from airflow_dbt_rerun.core.messages import shown, unknown
 
 
 class Value(ABC):
@@ -199,17 +198,3 @@ class OrNone(Value):
     def schema(self) -> dict[str, Any]:
         """Allow null as well."""
         return {"anyOf": [self.of.schema(), {"type": "null"}]}
-
-
-def unknown(what: str, given: object, known: Iterable[str]) -> str:
-    """Say that there is no such thing, what may have been meant, and what there is."""
-    words = [str(word) for word in known]
-    close = difflib.get_close_matches(given, words, n=1) if isinstance(given, str) else []
-    there_are = f"did you mean {close[0]!r}? There are" if close else "there are"
-    return f"there is no {what} {shown(given)}; {there_are} {', '.join(words)}"
-
-
-def shown(value: object) -> str:
-    """Show a wrong value on one line; of a long one, its beginning."""
-    text = " ".join(repr(value).split())
-    return text if len(text) <= _SHOWN else text[:_SHOWN] + "..."

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_dbt_rerun.core.policy.arguments import Value, shown, unknown
+from airflow_dbt_rerun.core.messages import shown, unknown
+from airflow_dbt_rerun.core.policy.arguments import Value
 
 Arguments = Mapping[str, Any]
 """The arguments of one call by name; what was not given is not there."""

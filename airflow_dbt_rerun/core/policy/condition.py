@@ -1,21 +1,23 @@
 """What a condition is: a question about a failed run, joined with others by ``&``, ``|`` and ``~``.
 
-The questions themselves are in :mod:`airflow_dbt_rerun.core.policy.conditions`.
+The conditions themselves are in :mod:`airflow_dbt_rerun.core.policy.conditions`.
 """
 
 from __future__ import annotations
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
+
+from typing_extensions import override
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.progress import Progress
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.policy.arguments import shown
+from airflow_dbt_rerun.core.messages import shown
 from airflow_dbt_rerun.core.policy.calls import Call
 from airflow_dbt_rerun.core.policy.naming import name_of
 
@@ -96,14 +98,27 @@ class Condition(ABC):
         return Not(self)
 
 
-class Question(Condition):
+class NamedCondition(Condition):
     """A condition with a name and arguments; they alone make its ``repr``, its words and its data."""
 
     call: ClassVar[Call]
 
-    def __post_init__(self) -> None:
-        for name, value in self.call.check(self.arguments).items():
+    def _keep(self, **given: Any) -> None:
+        """Check the arguments and keep them; None stands for one that was not given."""
+        given = {name: value for name, value in given.items() if value is not None}
+        for name, value in {**dict.fromkeys(self.call.takes), **self.call.check(given)}.items():
             object.__setattr__(self, name, value)
+
+    @classmethod
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> Self:
+        """Make the condition from arguments by name, as plain data has them.
+
+        :raises TypeError: if an argument is not of its kind.
+        :raises ValueError: if a value is not one of those allowed.
+        """
+        made = cls.__new__(cls)
+        made._keep(**arguments)  # noqa: SLF001 - a second constructor
+        return made
 
     @property
     def arguments(self) -> dict[str, Any]:
@@ -111,8 +126,8 @@ class Question(Condition):
         found = {name: getattr(self, name) for name in self.call.takes}
         return {name: value for name, value in found.items() if value is not None}
 
+    @override
     def to_data(self) -> Any:
-        """Write the call: ``{any_node: [transient, throttled]}``."""
         return self.call.data(self.arguments)
 
     def __repr__(self) -> str:
@@ -120,32 +135,32 @@ class Question(Condition):
 
 
 @dataclass(frozen=True, repr=False)
-class Own(Condition):
+class CustomCondition(Condition):
     """A function of the user's own. If it asks for tags or paths, it says so by an attribute ``needs_manifest``."""
 
     function: AnyCondition
 
+    @override
     def holds(self, state: RerunState) -> bool:
-        """Ask the function."""
         return bool(self.function(state))
 
     @property
+    @override
     def words(self) -> str:
-        """The function's name."""
         return f"{name_of(self.function)} says yes"
 
     @property
+    @override
     def denied(self) -> str:
-        """The function's name."""
         return f"{name_of(self.function)} says no"
 
     @property
+    @override
     def needs_manifest(self) -> bool:
-        """What the function's attribute of that name says."""
         return bool(getattr(self.function, "needs_manifest", False))
 
+    @override
     def to_data(self) -> Any:
-        """Refuse."""
         raise TypeError(f"{name_of(self.function)} is Python code, which cannot be written as data")
 
     def __repr__(self) -> str:
@@ -153,7 +168,7 @@ class Own(Condition):
 
 
 @dataclass(frozen=True, repr=False)
-class Joined(Condition):
+class JoinedCondition(Condition):
     """Several conditions in one."""
 
     parts: tuple[Condition, ...]
@@ -170,40 +185,40 @@ class Joined(Condition):
         return flat[0] if len(flat) == 1 else cls(tuple(flat))
 
     @property
+    @override
     def words(self) -> str:
-        """The parts in words; joins of the other kind in brackets."""
-        return self.joint.join(f"({p.words})" if isinstance(p, Joined) else p.words for p in self.parts)
+        return self.joint.join(f"({p.words})" if isinstance(p, JoinedCondition) else p.words for p in self.parts)
 
     @property
+    @override
     def needs_manifest(self) -> bool:
-        """Whether any part does."""
         return any(part.needs_manifest for part in self.parts)
 
+    @override
     def to_data(self) -> Any:
-        """Write the parts as a list."""
         return {self.key: [part.to_data() for part in self.parts]}
 
     def __repr__(self) -> str:
         return self.sign.join(f"({part!r})" if isinstance(part, AnyOf) else repr(part) for part in self.parts)
 
 
-class AllOf(Joined):
+class AllOf(JoinedCondition):
     """``a & b``."""
 
     key, sign, joint = "all", " & ", ", and "
 
+    @override
     def holds(self, state: RerunState) -> bool:
-        """Ask one after the other, until one says no."""
         return all(part.holds(state) for part in self.parts)
 
 
-class AnyOf(Joined):
+class AnyOf(JoinedCondition):
     """``a | b``."""
 
     key, sign, joint = "any", " | ", ", or "
 
+    @override
     def holds(self, state: RerunState) -> bool:
-        """Ask one after the other, until one says yes."""
         return any(part.holds(state) for part in self.parts)
 
 
@@ -213,31 +228,31 @@ class Not(Condition):
 
     part: Condition
 
+    @override
     def holds(self, state: RerunState) -> bool:
-        """Turn the answer round."""
         return not self.part.holds(state)
 
     @property
+    @override
     def words(self) -> str:
-        """The opposite of the part."""
         return self.part.denied
 
     @property
+    @override
     def denied(self) -> str:
-        """The part itself."""
         return self.part.words
 
     @property
+    @override
     def needs_manifest(self) -> bool:
-        """Whether the part does."""
         return self.part.needs_manifest
 
+    @override
     def to_data(self) -> Any:
-        """Write the part under ``not``."""
         return {"not": self.part.to_data()}
 
     def __repr__(self) -> str:
-        return f"~({self.part!r})" if isinstance(self.part, Joined) else f"~{self.part!r}"
+        return f"~({self.part!r})" if isinstance(self.part, JoinedCondition) else f"~{self.part!r}"
 
 
 def as_condition(where: str, thing: object) -> Condition:
@@ -251,13 +266,13 @@ def as_condition(where: str, thing: object) -> Condition:
     takes = f"{where} takes a condition such as any_node('transient')"
     if not callable(thing):
         raise TypeError(f"{takes}, not {shown(thing)}{_meant(thing)}")
+    if isinstance(thing, type) and issubclass(thing, Condition):
+        raise TypeError(f"{takes}; {thing.__name__} is not called yet: write {thing.__name__}(...)")
     if isinstance(thing, type):
         raise TypeError(f"{takes}, not the class {thing.__name__}")
-    if getattr(thing, "__annotations__", {}).get("return") in ("Condition", Condition):
-        raise TypeError(f"{takes}; {name_of(thing)} is not called yet: write {name_of(thing)}(...)")
     if inspect.iscoroutinefunction(thing):
         raise TypeError(f"{takes}; {name_of(thing)} is async and would never be awaited")
-    return Own(thing)
+    return CustomCondition(thing)
 
 
 def _meant(given: object) -> str:

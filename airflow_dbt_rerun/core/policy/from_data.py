@@ -2,59 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from airflow_dbt_rerun.core.policy.arguments import Number, OrNone, Value, Word, shown, unknown
-from airflow_dbt_rerun.core.policy.condition import AllOf, AnyOf, Condition, Joined, Not
+from airflow_dbt_rerun.core.messages import shown, unknown
+from airflow_dbt_rerun.core.policy.arguments import Word
+from airflow_dbt_rerun.core.policy.condition import AllOf, AnyOf, Condition, JoinedCondition, Not
+from airflow_dbt_rerun.core.policy.conditions import CONDITIONS
 from airflow_dbt_rerun.core.policy.overrides import Overrides, plain
-from airflow_dbt_rerun.core.policy.questions import QUESTIONS, ask
-from airflow_dbt_rerun.core.policy.rules import ACTION, DEFAULT_RULES, RerunAction, RerunRule
-from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, form, strategy_from_data
-
-if TYPE_CHECKING:
-    from airflow_dbt_rerun.core.policy.policy import RerunPolicy
-
-
-class Superseded(StrEnum):
-    """What to do when the job has a newer run, so that the failed one can no longer be resumed."""
-
-    ADOPT = "adopt"
-    """Watch the newer run: if it succeeds, the work is done; if it fails, so does the task."""
-    ADOPT_AND_RERUN = "adopt_and_rerun"
-    """The same, but a newer run that fails is rerun by the rules like one's own."""
-    FAIL = "fail"
-    RERUN_FROM_START = "rerun_from_start"
-
-
-_NOT_RESUMABLE = Word(
-    "action",
-    tuple(action for action in RerunAction if action is not RerunAction.RERUN_FROM_FAILURE),
-    refused={RerunAction.RERUN_FROM_FAILURE: "this is for runs that cannot be resumed from their failure"},
+from airflow_dbt_rerun.core.policy.rules import (
+    ACTION,
+    DEFAULT_RULES,
+    SETTINGS,
+    RerunRule,
+    StopStrategy,
+    WaitStrategy,
 )
-
-SETTINGS: Mapping[str, Value] = {
-    "superseded": Word("action", Superseded),
-    "fallback": _NOT_RESUMABLE,
-    "on_unknown_cancel": _NOT_RESUMABLE,
-    "give_up_after_failed_runs": OrNone(Number(least=2, whole=True)),
-}
-"""The arguments of a policy that are plain values anyway."""
+from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, form, strategy_from_data
 
 POLICY_KEYS = ("rules", "stop", "wait", *SETTINGS)
 RULE_KEYS = ("when", "action", "wait", "stop", "overrides")
 DEFAULT_RULES_WORD = "default_rules"
 """Stands among the rules for those there are by default."""
 
-JOINS: Mapping[str, type[Joined]] = {AllOf.key: AllOf, AnyOf.key: AnyOf}
+JOINS: Mapping[str, type[JoinedCondition]] = {AllOf.key: AllOf, AnyOf.key: AnyOf}
 
 
 # --- reading
 
 
-def read_policy(data: object, where: str) -> dict[str, Any]:
+def policy_arguments(data: object, where: str) -> dict[str, Any]:
     """Give the arguments of a policy.
 
     :raises TypeError: naming the place and what may stand there.
@@ -117,11 +95,11 @@ def condition_from_data(data: object, where: str) -> Condition:
         if not isinstance(value, list) or not value:
             raise TypeError(f"{place} takes a list of conditions, not {shown(value)}")
         return JOINS[name].of(*(condition_from_data(v, f"{place}[{n}]") for n, v in enumerate(value)))
-    if name not in QUESTIONS:
-        raise ValueError(f"{where}: {unknown('condition', name, [*QUESTIONS, *JOINS, 'not'])}")
-    arguments = QUESTIONS[name].call.read(value, place)
+    if name not in CONDITIONS:
+        raise ValueError(f"{where}: {unknown('condition', name, [*CONDITIONS, *JOINS, 'not'])}")
+    arguments = CONDITIONS[name].call.read(value, place)
     with _placed(where):
-        return ask(name, **arguments)
+        return CONDITIONS[name].from_arguments(arguments)
 
 
 def _mapping(data: object, keys: tuple[str, ...], where: str) -> Mapping[str, Any]:
@@ -145,20 +123,22 @@ def _placed(where: str) -> Iterator[None]:
 # --- writing
 
 
-def write_policy(policy: RerunPolicy) -> dict[str, Any]:
+def policy_data(
+    rules: Sequence[RerunRule], stop: StopStrategy, wait: WaitStrategy, settings: Mapping[str, Any]
+) -> dict[str, Any]:
     """Write all of a policy.
 
-    :raises TypeError: if a function of one's own is part of it, naming the place.
+    :param settings: the policy's other arguments, by the names in ``SETTINGS``.
+    :raises TypeError: if an author's own function is part of it, naming the place.
     """
     with _placed("stop"):
-        stop = form(policy.stop).data()
+        stop_data = form(stop).data()
     with _placed("wait"):
-        wait = form(policy.wait).data()
-    settings = {name: getattr(policy, name) for name in SETTINGS}
+        wait_data = form(wait).data()
     return {
-        "rules": [_written(rule, number) for number, rule in enumerate(policy.rules, 1)],
-        "stop": stop,
-        "wait": wait,
+        "rules": [_written(rule, number) for number, rule in enumerate(rules, 1)],
+        "stop": stop_data,
+        "wait": wait_data,
         **{name: str(value) if isinstance(value, str) else value for name, value in settings.items()},
     }
 

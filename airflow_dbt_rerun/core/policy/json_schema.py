@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from airflow_dbt_rerun.core.policy.calls import closed_object
-from airflow_dbt_rerun.core.policy.from_data import DEFAULT_RULES_WORD, JOINS, SETTINGS
+from airflow_dbt_rerun.core.policy.conditions import CONDITIONS
+from airflow_dbt_rerun.core.policy.from_data import DEFAULT_RULES_WORD, JOINS
 from airflow_dbt_rerun.core.policy.overrides import TAKES
-from airflow_dbt_rerun.core.policy.questions import QUESTIONS
-from airflow_dbt_rerun.core.policy.rules import ACTION, RerunAction
+from airflow_dbt_rerun.core.policy.rules import ACTION, SETTINGS, RerunAction
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, Kind
 from airflow_dbt_rerun.core.policy.tenacity_table import ALIASES
 
@@ -64,7 +64,7 @@ def _action_is(action: RerunAction) -> Schema:
 def _condition() -> Schema:
     joins = [_list_of("condition", name) for name in JOINS]
     opposite = closed_object({"not": _ref("condition")}, required=["not"])
-    return {"anyOf": [*(question.call.schema() for question in QUESTIONS.values()), *joins, opposite]}
+    return {"anyOf": [*(question.call.schema() for question in CONDITIONS.values()), *joins, opposite]}
 
 
 def _strategy(kind: Kind) -> Schema:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from airflow_dbt_rerun.core.policy.arguments import Flag, Listed, Number, Text, Value, shown, unknown
+from airflow_dbt_rerun.core.messages import shown, unknown
+from airflow_dbt_rerun.core.policy.arguments import Flag, Listed, Number, Text, Value
 
 TAKES: Mapping[str, Value] = {
     "git_sha": Text(),

@@ -11,19 +11,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from tenacity import stop_after_attempt, stop_after_delay, wait_exponential, wait_random
+from tenacity import stop_after_attempt, stop_after_delay, wait_exponential, wait_none, wait_random
 
-from airflow_dbt_rerun.core.policy.arguments import shown
+from airflow_dbt_rerun.core.messages import shown
 from airflow_dbt_rerun.core.policy.condition import RerunState
-from airflow_dbt_rerun.core.policy.from_data import SETTINGS, Superseded, read_policy, write_policy
+from airflow_dbt_rerun.core.policy.from_data import policy_arguments, policy_data
 from airflow_dbt_rerun.core.policy.in_words import policy_words
 from airflow_dbt_rerun.core.policy.overrides import plain
 from airflow_dbt_rerun.core.policy.rules import (
     DEFAULT_RULES,
+    SETTINGS,
     RerunAction,
     RerunRule,
-    Stop,
-    Wait,
+    StopStrategy,
+    Superseded,
+    WaitStrategy,
     checked_rules,
 )
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy, describe
@@ -35,9 +37,9 @@ __all__ = [
     "RerunDecision",
     "RerunPolicy",
     "RerunRule",
-    "Stop",
+    "StopStrategy",
     "Superseded",
-    "Wait",
+    "WaitStrategy",
 ]
 
 
@@ -79,8 +81,8 @@ class RerunPolicy(Written):
     """
 
     rules: Sequence[RerunRule] = DEFAULT_RULES
-    stop: Stop = stop_after_attempt(3) | stop_after_delay(7200)
-    wait: Wait = wait_exponential(multiplier=30, max=600) + wait_random(0, 15)
+    stop: StopStrategy = stop_after_attempt(3) | stop_after_delay(7200)
+    wait: WaitStrategy = wait_exponential(multiplier=30, max=600) + wait_random(0, 15)
     superseded: Superseded = Superseded.ADOPT
     fallback: RerunAction = RerunAction.RERUN_FROM_STEP
     on_unknown_cancel: RerunAction = RerunAction.FAIL
@@ -104,18 +106,26 @@ class RerunPolicy(Written):
         :raises TypeError: naming the place and what may stand there.
         :raises ValueError: the same.
         """
-        return cls(**read_policy(data, where))
+        return cls(**policy_arguments(data, where))
 
     def to_dict(self) -> dict[str, Any]:
         """Write the policy as plain data, complete: ``from_dict`` makes an equal one of it.
 
         :raises TypeError: if a function of one's own is part of it; the rule is named.
         """
-        return write_policy(self)
+        return policy_data(self.rules, self.stop, self.wait, self._settings)
+
+    def without_waits(self) -> Self:
+        """Return the same policy without any wait between attempts."""
+        return replace(self, wait=wait_none(), rules=[replace(rule, wait=None) for rule in self.rules])
 
     def words(self) -> list[str]:
         """Tell the policy to people, a sentence a line."""
-        return policy_words(self)
+        return policy_words(self.rules, self.stop, self.wait, self._settings)
+
+    @property
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in SETTINGS}
 
     @property
     def needs_manifest(self) -> bool:
@@ -152,7 +162,7 @@ class RerunPolicy(Written):
             return RerunDecision(RerunAction.FAIL, f"{because}, but {stopped}", exhausted=True)
         return RerunDecision(rule.action, because, wait_seconds=seconds, overrides=plain(rule.overrides))
 
-    def stopped(self, state: RerunState, earlier: Stop | None = None) -> str | None:
+    def stopped(self, state: RerunState, earlier: StopStrategy | None = None) -> str | None:
         """Say why the limits allow no further attempt; None if they do.
 
         :param earlier: a rule's own stop, which comes on top of the policy's.
@@ -173,7 +183,7 @@ class RerunPolicy(Written):
         )
 
 
-def _seconds(wait: Wait, state: RerunState) -> float:
+def _seconds(wait: WaitStrategy, state: RerunState) -> float:
     # tenacity's strategies are typed for its own call state; they read attempt_number, seconds_since_start,
     # upcoming_sleep and idle_for, all of which RerunState has.
     given: Any = wait(state)  # type: ignore[arg-type]
@@ -182,7 +192,7 @@ def _seconds(wait: Wait, state: RerunState) -> float:
     return float(given)
 
 
-def _says_stop(stop: Stop, state: RerunState) -> bool:
+def _says_stop(stop: StopStrategy, state: RerunState) -> bool:
     given: Any = stop(state)  # type: ignore[arg-type]
     if given is None:  # a function without a return would never stop
         raise ValueError(f"{describe(stop)} gave None, not True or False")

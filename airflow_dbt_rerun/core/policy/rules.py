@@ -12,15 +12,15 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.policy.arguments import Word
+from airflow_dbt_rerun.core.policy.arguments import Number, OrNone, Value, Word
 from airflow_dbt_rerun.core.policy.condition import AnyCondition, Condition, RerunState, as_condition
 from airflow_dbt_rerun.core.policy.conditions import any_node, every
 from airflow_dbt_rerun.core.policy.overrides import Overrides
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy
 from airflow_dbt_rerun.core.policy.written import Written, names_its_arguments
 
-Stop = stop_base | Callable[[RerunState], bool]
-Wait = wait_base | Callable[[RerunState], float]
+StopStrategy = stop_base | Callable[[RerunState], bool]
+WaitStrategy = wait_base | Callable[[RerunState], float]
 
 
 class RerunAction(StrEnum):
@@ -38,7 +38,32 @@ class RerunAction(StrEnum):
     """Leave it; tell a person."""
 
 
+class Superseded(StrEnum):
+    """What to do when the job has a newer run, so that the failed one can no longer be resumed."""
+
+    ADOPT = "adopt"
+    """Watch the newer run: if it succeeds, the work is done; if it fails, so does the task."""
+    ADOPT_AND_RERUN = "adopt_and_rerun"
+    """The same, but a newer run that fails is rerun by the rules like one's own."""
+    FAIL = "fail"
+    RERUN_FROM_START = "rerun_from_start"
+
+
 ACTION = Word("action", RerunAction)
+
+_NOT_RESUMABLE = Word(
+    "action",
+    tuple(action for action in RerunAction if action is not RerunAction.RERUN_FROM_FAILURE),
+    refused={RerunAction.RERUN_FROM_FAILURE: "this is for runs that cannot be resumed from their failure"},
+)
+
+SETTINGS: Mapping[str, Value] = {
+    "superseded": Word("action", Superseded),
+    "fallback": _NOT_RESUMABLE,
+    "on_unknown_cancel": _NOT_RESUMABLE,
+    "give_up_after_failed_runs": OrNone(Number(least=2, whole=True)),
+}
+"""The arguments of a policy that are plain values anyway."""
 
 
 @names_its_arguments
@@ -59,8 +84,8 @@ class RerunRule(Written):
 
     when: AnyCondition
     action: RerunAction = RerunAction.RERUN_FROM_FAILURE
-    wait: Wait | None = None
-    stop: Stop | None = None
+    wait: WaitStrategy | None = None
+    stop: StopStrategy | None = None
     overrides: Mapping[str, Any] = field(default_factory=Overrides)
 
     def __post_init__(self) -> None:

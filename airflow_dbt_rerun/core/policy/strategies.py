@@ -17,7 +17,7 @@ import tenacity
 from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
-from airflow_dbt_rerun.core.policy.arguments import shown, unknown
+from airflow_dbt_rerun.core.messages import shown, unknown
 from airflow_dbt_rerun.core.policy.naming import name_of
 from airflow_dbt_rerun.core.policy.tenacity_table import (
     ALIASES,
@@ -89,7 +89,7 @@ class Single(Form):
 
 
 @dataclass(frozen=True)
-class Joined(Form):
+class JoinedStrategy(Form):
     """Several, joined by ``|``, ``&`` or ``+``, or one after the other."""
 
     join: Join
@@ -117,12 +117,12 @@ class Joined(Form):
             part.check(where)
 
     def _bracketed(self, part: Form, text: str) -> str:
-        joins = isinstance(part, Joined) and len(part.parts) > 1 and bool(part.join.sign)
+        joins = isinstance(part, JoinedStrategy) and len(part.parts) > 1 and bool(part.join.sign)
         return f"({text})" if joins and self.join.sign else text
 
 
 @dataclass(frozen=True)
-class Own(Form):
+class CustomStrategy(Form):
     """A function or a strategy of the user's own: it can be called and named, no more."""
 
     function: Any
@@ -152,9 +152,9 @@ def form(thing: Any) -> Form:
     if join := JOIN_BY_CLASS.get(type(thing)):
         parts: list[Form] = []
         for part in map(form, getattr(thing, join.kept)):
-            parts += part.parts if isinstance(part, Joined) and part.join is join and join.sign else [part]
-        return Joined(join, tuple(parts))
-    return Own(thing)
+            parts += part.parts if isinstance(part, JoinedStrategy) and part.join is join and join.sign else [part]
+        return JoinedStrategy(join, tuple(parts))
+    return CustomStrategy(thing)
 
 
 def _given(strategy: Strategy, thing: object) -> Iterator[tuple[str, Any]]:

@@ -8,7 +8,7 @@ from dataclasses import fields
 from enum import StrEnum
 from typing import Any, TypeVar, cast
 
-from airflow_dbt_rerun.core.policy.arguments import unknown
+from airflow_dbt_rerun.core.messages import unknown
 from airflow_dbt_rerun.core.policy.strategies import describe, form
 
 _T = TypeVar("_T")

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-from airflow_dbt_rerun.core.signatures.signature import Signature, category_of, meant
+from airflow_dbt_rerun.core.messages import shown, unknown
+from airflow_dbt_rerun.core.signatures.signature import Signature, category_of
 
 __all__ = ["check", "read"]
 
@@ -31,7 +32,7 @@ def check(signatures: object, where: str = "signatures") -> tuple[Signature, ...
     if signatures is None:
         return ()
     if not isinstance(signatures, (list, tuple)):
-        raise TypeError(f"{where} takes a list of Signature(category, pattern), not {_shown(signatures)}")
+        raise TypeError(f"{where} takes a list of Signature(category, pattern), not {shown(signatures)}")
     return tuple(_entry(entry, f"{where}[{place}]") for place, entry in enumerate(signatures))
 
 
@@ -45,7 +46,7 @@ def read(data: object, where: str = "signatures") -> tuple[Signature, ...]:
     if isinstance(data, Mapping):
         raise TypeError(f"{where} takes a list of entries, not a single one; put it in [ ] or write '- ' before it")
     if not isinstance(data, (list, tuple)):
-        raise TypeError(f"{where} takes a list of entries {{category, pattern, name, source}}, not {_shown(data)}")
+        raise TypeError(f"{where} takes a list of entries {{category, pattern, name, source}}, not {shown(data)}")
     return tuple(_entry(entry, f"{where}, entry {place}") for place, entry in enumerate(data, start=1))
 
 
@@ -61,14 +62,14 @@ def _signature(entry: object) -> Signature:
         return entry
     if not isinstance(entry, Mapping):
         expected = "an entry takes category and pattern, as in Signature('transient', r'server went away')"
-        raise TypeError(f"{expected}, not {_shown(entry)}")
+        raise TypeError(f"{expected}, not {shown(entry)}")
     return _from_mapping(entry)
 
 
 def _from_mapping(entry: Mapping[Any, Any]) -> Signature:
     for key in entry:
         if key not in KEYS:
-            raise ValueError(f"there is no key {key!r}; {meant(str(key), KEYS)}")
+            raise ValueError(unknown("key", key, KEYS))
     missing = [key for key in REQUIRED if entry.get(key) is None]
     if missing:
         raise ValueError(f"{' and '.join(missing)} missing")
@@ -80,7 +81,7 @@ def _checked(signature: Signature) -> Signature:
     """Refuse what would fail at the first error, match every error, or quietly match none."""
     for key in ("pattern", "source", "name"):
         if not isinstance(value := getattr(signature, key), str):
-            raise TypeError(f"{key} takes text, not {_shown(value)}; put it in quotes")
+            raise TypeError(f"{key} takes text, not {shown(value)}; put it in quotes")
     if not signature.pattern.strip():
         raise ValueError("the pattern is empty: it would match every error")
     if control := _CONTROL.search(signature.pattern):
@@ -96,11 +97,3 @@ def _swallowed(character: str, pattern: str) -> str:
         f"the pattern {pattern!r} holds the control character {character!r}, and no error does: keep the backslash"
         r""" (r"\bword" in Python, "\\bword" in JSON, '\bword' in YAML)"""
     )
-
-
-def _shown(value: object) -> str:
-    """Show a wrong value without filling the log with it."""
-    if isinstance(value, type):
-        return f"the class {value.__name__}"
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 - about a line

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.messages import unknown
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -71,14 +70,7 @@ def category_of(word: object) -> Category:
     try:
         return Category(word)
     except ValueError:
-        raise ValueError(f"there is no category {word!r}; {meant(word, Category)}") from None
-
-
-def meant(word: str, known: Iterable[str]) -> str:
-    """Suggest the word that was probably meant, or else list the words there are."""
-    words = [str(each) for each in known]
-    near = difflib.get_close_matches(word.lower(), words, n=1)
-    return f"did you mean {near[0]!r}?" if near else f"there are {', '.join(words)}"
+        raise ValueError(unknown("category", word, Category)) from None
 
 
 def group(category: Category, *rows: tuple[str, str, str]) -> tuple[Signature, ...]:

@@ -20,7 +20,7 @@ LATE = 300.0
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class RunFilter:
     """Which runs are wanted. What is None is not looked at.
 
     :param include_reruns: also runs that somebody looks after: reruns, and what tasks of this package started.
@@ -70,7 +70,7 @@ class Cursor:
         """Go on after nobody looked for a while; what ended before ``earliest`` is too old to be told."""
         return replace(self, start=max(self.start, earliest))
 
-    def news(self, runs: Iterable[Run], wanted: Selection) -> Sequence[Run]:
+    def news(self, runs: Iterable[Run], wanted: RunFilter) -> Sequence[Run]:
         """Choose what is to be told, the earliest end first."""
         ends = {run.id: (end, run) for run in runs if (end := ended(run)) is not None}
         fresh = [each for each in ends.values() if each[0] >= self.since and each[1].id not in self.told]

@@ -13,8 +13,9 @@ from enum import Enum, auto
 from itertools import islice
 from statistics import median
 
-from airflow_dbt_rerun.core.dbt.models import Run, epoch
-from airflow_dbt_rerun.core.watch.one import Outcome, Seen, Sleep, Watch
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.watch.one import Sleep, Watch, WatchOutcome
+from airflow_dbt_rerun.core.watch.pace import Pace, Seen
 
 PAGE = 100
 """Runs that one request can ask for: a page of the platform's list."""
@@ -27,55 +28,14 @@ _GATHER = 1.0
 
 _JITTER = 0.05
 
-_NEAR = 0.25
-"""Of the time between now and a run's usual end, the part to wait before the next poll."""
-
 _RECONSIDER = 3600.0
 """Seconds after which a way that did not work is tried again: it may have been a gateway's bad day."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rhythm:
-    """How often to ask for one run: often where its end is likely, seldom where it is not.
-
-    :param slowest: seconds between polls, at most. Without the others: always.
-    :param quickest: seconds between polls, at least.
-    :param usual: seconds that runs of this job take from start to end.
-    """
-
-    slowest: float
-    quickest: float | None = None
-    usual: float | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse what would ask without a pause.
-
-        :raises ValueError: if an interval is not above zero.
-        """
-        if not min(self.slowest, self.slowest if self.quickest is None else self.quickest) > 0:
-            raise ValueError(f"seconds between polls must be above zero: {self!r}")
-
-    def pause(self, now: float, seen: Seen | None) -> float:
-        """Give seconds until the next poll. ``now`` is epoch seconds, as dbt's own times are."""
-        if seen is None or self.usual is None or self.quickest is None:
-            return self.slowest
-        began = _start(seen)
-        end = self.usual + (now if began is None else began)  # one that waits for its turn may get it at once
-        distance = abs(end - now)  # a run that is overdue may go on for long
-        return min(max(distance * _NEAR, self.quickest), self.slowest)
 
 
 def usual_seconds(runs: Iterable[Run]) -> float | None:
     """Tell how long a job's runs usually take, from those that succeeded; None if none has."""
     took = [run.seconds for run in runs if run.is_success and run.seconds is not None]
     return median(took) if took else None
-
-
-def _start(seen: Seen) -> float | None:
-    try:
-        return epoch(seen.started_at)
-    except (ValueError, TypeError):  # no moment at all: no reason to stop watching
-        return None
 
 
 def shortened(dice: float) -> float:
@@ -87,7 +47,7 @@ def shortened(dice: float) -> float:
 
 
 @dataclass(slots=True, eq=False)
-class Place:
+class WatchEntry:
     """One who watches a run, and when to ask for it: not before ``earliest``, not after ``due``.
 
     :param script: the watch, at its poll.
@@ -101,13 +61,13 @@ class Place:
     alone: bool = False
 
     @classmethod
-    def new(cls, run_id: int, script: Watch, *, now: float, first_after: float, interval: float) -> Place:
+    def new(cls, run_id: int, script: Watch, pace: Pace, *, now: float) -> WatchEntry:
         """Start a watch. Many start at once, so the first poll waits a little for company."""
         next(script)
-        earliest = now + first_after
-        return cls(run_id, script, earliest, earliest + min(interval / 10, _GATHER))
+        earliest = now + pace.first_poll
+        return cls(run_id, script, earliest, earliest + min(pace.check_interval / 10, _GATHER))
 
-    def answer(self, answer: Seen | Exception, now: float) -> Outcome | None:
+    def answer(self, answer: Seen | Exception, now: float) -> WatchOutcome | None:
         """Go on with an answer, or with what came instead: the outcome, or None and a next poll.
 
         :raises Exception: the one that came, if it cannot be borne.
@@ -118,7 +78,7 @@ class Place:
             pause = request.seconds if isinstance(request, Sleep) else 0.0
             next(self.script)
         except StopIteration as end:
-            outcome: Outcome = end.value
+            outcome: WatchOutcome = end.value
             return outcome
         self.earliest, self.due = now + pause * _EARLY, now + pause
         return None
@@ -137,19 +97,19 @@ class Watchlist:
     """All who watch. Moments are those of any one clock, in seconds."""
 
     def __init__(self) -> None:
-        self._places: dict[Place, None] = {}
+        self._places: dict[WatchEntry, None] = {}
 
     def __len__(self) -> int:
         return len(self._places)
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[WatchEntry]:
         return iter(self._places)
 
-    def add(self, place: Place) -> None:
+    def add(self, place: WatchEntry) -> None:
         """Take one in."""
         self._places[place] = None
 
-    def remove(self, place: Place) -> None:
+    def remove(self, place: WatchEntry) -> None:
         """Let one go."""
         del self._places[place]
 
@@ -157,7 +117,7 @@ class Watchlist:
         """Give the moment when somebody has to be asked for: infinite, if nobody has to."""
         return min((place.due for place in self._places), default=math.inf)
 
-    def take(self, now: float, most: int | None) -> Sequence[Place]:
+    def take(self, now: float, most: int | None) -> Sequence[WatchEntry]:
         """Take those to ask for with one request; empty, if nobody is due.
 
         :param most: runs that one request can ask for; None is any number.
@@ -170,7 +130,7 @@ class Watchlist:
             place.asked()
         return chosen
 
-    def _company(self, now: float, most: int | None) -> list[Place]:
+    def _company(self, now: float, most: int | None) -> list[WatchEntry]:
         ready = [place for place in self._places if place.earliest <= now and not place.alone]
         ready.sort(key=lambda place: place.due)
         # Two tasks may watch one run: it is asked for once, and both are told.

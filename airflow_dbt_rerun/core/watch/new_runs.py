@@ -8,7 +8,7 @@ MOST = 10_000
 """Runs that are remembered. Who has not asked for so long has to look for himself."""
 
 
-class Newcomers:
+class NewRuns:
     """The runs that were seen since the beginning, and for each who asks: what is new since the last time.
 
     A list can show a run later than another with a higher id. So each look reads again what came since the look

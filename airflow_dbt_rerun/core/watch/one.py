@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.dbt.models import Run, RunState
+from airflow_dbt_rerun.core.watch.pace import Pace, Seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +48,26 @@ class Unwatchable:
     reason: str
 
 
-Outcome = Over | OutOfTime | Unwatchable
-Seen = Run | RunState
-Watch = Generator[Poll | Sleep, "Seen | Exception | None", Outcome]
-Interval = Callable[[float, "Seen | None"], float]
-"""Gives seconds until the next poll, from the moment (epoch seconds) and the run as it was last seen."""
+WatchOutcome = Over | OutOfTime | Unwatchable
+Watch = Generator[Poll | Sleep, "Seen | Exception | None", WatchOutcome]
 
 
 def watch(
     run_id: int,
+    pace: Pace,
     *,
-    interval: float | Interval,
-    tolerance: float,
-    deadline: float | None,
     clock: Callable[[], float],
     bearable: Callable[[Exception], bool],
+    shorten: Callable[[], float] = lambda: 1.0,
 ) -> Watch:
     """Poll a run until it is over, the deadline passes, or it cannot be read any more.
 
-    :param interval: seconds between polls, or what gives them.
-    :param tolerance: seconds for which polls may go wrong before the run counts as unwatchable. A time, not a
-        count: an outage of the API lasts as long for everyone, however often they ask.
-    :param deadline: wall-clock epoch seconds after which to stop waiting, or None. Wall-clock, because the
-        deadline may have been made on another machine.
-    :param clock: gives epoch seconds.
+    :param pace: intervals and limits. Its tolerance is a time, not a count: an outage of the API lasts equally
+        long for all who poll, however often they do. Its deadline is wall-clock time, since another machine may
+        have set it.
+    :param clock: returns epoch seconds.
     :param bearable: whether an error may pass by itself; any other is raised at once.
+    :param shorten: returns the part of each pause to wait.
     """
     last_answer = clock()
     seen: Seen | None = None
@@ -86,9 +81,9 @@ def watch(
         elif isinstance(answer, Exception):
             if not bearable(answer):
                 raise answer
-            if now - last_answer > tolerance:
+            if now - last_answer > pace.tolerance:
                 return Unwatchable(run_id, f"no readable answer for {now - last_answer:.0f} s; last: {answer}")
-        if deadline is not None and now >= deadline:
+        if pace.deadline is not None and now >= pace.deadline:
             return OutOfTime(run_id)
-        pause = interval(now, seen) if callable(interval) else interval
-        yield Sleep(pause if deadline is None else min(pause, max(deadline - now, 0.0)))
+        pause = pace.pause(now, seen) * shorten()
+        yield Sleep(pause if pace.deadline is None else min(pause, max(pace.deadline - now, 0.0)))

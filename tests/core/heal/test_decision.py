@@ -11,8 +11,11 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.progress import Progress
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
-from airflow_dbt_rerun.core.heal.loop import Fail, Observation, Rerun, RerunSession, RunSeen, Step, next_step
+from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun
+from airflow_dbt_rerun.core.heal.observations import Observation, RunSeen
 from airflow_dbt_rerun.core.heal.report import report, tell
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.conditions import RerunState, any_node
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule
 from tests.core.builders import COMMANDS, node, results, run, step, steps
@@ -30,7 +33,7 @@ def failed(
     return RunSeen(run(run_id, **changes), results(*nodes))
 
 
-def play(*seen: Observation, policy: RerunPolicy | None = PATIENT) -> tuple[RerunSession, Step, list[str]]:
+def play(*seen: Observation, policy: RerunPolicy | None = PATIENT) -> tuple[RerunSession, NextStep, list[str]]:
     """Show one thing after the other; give the memory, the last answer and what the log tells."""
     session, lines = RerunSession(NOW), []
     for each in seen:

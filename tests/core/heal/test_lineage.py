@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_dbt_rerun.core.dbt.models import Run, Trigger
+from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
 from airflow_dbt_rerun.core.heal.lineage import CAUSE_MAX_LENGTH, Marker, chain
 from tests.core.builders import run
 
@@ -11,12 +11,12 @@ MINE, OTHER = Marker.of("dag", "run", "task", -1, 0), Marker.of("dag", "run", "t
 
 def started_by(marker: Marker, run_id: int, status: int = 20) -> Run:
     """A run that carries a marker."""
-    return run(run_id, status, trigger=Trigger(marker.cause("because"), "api"))
+    return run(run_id, status, trigger=RunTrigger(marker.cause("because"), "api"))
 
 
 def rerun(run_id: int, of_run: int | None, status: int = 20) -> Run:
     """A rerun from failure: no cause of ours, and its parent named or null."""
-    return run(run_id, status, retrying_run_id=of_run, trigger=Trigger("", "rerun"))
+    return run(run_id, status, retrying_run_id=of_run, trigger=RunTrigger("", "rerun"))
 
 
 def ids(*runs: Run) -> list[int]:
@@ -35,7 +35,7 @@ def test_long_cause_keeps_its_marker() -> None:
     """The platform's 255 characters cut the words, never the marker."""
     cause = MINE.cause("x" * 500)
     assert len(cause) == CAUSE_MAX_LENGTH
-    assert MINE.is_in(run(trigger=Trigger(cause)))
+    assert MINE.is_in(run(trigger=RunTrigger(cause)))
 
 
 def test_only_marked_runs_are_ours() -> None:

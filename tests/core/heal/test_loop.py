@@ -12,24 +12,13 @@ from hypothesis import strategies as st
 from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, Trigger
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NodeResult
 from airflow_dbt_rerun.core.heal.lineage import Marker
-from airflow_dbt_rerun.core.heal.loop import (
-    Fail,
-    NoRun,
-    NotReadable,
-    Observation,
-    Refused,
-    Rerun,
-    RerunSession,
-    RunSeen,
-    Step,
-    Succeed,
-    Wait,
-    next_step,
-)
-from airflow_dbt_rerun.core.heal.loop import Trigger as TriggerStep
+from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartRun, Succeed, WaitForRun
+from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.wording import cause_of
 from airflow_dbt_rerun.core.policy.conditions import any_node, every
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule, Superseded
@@ -57,7 +46,7 @@ def healed(run_id: int = 102, *done: str) -> RunSeen:
     return RunSeen(run(run_id, 10, retrying_run_id=101), nodes, before=failed().results)
 
 
-def play(seen: list[Observation], policy: RerunPolicy | None = AT_ONCE) -> tuple[RerunSession, Step]:
+def play(seen: list[Observation], policy: RerunPolicy | None = AT_ONCE) -> tuple[RerunSession, NextStep]:
     """Show one thing after the other; give the last answer."""
     session, answer = start(), None
     for each in seen:
@@ -68,13 +57,13 @@ def play(seen: list[Observation], policy: RerunPolicy | None = AT_ONCE) -> tuple
 
 def test_nothing_there_starts_a_run() -> None:
     """Attempt 1 is triggered only when the look found nothing."""
-    assert play([NoRun()])[1] == TriggerStep()
+    assert play([NoRun()])[1] == StartRun()
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 4, 99])
 def test_run_that_goes_on_is_watched(status: int) -> None:
     """P1: a run that is not over is waited for; a status nobody knows is not over."""
-    assert play([RunSeen(run(status=status))])[1] == Wait(101)
+    assert play([RunSeen(run(status=status))])[1] == WaitForRun(101)
 
 
 def test_first_success_is_success() -> None:
@@ -112,9 +101,9 @@ def test_waits_before_the_rerun_then_reads_again() -> None:
     """The rerun waits for its moment; the run is read again before anything is posted (P1)."""
     policy = RerunPolicy(wait=wait_fixed(60))
     session, answer = next_step(start(), failed(), policy, NOW)
-    assert answer == Wait(101, until=NOW + 60)
+    assert answer == WaitForRun(101, until=NOW + 60)
     session, answer = next_step(session, failed(), policy, NOW + 59)
-    assert answer == Wait(101, until=NOW + 60)
+    assert answer == WaitForRun(101, until=NOW + 60)
     _, answer = next_step(session, failed(), policy, NOW + 60)
     assert isinstance(answer, Rerun)
 
@@ -245,7 +234,7 @@ def test_what_is_possible_decides_the_kind(reason: str | None, action: RerunActi
 
 def test_from_failed_step_runs_that_command_and_those_after_it() -> None:
     """A rerun from the failed step leaves the finished commands alone and carries the overrides over."""
-    trigger = Trigger("x", "api", {"schema_override": "night", "threads_override": 8})
+    trigger = RunTrigger("x", "api", {"schema_override": "night", "threads_override": 8})
     seen = failed(can_retry=False, retry_not_supported_reason="RETRY_NO_RUN_RESULTS", trigger=trigger)
     _, answer = play([seen])
     assert isinstance(answer, Rerun)
@@ -258,7 +247,7 @@ def test_from_failed_step_runs_that_command_and_those_after_it() -> None:
 
 def test_commands_of_a_resumed_run_are_those_it_took_up() -> None:
     """The platform may show the job's commands on a retry of a run that had its own: these are not run instead."""
-    own = Trigger("x", "api", {"steps_override": ["dbt a", "dbt b"]})
+    own = RunTrigger("x", "api", {"steps_override": ["dbt a", "dbt b"]})
     first = failed(commands=("dbt a", "dbt b"), steps=steps("dbt a", "dbt b"), trigger=own)
     second = failed(
         102,
@@ -298,7 +287,7 @@ def test_unknown_commands_are_not_guessed() -> None:
 def test_full_rebuild_only_where_it_is_named() -> None:
     """fallback="rerun_from_start" is the word that allows a full rebuild; it keeps the first run's overrides."""
     policy = RerunPolicy(wait=wait_fixed(0), fallback=RerunAction.RERUN_FROM_START)
-    trigger = Trigger("x", "api", {"steps_override": ["dbt build -s a"]})
+    trigger = RunTrigger("x", "api", {"steps_override": ["dbt build -s a"]})
     seen = failed(can_retry=False, retry_not_supported_reason="RETRY_NO_RUN_RESULTS", trigger=trigger)
     _, answer = play([seen], policy)
     assert isinstance(answer, Rerun)
@@ -350,7 +339,7 @@ def test_superseded(policy: Superseded) -> None:
     )
     session, answer = play([seen], RerunPolicy(wait=wait_fixed(0), superseded=policy))
     if policy in (Superseded.ADOPT, Superseded.ADOPT_AND_RERUN):
-        assert answer == Wait(150)
+        assert answer == WaitForRun(150)
         assert session.attempts[-1].ours is False
     elif policy is Superseded.FAIL:
         assert isinstance(answer, Fail)
@@ -465,7 +454,7 @@ def test_session_of_another_version_is_refused() -> None:
 def test_memory_is_rebuilt_from_the_platform() -> None:
     """P2: after a crash the attempts so far are read back from the runs themselves, and count until the limits."""
     first = run(101, created_at="1970-01-01 00:10:00+00:00")
-    second = run(102, retrying_run_id=101, trigger=Trigger("", "rerun"), steps=steps("dbt retry"))
+    second = run(102, retrying_run_id=101, trigger=RunTrigger("", "rerun"), steps=steps("dbt retry"))
     third = run(103)
     session = RerunSession.of_chain([first, second, third], now=NOW, deadline=None)
     assert session.started_at == 600.0
@@ -485,7 +474,7 @@ def test_rebuilt_memory_knows_each_kind_of_rerun(action: RerunAction) -> None:
     """P4: after a crash the report says of each rerun what it was, read from its cause or its category."""
     resumed = action is RerunAction.RERUN_FROM_FAILURE
     cause = Marker.of("work").cause(cause_of(action, 101, "reset"), of_run=101)
-    trigger = Trigger("", "rerun") if resumed else Trigger(cause, "api", {"steps_override": ["dbt build"]})
+    trigger = RunTrigger("", "rerun") if resumed else RunTrigger(cause, "api", {"steps_override": ["dbt build"]})
     rerun = run(102, 10, retrying_run_id=101 if resumed else None, trigger=trigger)
     session = RerunSession.of_chain([run(101), rerun], now=NOW, deadline=None).following(rerun)
     assert (session.attempts[1].kind, session.attempts[1].of_run) == (action, 101)
@@ -582,7 +571,7 @@ def test_whatever_is_seen_it_ends_in_bounds(data: st.DataObject, policy: RerunPo
             assert observation.run.is_error or may_be_rerun_though_no_error(observation.run, session)
             reruns += 1
             observation = world.start()
-        elif isinstance(answer, TriggerStep):
+        elif isinstance(answer, StartRun):
             assert not session.attempts
             observation = world.start()
         else:

@@ -11,7 +11,10 @@ from tenacity import stop_after_attempt, wait_fixed
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
-from airflow_dbt_rerun.core.heal.loop import Rerun, RerunSession, RunSeen, Step, Succeed, next_step
+from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import NextStep, Rerun, Succeed
+from airflow_dbt_rerun.core.heal.observations import RunSeen
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule
 from tests.core.builders import node, results, run, step, steps
 
@@ -40,7 +43,7 @@ def at_command(number: int, *nodes: Any) -> tuple[StepResults, ...]:
     return results(*nodes, index=3 + number)
 
 
-def play(*seen: RunSeen, session: RerunSession | None = None) -> tuple[RerunSession, Step]:
+def play(*seen: RunSeen, session: RerunSession | None = None) -> tuple[RerunSession, NextStep]:
     """Show one run after the other; give the last answer."""
     session, answer = session or RerunSession(0.0), None
     for each in seen:
@@ -49,7 +52,7 @@ def play(*seen: RunSeen, session: RerunSession | None = None) -> tuple[RerunSess
     return session, answer
 
 
-def is_whole_rerun_of(answer: Step, *commands: str) -> bool:
+def is_whole_rerun_of(answer: NextStep, *commands: str) -> bool:
     """Whether these commands are to run as they are."""
     return (
         isinstance(answer, Rerun)

@@ -6,8 +6,11 @@ import json
 
 from tenacity import wait_fixed
 
-from airflow_dbt_rerun.core.heal.loop import Fail, NoRun, Observation, RerunSession, RunSeen, Succeed, next_step
+from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed
+from airflow_dbt_rerun.core.heal.observations import NoRun, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.report import report, tell
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from tests.core.builders import SYNTAX, node, results, run
 

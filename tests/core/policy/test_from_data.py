@@ -18,11 +18,19 @@ from tenacity import (
     wait_random,
 )
 
-from airflow_dbt_rerun.core.policy.conditions import any_node, attempt_number, every, message, node, run, step
+from airflow_dbt_rerun.core.policy.conditions import (
+    CONDITIONS,
+    any_node,
+    attempt_number,
+    every,
+    message,
+    node,
+    run,
+    step,
+)
 from airflow_dbt_rerun.core.policy.from_data import DEFAULT_RULES_WORD
 from airflow_dbt_rerun.core.policy.json_schema import policy_schema
 from airflow_dbt_rerun.core.policy.policy import DEFAULT_RULES, RerunAction, RerunPolicy, RerunRule, Superseded
-from airflow_dbt_rerun.core.policy.questions import QUESTIONS
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, describe
 
 SCHEMA = Draft202012Validator(policy_schema())
@@ -81,7 +89,7 @@ def test_what_is_not_given_is_as_by_default() -> None:
     )
 
 
-CONDITIONS = [
+WRITTEN = [
     any_node("transient"),
     any_node("transient", "throttled") & ~message("x"),
     any_node("transient") & ~message("x") | every("code", "access"),
@@ -104,7 +112,7 @@ WAITS = [
 ]
 
 
-@pytest.mark.parametrize("condition", CONDITIONS, ids=repr)
+@pytest.mark.parametrize("condition", WRITTEN, ids=repr)
 def test_conditions_round_trip(condition: Any) -> None:
     """Each condition: through JSON and back to an equal one, and the schema allows it."""
     check_round_trip(RerunPolicy(rules=[RerunRule(condition)]))
@@ -314,7 +322,7 @@ def test_the_place_is_called_as_the_caller_says() -> None:
 def test_schema_is_made_from_the_tables() -> None:
     """Every condition, stop, wait and override that can be read is in the schema, which is a valid one."""
     Draft202012Validator.check_schema(policy_schema())
-    assert names_in_schema("condition") == {*QUESTIONS, "all", "any", "not"}
+    assert names_in_schema("condition") == {*CONDITIONS, "all", "any", "not"}
     assert names_in_schema("stop") == set(STOP.known)
     assert names_in_schema("wait") == {*WAIT.known, "wait_full_jitter"}
     assert DEFAULT_RULES_WORD in json.dumps(policy_schema())

@@ -395,18 +395,18 @@ def test_words() -> None:
         rules=rules, stop=stop_after_delay(7200), wait=wait_fixed(30), give_up_after_failed_runs=None
     )
     assert policy.words() == [
-        "1. If no failure is code: rerun from the point of failure; with threads_override = 2; wait 5 minutes.",
-        "2. If it is attempt 2, or no failed node is named *: run everything again; stop after 2 attempts in all.",
-        "3. If at least one failure is code: do not rerun, a person is needed.",
-        "Otherwise: do not rerun, a person is needed.",
+        "1. If no failure is code: rerun from failure; with threads_override = 2; wait 5 minutes.",
+        "2. If it is attempt 2, or no failed node is named *: rerun from start; stop after 2 attempts in all.",
+        "3. If at least one failure is code: do not rerun; a person is needed.",
+        "Otherwise: do not rerun; a person is needed.",
         "Wait before a rerun, unless its rule says otherwise: 30 seconds.",
         "Stop once 2 hours have passed.",
         "It does not matter how often the job has failed in a row.",
-        "If a run cannot be resumed: run the failed command and those after it again.",
+        "If a run cannot be resumed: rerun from the failed step.",
         "If the job has a newer run: wait for that one and take its result.",
-        "If a run was cancelled, by nobody known and for no known reason: do not rerun, a person is needed.",
+        "If dbt records neither who cancelled a run nor why: do not rerun; a person is needed.",
     ]
-    assert RerunPolicy(rules=[]).words()[0] == "Always: do not rerun, a person is needed."
+    assert RerunPolicy(rules=[]).words()[0] == "Always: do not rerun; a person is needed."
     assert "Rerun nothing once the job has failed 20 times in a row (dbt deactivates a job at 100)." in (
         RerunPolicy().words()
     )

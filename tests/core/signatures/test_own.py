@@ -127,7 +127,7 @@ def test_what_is_wrong_in_code_is_refused_with_its_place(given: Any, kind: type[
         ({"category": "code", "pattern": "x"}, TypeError, "X takes a list of entries, not a single one"),
         ("transient", TypeError, "X takes a list of entries {category, pattern, name, source}, not 'transient'"),
         (None, TypeError, "X takes a list of entries"),
-        ("x" * 1000, TypeError, "xx…"),
+        ("x" * 1000, TypeError, "xx..."),
     ],
 )
 def test_what_is_wrong_in_data_is_refused_with_its_place(data: Any, kind: type[Exception], words: str) -> None:

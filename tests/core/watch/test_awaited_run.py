@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from airflow_dbt_rerun.core.dbt.models import Run, Trigger, epoch
+from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger, epoch
 from airflow_dbt_rerun.core.watch.awaited_run import Awaited
 from tests.core.builders import run
 
@@ -24,7 +24,7 @@ def awaited(**changes: Any) -> Awaited:
 
 def a_run(run_id: int, category: str | None = "scheduled", cause: str = "scheduled", **changes: Any) -> Run:
     """A run that came in time and succeeded, unless changed."""
-    defaults = {"status": 10, "created_at": AFTER, "git_branch": "main", "trigger": Trigger(cause, category, {})}
+    defaults = {"status": 10, "created_at": AFTER, "git_branch": "main", "trigger": RunTrigger(cause, category, {})}
     return run(run_id, **{**defaults, **changes})
 
 
@@ -56,7 +56,7 @@ def test_branch_that_is_not_known_yet_is_waited_for() -> None:
     assert chosen(awaited(git_branch="main"), unknown, a_run(2)) is None
     assert chosen(awaited(git_branch="main", match="latest"), a_run(0), unknown) is None
     assert chosen(awaited(git_branch="main"), a_run(1, git_branch="feature"), a_run(2)) == 2
-    asked_for = Trigger("", "ui", {"git_branch": "feature"})
+    asked_for = RunTrigger("", "ui", {"git_branch": "feature"})
     assert chosen(awaited(git_branch="feature"), a_run(1, status=1, git_branch=None, trigger=asked_for)) == 1
 
 

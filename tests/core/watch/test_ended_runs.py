@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from airflow_dbt_rerun.core.dbt.models import Run, Trigger
-from airflow_dbt_rerun.core.watch.ended_runs import LATE, Cursor, Selection, run_payload
+from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
+from airflow_dbt_rerun.core.watch.ended_runs import LATE, Cursor, RunFilter, run_payload
 
 START = 1_700_000_000.0
-ALL = Selection()
+ALL = RunFilter()
 
 
 def run(run_id: int, end: float | None, **fields: Any) -> Run:
@@ -97,20 +97,20 @@ def test_restart_after_long_leaves_out_what_is_old() -> None:
 @pytest.mark.parametrize(
     ("selection", "fields", "has"),
     [
-        (Selection(job_ids=[7]), {}, True),
-        (Selection(job_ids=[8]), {}, False),
-        (Selection(statuses=[20]), {}, False),
-        (Selection(environment_id=3), {"environment_id": 3}, True),
-        (Selection(environment_id=3), {}, False),
-        (Selection(project_id=3), {"project_id": 4}, False),
-        (ALL, {"trigger": Trigger("by hand", "rerun")}, False),
-        (ALL, {"trigger": Trigger("[dbt-rerun 12>3] x", "api")}, False),
-        (ALL, {"trigger": Trigger("not [dbt-rerun 12] x", "api")}, True),
+        (RunFilter(job_ids=[7]), {}, True),
+        (RunFilter(job_ids=[8]), {}, False),
+        (RunFilter(statuses=[20]), {}, False),
+        (RunFilter(environment_id=3), {"environment_id": 3}, True),
+        (RunFilter(environment_id=3), {}, False),
+        (RunFilter(project_id=3), {"project_id": 4}, False),
+        (ALL, {"trigger": RunTrigger("by hand", "rerun")}, False),
+        (ALL, {"trigger": RunTrigger("[dbt-rerun 12>3] x", "api")}, False),
+        (ALL, {"trigger": RunTrigger("not [dbt-rerun 12] x", "api")}, True),
         (ALL, {"retrying_run_id": 1}, False),
-        (Selection(include_reruns=True), {"retrying_run_id": 1}, True),
+        (RunFilter(include_reruns=True), {"retrying_run_id": 1}, True),
     ],
 )
-def test_selection(selection: Selection, fields: dict[str, Any], *, has: bool) -> None:
+def test_selection(selection: RunFilter, fields: dict[str, Any], *, has: bool) -> None:
     """Each condition for itself; a rerun is known by any of its three marks."""
     assert selection.has(run(1, 5, **fields)) is has
 

@@ -7,28 +7,20 @@ from itertools import pairwise
 
 import pytest
 
-from airflow_dbt_rerun.core.dbt.models import RunState
-from airflow_dbt_rerun.core.watch.many import PAGE, Place, Rhythm, Watchlist, Way, Ways, shortened
+from airflow_dbt_rerun.core.dbt.models import WatchedRun
+from airflow_dbt_rerun.core.watch.many import PAGE, WatchEntry, Watchlist, Way, Ways, shortened
 from airflow_dbt_rerun.core.watch.one import Over, Unwatchable, watch
-
-STARTED = "1970-01-01 00:16:40+00:00"
-"""Epoch second 1000, as dbt writes it."""
+from airflow_dbt_rerun.core.watch.pace import Pace
 
 
-def place(run_id: int = 7, *, now: float = 0.0, first_after: float = 0.0, interval: float = 10.0) -> Place:
+def place(run_id: int = 7, *, now: float = 0.0, first_after: float = 0.0, interval: float = 10.0) -> WatchEntry:
     """Watch a run, with a tolerance of a hundred seconds from ``now``."""
-    script = watch(
-        run_id,
-        interval=interval,
-        tolerance=100.0,
-        deadline=None,
-        clock=lambda: now,
-        bearable=lambda error: isinstance(error, ConnectionError),
-    )
-    return Place.new(run_id, script, now=now, first_after=first_after, interval=interval)
+    pace = Pace(check_interval=interval, tolerance=100.0, first_poll_after=first_after)
+    script = watch(run_id, pace, clock=lambda: now, bearable=lambda error: isinstance(error, ConnectionError))
+    return WatchEntry.new(run_id, script, pace, now=now)
 
 
-def watchlist(*places: Place) -> Watchlist:
+def watchlist(*places: WatchEntry) -> Watchlist:
     """Put places on a list."""
     made = Watchlist()
     for each in places:
@@ -36,49 +28,12 @@ def watchlist(*places: Place) -> Watchlist:
     return made
 
 
-def going(run_id: int = 7, started_at: str | None = None) -> RunState:
+def going(run_id: int = 7, started_at: str | None = None) -> WatchedRun:
     """A run that is not over."""
-    return RunState(run_id, 3, started_at)
+    return WatchedRun(run_id, 3, started_at)
 
 
 # --- How often
-
-
-@pytest.mark.parametrize(
-    ("now", "pause"),
-    [
-        (1000, 60.0),  # ten minutes to go
-        (1400, 50.0),  # a quarter of what is left
-        (1500, 25.0),
-        (1590, 5.0),  # the user's lower bound
-        (1600, 5.0),
-        (1640, 10.0),  # overdue, and perhaps for long
-        (2600, 60.0),
-    ],
-)
-def test_the_nearer_the_end_the_more_often(now: float, pause: float) -> None:
-    """The pause is a part of the time to the usual end, within the user's bounds, on both sides of it."""
-    assert Rhythm(60.0, 5.0, 600.0).pause(now, going(started_at=STARTED)) == pause
-
-
-@pytest.mark.parametrize("rhythm", [Rhythm(60.0), Rhythm(60.0, 5.0), Rhythm(60.0, usual=600.0)], ids=repr)
-def test_without_all_three_the_interval_is_constant(rhythm: Rhythm) -> None:
-    """Who gives only the interval gets the interval, at the usual end too."""
-    assert rhythm.pause(1600, going(started_at=STARTED)) == 60.0
-
-
-@pytest.mark.parametrize("seen", [None, going(), going(started_at="soon"), going(started_at=5)], ids=str)  # type: ignore[arg-type]
-def test_a_run_that_has_not_started_has_no_end_yet(seen: RunState | None) -> None:
-    """Not seen, queued, or with a start that is no moment: the slow interval, and no error."""
-    assert Rhythm(60.0, 5.0, 600.0).pause(1600, seen) == 60.0
-
-
-@pytest.mark.parametrize("bounds", [(0.0, None), (-1.0, None), (60.0, 0.0), (math.nan, None)], ids=str)
-def test_an_interval_is_above_zero(bounds: tuple[float, float | None]) -> None:
-    """Asking without a pause is refused."""
-    with pytest.raises(ValueError) as caught:
-        Rhythm(*bounds)
-    assert "above zero" in str(caught.value)
 
 
 def test_jitter_never_lengthens() -> None:
@@ -113,7 +68,7 @@ def test_an_answer_sets_the_next_poll() -> None:
 
 def test_an_answer_can_be_the_end() -> None:
     """What the run's own watch concludes is passed on."""
-    assert place().answer(RunState(7, 20), now=3.0) == Over(7, 20)
+    assert place().answer(WatchedRun(7, 20), now=3.0) == Over(7, 20)
 
 
 def test_errors_are_borne_as_the_watch_bears_them() -> None:
@@ -128,10 +83,9 @@ def test_errors_are_borne_as_the_watch_bears_them() -> None:
 def test_tolerance_is_that_of_the_watch() -> None:
     """P1: a place hears that its run is unwatchable when its own tolerance is over."""
     now = iter([0.0, 50.0, 101.0])
-    script = watch(
-        7, interval=10.0, tolerance=100.0, deadline=None, clock=lambda: next(now), bearable=lambda _: True
-    )
-    watched = Place.new(7, script, now=0.0, first_after=0.0, interval=10.0)
+    pace = Pace(check_interval=10.0, tolerance=100.0, first_poll_after=0.0)
+    script = watch(7, pace, clock=lambda: next(now), bearable=lambda _: True)
+    watched = WatchEntry.new(7, script, pace, now=0.0)
     assert watched.answer(ConnectionError("down"), now=0.0) is None
     assert isinstance(watched.answer(ConnectionError("down"), now=0.0), Unwatchable)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from airflow_dbt_rerun.core.watch import new_runs as newcomers
-from airflow_dbt_rerun.core.watch.new_runs import Newcomers
+from airflow_dbt_rerun.core.watch.new_runs import NewRuns
 
 
 def test_each_run_is_told_once_to_each() -> None:
     """Two who ask at their own pace hear of the same jobs, and of none twice."""
-    seen = Newcomers(100)
+    seen = NewRuns(100)
     often = seldom = seen.now
     seen.see([(102, 7), (101, 8)])
     assert seen.since(often) == {7, 8}
@@ -22,14 +22,14 @@ def test_each_run_is_told_once_to_each() -> None:
 
 def test_what_was_there_before_is_no_news() -> None:
     """A filter on ids may be ignored: older runs are none of the new ones."""
-    seen = Newcomers(100)
+    seen = NewRuns(100)
     seen.see([(101, 1), (100, 2), (99, 3)])
     assert seen.since(0) == {1}
 
 
 def test_a_run_may_be_listed_later_than_a_newer_one() -> None:
     """The next look reads that far back again, and the late one is news."""
-    seen = Newcomers(100)
+    seen = NewRuns(100)
     seen.see([(105, 1)])
     assert seen.after < 104
     position = seen.now
@@ -39,7 +39,7 @@ def test_a_run_may_be_listed_later_than_a_newer_one() -> None:
 
 def test_what_is_read_again_does_not_grow() -> None:
     """With each look that finds nothing new, less is read: in the end nothing."""
-    seen = Newcomers(100)
+    seen = NewRuns(100)
     seen.see([(number, 1) for number in range(101, 200)])
     seen.see([(number, 1) for number in range(101, 200)])
     assert seen.after == 199
@@ -50,7 +50,7 @@ def test_what_is_read_again_does_not_grow() -> None:
 def test_who_did_not_ask_for_long_has_to_look(monkeypatch: pytest.MonkeyPatch) -> None:
     """The oldest are forgotten; that is said, and not taken for "nothing new"."""
     monkeypatch.setattr(newcomers, "MOST", 3)
-    seen = Newcomers(0)
+    seen = NewRuns(0)
     start = seen.now
     seen.see([(1, 10), (2, 20), (3, 30)])
     middle = seen.now

@@ -5,20 +5,19 @@ from __future__ import annotations
 import pytest
 
 from airflow_dbt_rerun.core.dbt.models import Run
-from airflow_dbt_rerun.core.watch.one import Outcome, OutOfTime, Over, Poll, Sleep, Unwatchable, watch
+from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Poll, Sleep, Unwatchable, WatchOutcome, watch
+from airflow_dbt_rerun.core.watch.pace import Pace
 from tests.core.builders import run
 
 
 def play(
     answers: list[Run | Exception], *, tolerance: float = 100.0, deadline: float | None = None
-) -> tuple[Outcome, list[float]]:
+) -> tuple[WatchOutcome, list[float]]:
     """Drive the watch with these answers, the last one for ever; give its outcome and its pauses."""
     now, pauses = 0.0, []
     script = watch(
         101,
-        interval=10.0,
-        tolerance=tolerance,
-        deadline=deadline,
+        Pace(check_interval=10.0, tolerance=tolerance, deadline=deadline),
         clock=lambda: now,
         bearable=lambda error: isinstance(error, ConnectionError),
     )
@@ -33,7 +32,7 @@ def play(
                 now += request.seconds
                 request = next(script)
     except StopIteration as end:
-        outcome: Outcome = end.value
+        outcome: WatchOutcome = end.value
         return outcome, pauses
 
 

@@ -1,0 +1,38 @@
+"""Each action in words: one table for logs, reports, causes, policies and the command line.
+
+dbt's own page says *Rerun from start* and *Rerun from failure*.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from airflow_dbt_rerun.core.policy.rules import RerunAction
+
+
+@dataclass(frozen=True, slots=True)
+class ActionWords:
+    """An action in the forms that sentences need."""
+
+    how: str
+    """After *rerun*: ``from failure``."""
+    did: str
+    """After a run's name, with the repaired run's id for ``{}``: ``resumed run {} from its failed step``."""
+
+
+ACTION_WORDS = {
+    RerunAction.RERUN_FROM_FAILURE: ActionWords("from failure", "resumed run {} from its failed step"),
+    RerunAction.RERUN_FROM_STEP: ActionWords("from the failed step", "reran run {} from its failed step"),
+    RerunAction.RERUN_FROM_START: ActionWords("from start", "reran run {} from start"),
+    RerunAction.REBUILD_TESTED: ActionWords(
+        "by rebuilding what the failed tests check", "rebuilt what the failed tests of run {} check"
+    ),
+}
+"""The actions that start a run."""
+
+
+def imperative(action: RerunAction) -> str:
+    """Return an action as an order: ``rerun from failure``."""
+    if action is RerunAction.FAIL:
+        return "do not rerun; a person is needed"
+    return f"rerun {ACTION_WORDS[action].how}"

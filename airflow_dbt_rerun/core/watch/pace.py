@@ -1,0 +1,97 @@
+"""How often to ask about a run, and how long to wait where something may come late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Self
+
+from airflow_dbt_rerun.core.dbt.models import Run, WatchedRun, epoch
+from airflow_dbt_rerun.core.messages import unknown
+
+Seen = Run | WatchedRun
+
+_NEAR = 0.25
+"""Of the time between now and a run's usual end, the part to wait before the next poll."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Every interval, limit and pause of watching one run. All values are seconds.
+
+    A pace travels whole from the operator to the driver and to the triggerer, there as plain JSON.
+
+    :raises ValueError: if an interval is not above zero.
+    """
+
+    check_interval: float = 60.0
+    """Between polls, at most. The default is the official operator's."""
+    quickest_check_interval: float | None = None
+    """Between polls near the run's usual end, at least; None: always ``check_interval``."""
+    usual: float | None = None
+    """How long runs of the job usually take, where that is known."""
+    tolerance: float = 600.0
+    """For how long the API may give no readable answer before the run counts as unwatchable."""
+    deadline: float | None = None
+    """Epoch seconds after which to stop waiting; None: no limit."""
+    first_poll_after: float = 5.0
+    """From a deferral to the first poll: very short deferrals can be lost in a race of Airflow's scheduler."""
+    artifact_pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
+    """Between reads of artifacts and logs, which can arrive after the run's end."""
+    lost_answer_pauses: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0)
+    """Between searches for a run whose POST got no answer."""
+    trouble_pause: float = 10.0
+    """Between requests of a worker while the API has trouble."""
+
+    def __post_init__(self) -> None:
+        quickest = self.quickest_check_interval
+        if not min(self.check_interval, self.check_interval if quickest is None else quickest) > 0:
+            raise ValueError(f"seconds between polls must be above zero: {self!r}")
+
+    @property
+    def first_poll(self) -> float:
+        """Seconds before the first poll of a deferred task."""
+        return min(self.check_interval, self.first_poll_after)
+
+    def pause(self, now: float, seen: Seen | None) -> float:
+        """Return the seconds until the next poll: few where the run's end is likely, many where it is not.
+
+        :param now: epoch seconds, as dbt's own times are.
+        :param seen: the run as it was last read.
+        """
+        if seen is None or self.usual is None or self.quickest_check_interval is None:
+            return self.check_interval
+        began = _start(seen)
+        end = self.usual + (now if began is None else began)  # a queued run may start at any moment
+        distance = abs(end - now)  # an overdue run may take much longer still
+        return min(max(distance * _NEAR, self.quickest_check_interval), self.check_interval)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what differs from the defaults, as plain JSON values."""
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        defaults = {field.name: field.default for field in fields(self)}
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in given.items()
+            if value != defaults[name]
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read what :meth:`to_dict` wrote.
+
+        :raises TypeError: if a name is none of this class's.
+        """
+        known = [field.name for field in fields(cls)]
+        for name in data:
+            if name not in known:
+                raise TypeError(unknown("argument", name, known))
+        arguments: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
+        return cls(**arguments)
+
+
+def _start(seen: Seen) -> float | None:
+    try:
+        return epoch(seen.started_at)
+    except (ValueError, TypeError):  # an unreadable timestamp is no reason to stop watching
+        return None

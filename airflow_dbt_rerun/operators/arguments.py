@@ -1,0 +1,87 @@
+"""Check the arguments that all tasks share: while the DAG is parsed, or when a template is rendered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+
+from airflow_dbt_rerun.api.endpoints import number
+from airflow_dbt_rerun.config.documents import as_policy
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.core.signatures import Signature, own
+from airflow_dbt_rerun.exceptions import DbtConfigError
+
+T = TypeVar("T")
+
+
+def is_template(value: object) -> bool:
+    """Return whether an argument still has to be rendered."""
+    return isinstance(value, str) and "{{" in value
+
+
+def check_ids(task: object, *parameters: str) -> None:
+    """Check that ids are whole numbers.
+
+    :raises DbtConfigError: naming the parameter.
+    """
+    for parameter in parameters:
+        value = getattr(task, parameter)
+        if isinstance(value, (int, str)) and not is_template(value):
+            number(parameter, value)
+
+
+def check_seconds(task: object, *parameters: str) -> None:
+    """Check that durations are numbers above zero.
+
+    :raises DbtConfigError: naming the parameter.
+    """
+    for parameter in parameters:
+        value = getattr(task, parameter)
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
+            raise DbtConfigError(f"{parameter} takes a number of seconds above zero, not {value!r}")
+
+
+def check_quickest(quickest: float | None, check_interval: float) -> None:
+    """Check ``quickest_check_interval`` against ``check_interval``.
+
+    :raises DbtConfigError: if it is zero or less, or above the other.
+    """
+    if quickest is not None and not 0 < quickest <= check_interval:
+        raise DbtConfigError(
+            f"quickest_check_interval takes seconds above zero, at most check_interval, not {quickest!r}"
+        )
+
+
+def read_policy_argument(value: RerunPolicy | Mapping[str, Any] | str | None) -> RerunPolicy | None:
+    """Read a policy in any form that an author may give it.
+
+    :raises DbtConfigError: naming the field that is wrong.
+    """
+    return _checked(lambda: as_policy(value, "policy"))
+
+
+def checked_signatures(value: object) -> tuple[Signature, ...]:
+    """Check an author's own signatures.
+
+    :raises DbtConfigError: naming the entry that is wrong.
+    """
+    return _checked(lambda: own.check(value, "signatures"))
+
+
+def checked_callbacks(value: object) -> tuple[Callable[[Any], Any], ...]:
+    """Return ``on_rerun`` as a list: a function, a notifier, or several of them; None is none.
+
+    :raises DbtConfigError: if one cannot be called.
+    """
+    callbacks = () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
+    for each in callbacks:
+        if not callable(each):
+            raise DbtConfigError(f"on_rerun takes functions or notifiers, not {each!r}")
+    return callbacks
+
+
+def _checked(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    except (TypeError, ValueError) as error:
+        raise DbtConfigError(str(error)) from error
