@@ -19,7 +19,7 @@ ORDER = (
     {"core", "provider_info"},
     {"exceptions", "links", "metrics", "testing", "webhooks"},
     {"api", "config"},
-    {"watching", "engine"},
+    {"audit", "engine", "watching"},
     {"hooks"},
     {"triggers"},
     {"operators"},
@@ -89,6 +89,12 @@ def test_local_platform_knows_dbts_words_only() -> None:
         tree = ast.walk(ast.parse(path.read_text()))
         modules = {each.module or "" for each in tree if isinstance(each, ast.ImportFrom)}
         assert {name for name in modules if ".core" in name} <= {"airflow_dbt_rerun.core.dbt.models"}
+
+
+def test_auditor_shares_only_the_reading() -> None:
+    """An audit that shared the loop's judgement would repeat its mistakes."""
+    assert imported_by("audit", PACKAGE, "airflow_dbt_rerun") == {"api", "core", "exceptions"}
+    assert imported_by("audit", PACKAGE, "airflow_dbt_rerun.core") == {"dbt", "messages"}
 
 
 def test_core_needs_neither_airflow_nor_http() -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``airflow-dbt-rerun diagnose | plan | rerun | explain-policy | local | demo``."""
+"""The command line: ``airflow-dbt-rerun diagnose | audit | plan | rerun | explain-policy | local | demo``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from airflow_dbt_rerun._version import __version__
-from airflow_dbt_rerun.cli import demo, diagnose, explain_policy, rerun
+from airflow_dbt_rerun.cli import audit, demo, diagnose, explain_policy, rerun
 from airflow_dbt_rerun.local import command as local
 
 
@@ -20,6 +20,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=__version__)
     subcommands = parser.add_subparsers(required=True, metavar="COMMAND")
     diagnose.add_parser(subcommands)
+    audit.add_parser(subcommands)
     rerun.add_parsers(subcommands)
     explain_policy.add_parser(subcommands)
     local.add_parser(subcommands)

@@ -19,6 +19,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 from airflow_dbt_rerun import testing
 from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.endpoints import get_run
+from airflow_dbt_rerun.audit import Audit, audit
 from airflow_dbt_rerun.cli.cases import Case, UnreadableError
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.models import Job, Run
@@ -81,6 +82,14 @@ class RunSource:
             return Driver(
                 client, work, policy, signatures=self.signatures(), pace=testing.pace_in_force(PACE), log=log
             )
+
+    def audit(self, run_id: int, *, of_run: int | None = None) -> Audit:
+        """Check whether the work that a run finished is done.
+
+        :raises UnreadableError: if there is no connection, or a run cannot be read.
+        """
+        with _speaking_on_stderr(), self._naming(run_id):
+            return audit(_connected(self._hook), run_id, of_run=of_run)
 
     def signatures(self) -> tuple[Signature, ...]:
         """Read the team's signatures, as far as this machine's Airflow knows them."""

@@ -84,6 +84,10 @@ class RunStep:
 OVERRIDE_FIELDS = (
     "git_sha",
     "git_branch",
+    "azure_pull_request_id",
+    "github_pull_request_id",
+    "gitlab_merge_request_id",
+    "non_native_pull_request_id",
     "schema_override",
     "dbt_version_override",
     "threads_override",
@@ -141,6 +145,10 @@ class Run:
     """The runs that a queued run waits for: a job's runs go one after the other."""
     job_name: str | None = None
     """The job's name, where the job was asked for along with the run."""
+    job_target: str | None = None
+    """The job's target name, where the job was requested along with the run."""
+    job_dbt_version: str | None = None
+    """The job's dbt version, likewise; None where the environment's counts."""
     failed_runs: int | None = None
     """Failed runs of the job in a row, as its job says (``run_failure_count``); dbt deactivates a job at 100."""
 
@@ -227,6 +235,8 @@ class Run:
             cancelled_by_starter=_is_same(_actor(data, "cancellation"), _actor(data, "trigger")),
             blocked_by=tuple(data.get("blocked_by") or ()),
             job_name=(data.get("job") or {}).get("name"),
+            job_target=((data.get("job") or {}).get("settings") or {}).get("target_name"),
+            job_dbt_version=(data.get("job") or {}).get("dbt_version"),
             failed_runs=(data.get("job") or {}).get("run_failure_count"),
         )
 

@@ -1,0 +1,116 @@
+"""What dbt has on record of a run, as far as an audit needs it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from airflow_dbt_rerun.core.dbt.models import Run, RunStep
+from airflow_dbt_rerun.core.dbt.results import NodeResult
+
+PLACE = (
+    "schema_override",
+    "target_name_override",
+    "dbt_version_override",
+    "git_branch",
+    "git_sha",
+    "github_pull_request_id",
+    "gitlab_merge_request_id",
+    "azure_pull_request_id",
+    "non_native_pull_request_id",
+)
+"""The fields of a trigger request that decide where and from what a run builds."""
+
+_MARKER = re.compile(r"^\[dbt-rerun (?P<key>\w+)(?:>(?P<of_run>\d+))?\]")
+_COUNT = re.compile(r"\b\d+ of (\d+) ")
+_INTERRUPTED = re.compile(
+    r"KeyboardInterrupt|Exited because of keyboard interrupt|\bCANCEL query\b|dbt was interrupted", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """One command of a run and what its artifact says.
+
+    ``nodes`` is None where the step wrote no artifact, or where it could not be read.
+    """
+
+    step: RunStep
+    nodes: Mapping[str, NodeResult] | None = None
+
+    @property
+    def command(self) -> str:
+        """The command as the platform names it."""
+        return self.step.command or ""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the artifact names all nodes that the log counts: an interrupted command leaves some out."""
+        if self.nodes is None or _INTERRUPTED.search(self.step.logs):
+            return False
+        counts = [int(count) for count in _COUNT.findall(self.step.logs)]
+        return max(counts, default=0) <= len(self.nodes)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A run with the records of its commands."""
+
+    run: Run
+    steps: tuple[StepRecord, ...] = ()
+
+    @property
+    def place(self) -> Mapping[str, Any]:
+        """The overrides of this run that decide where and from what it builds."""
+        given = (self.run.trigger.overrides or {}) if self.run.trigger else {}
+        return {name: given[name] for name in PLACE if name in given}
+
+    @property
+    def resumes(self) -> int | None:
+        """The run that this one resumes, as far as the platform names it."""
+        return self.run.retrying_run_id
+
+    @property
+    def is_resumed(self) -> bool:
+        """Whether this run is a *rerun from failure*, whichever run it resumes."""
+        category = self.run.trigger.cause_category if self.run.trigger else None
+        return self.resumes is not None or category == "rerun"
+
+    @property
+    def repairs(self) -> int | None:
+        """The run that this one repairs by new commands, as its cause says."""
+        found = _MARKER.match(self.run.trigger.cause) if self.run.trigger else None
+        return int(found["of_run"]) if found and found["of_run"] else None
+
+
+@dataclass(slots=True)
+class Debt:
+    """What one command of the work still owes."""
+
+    command: str
+    whole: bool = True
+    """Whether the command has to run as a whole."""
+    nodes: set[str] = field(default_factory=set)
+    """The nodes that are owed, where they are known."""
+    has_run: bool = False
+    """Whether a step has run it, however that ended."""
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether nothing is owed any more."""
+        return not self.whole and not self.nodes
+
+
+def same_command(one: str, other: str) -> bool:
+    """Return whether two commands do the same: the same words, however they are spaced or quoted."""
+    return one == other or _words(one) == _words(other)
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()

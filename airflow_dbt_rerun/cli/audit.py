@@ -1,0 +1,45 @@
+"""The subcommand ``audit``: whether the work that a dbt run finished is done, by what dbt has on record."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+
+from airflow_dbt_rerun.audit.auditor import lines
+from airflow_dbt_rerun.audit.ledger import Finding
+from airflow_dbt_rerun.cli.options import add_connection_options, complain, positive
+
+STATUS = {Finding.DONE: 0, Finding.NOT_DONE: 1, Finding.NOT_VERIFIABLE: 3}
+_UNREADABLE = 1
+
+
+def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the subcommand ``audit``."""
+    parser = subcommands.add_parser(
+        "audit",
+        help="check whether the work of a dbt run and its reruns is done",
+        description="Read a dbt run and the runs that it repairs, and report for each command whether it is done.",
+        epilog="Exit status: 0 done; 1 not done, or a run could not be read; 2 wrong arguments; 3 not verifiable.",
+    )
+    parser.add_argument("run_id", type=positive, metavar="RUN_ID", help="the run that finished the work")
+    parser.add_argument(
+        "--of", type=positive, metavar="RUN_ID", help="the run that defines the work, if RUN_ID stands in for it"
+    )
+    parser.add_argument("--json", action="store_true", help="print one JSON document for machines")
+    add_connection_options(parser)
+    parser.set_defaults(func=audit, command="audit")
+
+
+def audit(options: argparse.Namespace) -> int:
+    """Print the finding for a run; return the exit status that says it."""
+    from airflow_dbt_rerun.cli.runs import RunSource  # noqa: PLC0415 - imports Airflow: a second or two
+
+    try:
+        found = RunSource(options.conn_id, options.account_id).audit(options.run_id, of_run=options.of)
+    except Exception as error:  # noqa: BLE001 - one line for a person, whatever it was
+        complain(options, str(error))
+        return _UNREADABLE
+    text = json.dumps(found.to_dict(), indent=2) if options.json else "\n".join(lines(found))
+    sys.stdout.write(text + "\n")
+    return STATUS[found.finding]

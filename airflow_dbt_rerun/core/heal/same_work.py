@@ -1,0 +1,106 @@
+"""Whether one run stands for another: only if it did the same work in the same place.
+
+What counts is what is in force: the override of the run's trigger or, without one, the job's own setting. Threads,
+timeouts and the generation of docs change how a run works, not what it builds.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from airflow_dbt_rerun.core.dbt.models import Run
+
+PULL_REQUESTS = (
+    "github_pull_request_id",
+    "gitlab_merge_request_id",
+    "azure_pull_request_id",
+    "non_native_pull_request_id",
+)
+
+
+def override(name: str) -> Callable[[Run], Any]:
+    """Read a field of the request that started a run; None where it was not given."""
+    return lambda run: overrides_of(run).get(name)
+
+
+def overrides_of(run: Run) -> Mapping[str, Any]:
+    """Return the overrides that a run was started with, as far as its trigger is known."""
+    return (run.trigger.overrides or {}) if run.trigger else {}
+
+
+def _commands(run: Run) -> tuple[tuple[str, ...], ...]:
+    return tuple(map(_words, run.commands))
+
+
+def _words(command: str) -> tuple[str, ...]:
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:  # an open quote: the platform splits it in its own way
+        return tuple(command.split())
+
+
+IN_FORCE: Mapping[str, Callable[[Run], Any]] = {
+    "job": lambda run: run.job_id,
+    "environment": lambda run: run.environment_id,
+    "schema": override("schema_override"),
+    "target": lambda run: overrides_of(run).get("target_name_override") or run.job_target,
+    "dbt version": lambda run: overrides_of(run).get("dbt_version_override") or run.job_dbt_version,
+    "branch": lambda run: overrides_of(run).get("git_branch") or run.git_branch,
+    "commit": override("git_sha"),
+    **{name.replace("_id", "").replace("_", " "): override(name) for name in PULL_REQUESTS},
+    "commands": _commands,
+}
+"""What two runs must have in common, and how each is read from a run."""
+
+
+def differences(ours: Run, other: Run) -> tuple[str, ...]:
+    """Name what another run does otherwise than ours; nothing if it does the same work.
+
+    :param ours: a run with its trigger and its job.
+    :param other: another one, read the same way.
+    """
+    if not (ours.commands and other.commands):
+        return ("the commands are not known",)
+    return tuple(_said(name, ours, other) for name in IN_FORCE if _differs(name, ours, other))
+
+
+def is_same_work(ours: Run, other: Run) -> bool:
+    """Return whether another run did the same work as ours in the same place."""
+    return not differences(ours, other)
+
+
+def stands_for(ours: Run, newer: Iterable[Run], fits: Callable[[Run], bool]) -> Run | None:
+    """Return the newest run that stands for ours, if any: a whole run of the same work that has not failed to fit.
+
+    :param newer: newer runs of the job, with their triggers and their job.
+    :param fits: a further filter, for example a sensor's.
+    """
+    candidates = (run for run in newer if is_whole(run) and fits(run) and is_same_work(ours, run))
+    return max(candidates, key=lambda run: run.id, default=None)
+
+
+def is_whole(run: Run) -> bool:
+    """Return whether a run is a run of its own, not the *rerun from failure* of another one."""
+    return run.retrying_run_id is None and not (run.trigger and run.trigger.cause_category == "rerun")
+
+
+def _differs(name: str, ours: Run, other: Run) -> bool:
+    one, two = IN_FORCE[name](ours), IN_FORCE[name](other)
+    if name == "branch" and None in (one, two):  # a run that has not cloned yet: then only an override tells
+        return any(overrides_of(run).get("git_branch") for run in (ours, other))
+    return bool(one != two)
+
+
+def _said(name: str, ours: Run, other: Run) -> str:
+    shown = _joined if name == "commands" else _shown
+    return f"{name} {shown(IN_FORCE[name](other))} instead of {shown(IN_FORCE[name](ours))}"
+
+
+def _shown(value: Any) -> str:
+    return "the job's own" if value is None else str(value)
+
+
+def _joined(commands: Iterable[tuple[str, ...]]) -> str:
+    return "; ".join(map(shlex.join, commands))
