@@ -271,7 +271,7 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
 
     def _see_through(self, context: Context, run: Run, deadline: float) -> int:
         self._given = (run.job_id, run.id)
-        return self._see_to_its_end(context, deadline)
+        return self._run_to_end(context, deadline)
 
     def work(self, context: Context) -> Work:
         """Repair the run that was found, as this life of this task instance."""
