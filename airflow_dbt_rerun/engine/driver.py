@@ -1,7 +1,7 @@
-"""Drive one piece of work to its end: show the loop what is there, and do what it decides.
+"""Drive one piece of work to its end: pass observations to the rerun loop and carry out its decisions.
 
-One driver serves the operators, the sensor and the command line, blocking and deferrable. It holds no state of its
-own: what is to be remembered is in the :class:`RerunSession`.
+The operators, the sensor and the command line share this driver, in blocking and deferrable mode. What has to
+survive a deferral is in the :class:`RerunSession`.
 """
 
 from __future__ import annotations
@@ -33,16 +33,16 @@ from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtRunUn
 
 
 class Driver:
-    """Drives one piece of work.
+    """Drive one piece of work.
 
     :param client: sends requests to one account.
-    :param work: what to run, and how its runs are recognised.
+    :param work: what to run, and how to recognise its runs.
     :param policy: when to rerun; None never reruns.
     :param on_run: called with each run of this work as soon as its id is known, before anything else happens.
-    :param on_rerun: called after each rerun that was started, with what happened and the new run.
-    :param pace: how often to poll, and how patiently. Where ``usual`` is not known, :meth:`begin` finds it out.
-    :param clock: gives epoch seconds.
-    :param sleep: waits so many seconds.
+    :param on_rerun: called after each rerun has started, with the facts about it and the new run.
+    :param pace: polling intervals and tolerances. :meth:`begin` fills in ``usual`` from the job's newest runs.
+    :param clock: returns the time in epoch seconds.
+    :param sleep: waits the given number of seconds.
     """
 
     def __init__(
@@ -81,11 +81,11 @@ class Driver:
 
     @property
     def work(self) -> Work:
-        """The work, with what has been learnt of it."""
+        """The work, including what :meth:`begin` has learnt about its runs."""
         return self._work
 
     def begin(self, *, deadline: float | None) -> tuple[RerunSession, Observation]:
-        """Look before anything is posted: go on from the runs that an earlier try of this work left behind.
+        """Search for runs that earlier tries of this work started, and continue from them; post nothing.
 
         :param deadline: epoch seconds after which to stop waiting, or None.
         """
@@ -94,24 +94,24 @@ class Driver:
             known = session if session.run_id == seen.run.id else session.following(seen.run)
             self._work = replace(self._work, theirs=known.theirs)
         if isinstance(seen, RunSeen) and seen.run.id != self._work.of_run:
-            who = "an earlier try of this task" if self._work.marker.is_in(seen.run) else "a rerun from failure"
-            self._log.info("Run %s is there already, started by %s: going on from there", seen.run.id, who)
+            by = "an earlier try of this task" if self._work.marker.is_in(seen.run) else "a rerun from failure"
+            self._log.info("Found run %s, started by %s: continuing with it", seen.run.id, by)
             self._on_run(seen.run)
         return session, seen
 
     def _begin(self, deadline: float | None) -> tuple[RerunSession, Observation]:
-        runs = self._left_behind()
+        runs = self._earlier_runs()
         if not runs:
-            return self._begin_with_nothing(deadline)
+            return self._begin_afresh(deadline)
         given = self._work.of_run
         full = [self._reader.read(run_id) for run_id in (*([given] if given else []), *(run.id for run in runs))]
         session = RerunSession.of_chain(full, now=self._clock(), deadline=deadline, given=given is not None)
-        for run in full[:-1]:  # why they failed counts on: it tells whether there is progress
+        for run in full[:-1]:  # earlier failures show whether the heal makes progress
             session = session.recalling(diagnose(run, self._reader.results(run), signatures=self._signatures))
         return session, self._reader.observe(session, full[-1].id)
 
-    def _left_behind(self) -> tuple[Run, ...]:
-        """List the runs to go on from; what an earlier life of the task left going is taken up or stopped."""
+    def _earlier_runs(self) -> tuple[Run, ...]:
+        """Return the runs to continue from; otherwise cancel what an earlier life left in progress."""
         runs = self._runs()
         self.pace = replace(self.pace, usual=usual_seconds(runs))
         ours = self._ours(runs)
@@ -125,13 +125,15 @@ class Driver:
         return ()
 
     def plan(self) -> RerunPlan:
-        """Make the plan for the work as it is now: read only.
+        """Plan the rerun of the work as it is now. Sends GETs only.
 
         :raises DbtRunUnwatchable: if the run cannot be read.
         """
         session, seen = self._begin(deadline=None)
         if not isinstance(seen, RunSeen):
-            raise DbtRunUnwatchable(seen.reason if isinstance(seen, NotReadable) else "there is no run yet")
+            raise DbtRunUnwatchable(
+                seen.reason if isinstance(seen, NotReadable) else "the job has no run of this work yet"
+            )
         details = self._reader.preview_retry(seen.run)
         return plan_rerun(
             session,
@@ -143,7 +145,7 @@ class Driver:
             skipped_steps=details.skipped_steps if details else (),
         )
 
-    def _begin_with_nothing(self, deadline: float | None) -> tuple[RerunSession, Observation]:
+    def _begin_afresh(self, deadline: float | None) -> tuple[RerunSession, Observation]:
         if self._work.of_run is None:
             return RerunSession(self._clock(), deadline), NoRun()
         run = self._reader.read(self._work.of_run)
@@ -151,15 +153,15 @@ class Driver:
         return session, self._reader.observe(session, run.id)
 
     def _runs(self) -> list[Run]:
-        # Not patiently: a wrong host or token is told at once, and a killed task has no time.
+        # Not repeated: a wrong host or token must be reported at once, and a killed task has no time.
         return self._reader.newest_runs(self._work.job_id)
 
     def _ours(self, runs: Sequence[Run]) -> tuple[Run, ...]:
-        """Pick the runs that this task has started, in this try or an earlier one, oldest first."""
+        """Return the runs that this task has started, in this try or an earlier one, oldest first."""
         return chain(runs, self._work.marker, after=self._work.of_run)
 
     def cancel(self) -> None:
-        """Stop whatever of this work is going: also a run whose POST was cut short, so that nobody knows its id."""
+        """Cancel all runs of this work in progress, including one whose POST was cut off before its id came."""
         ours = [run for run in self._ours(self._runs()) if run.id not in self._work.theirs]
         self._stop(ours, "its task was killed")
 
@@ -167,10 +169,10 @@ class Driver:
         for run in runs:
             if not run.is_terminal:
                 self._client.send(cancel_run(run.id))
-                self._log.info("Cancelled dbt run %s, since %s", run.id, why)
+                self._log.info("Cancelled dbt run %s: %s", run.id, why)
 
     def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, WaitForRun | Succeed | Fail]:
-        """Decide and act until there is something to wait for, or the end."""
+        """Decide and act until there is something to wait for, or the work has ended."""
         while True:
             before = session
             session, step = next_step(before, seen, self._policy, self._clock(), signatures=self._signatures)
@@ -184,21 +186,21 @@ class Driver:
                 return session, step
 
     def wait(self, session: RerunSession, step: WaitForRun) -> Observation:
-        """Block until what ``step`` waits for has come, then look at the run again."""
+        """Block until the run has ended or the moment has come, then read the run again."""
         if step.until is not None:
             self._sleep(max(step.until - self._clock(), 0.0))
             return self._reader.observe(session, step.run_id)
         return self.observe_after(session, self._watch(session, step.run_id))
 
     def observe_after(self, session: RerunSession, outcome: WatchOutcome) -> Observation:
-        """Turn the end of a watch into what the loop needs: a fresh look, unless nothing can be read."""
+        """Turn the outcome of a watch into an observation: read the run again, unless it is unreadable."""
         if isinstance(outcome, Unwatchable):
             what = f"dbt run {outcome.run_id} cannot be watched: {outcome.reason}"
-            return NotReadable(f"{what}: look at it in dbt, then clear this task")
+            return NotReadable(f"{what}: check the run in dbt, then clear this task")
         return self._reader.observe(session, outcome.run_id)
 
     def _rerun(self, session: RerunSession, step: Rerun) -> Observation:
-        """Start a rerun. A refusal that the run itself explains is news about the run: the loop decides anew."""
+        """Start a rerun. If the run itself explains a refusal, return it, so that the loop decides again."""
         try:
             seen = self._starter.rerun(step)
         except DbtNotFoundError as error:
@@ -207,12 +209,12 @@ class Driver:
             self._on_rerun(happened(session, step), seen.run)
         resumed = step.action is RerunAction.RERUN_FROM_FAILURE
         if isinstance(seen, Refused) and resumed and seen.run.retry_not_supported_reason:
-            self._log.warning("The platform refused to rerun run %s: %s", step.of_run, seen.message)
+            self._log.warning("dbt refused to rerun run %s, deciding again: %s", step.of_run, seen.message)
             return self._reader.observe(session, step.of_run)
         return self._with_evidence(session, seen)
 
     def _with_evidence(self, session: RerunSession, seen: Observation) -> Observation:
-        """A run that is found after a lost answer may be over already: then it takes a proper look."""
+        """Read the evidence of a run that has ended already, as one found after a lost answer may have."""
         if isinstance(seen, RunSeen) and seen.run.is_terminal:
             return self._reader.observe(session, seen.run.id)
         return seen

@@ -1,4 +1,4 @@
-"""Read what the platform knows of a piece of work: runs, and the evidence that a failure calls for. Only GETs."""
+"""Read runs from the platform, and the evidence needed to judge them. Sends GETs only."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError
 
 T = TypeVar("T")
-AskResults = Callable[[], StepResults | None]
+ReadResults = Callable[[], StepResults | None]
 
 
 class Sender(Protocol):
-    """Whatever sends an endpoint and returns its parsed answer."""
+    """A client that sends an endpoint and returns the parsed answer."""
 
     def send(self, endpoint: Endpoint[T]) -> T:
         """Send one request."""
@@ -42,23 +42,23 @@ class Sender(Protocol):
 
 
 class Log(Protocol):
-    """A logger: the standard library's or Airflow's own."""
+    """A logger, of the standard library or of Airflow."""
 
     def info(self, message: str, /, *values: Any) -> None:
-        """Log what happens."""
+        """Log progress."""
 
     def warning(self, message: str, /, *values: Any) -> None:
-        """Log what may need attention."""
+        """Log a problem that may need attention."""
 
 
 class RunReader:
-    """Looks at the runs of one account.
+    """Read the runs of one account.
 
     :param client: sends requests.
-    :param pace: for how long trouble is tolerated, and the pauses between reads.
-    :param with_manifest: whether a failed run's ``manifest.json`` is read as well; it can be large.
-    :param clock: gives epoch seconds.
-    :param sleep: waits so many seconds.
+    :param pace: how long API errors are tolerated, and the pauses between reads.
+    :param with_manifest: whether to read a failed run's ``manifest.json`` as well; it can be large.
+    :param clock: returns the time in epoch seconds.
+    :param sleep: waits the given number of seconds.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class RunReader:
                 newest, rerun = (newer[0] if newer else None), rerun_of(run, newer)
                 return RunSeen(run, results, newest=newest, rerun=rerun, facts=self._facts(run))
             if run.is_success and (repaired := session.repaired_by(run_id)):
-                return self._healed(run, repaired)
+                return self._with_proof(run, repaired)
         except BEARABLE as error:
             return NotReadable(f"dbt run {run_id} cannot be read: {error}")
         return RunSeen(run)
@@ -103,7 +103,7 @@ class RunReader:
         return list(page)
 
     def root_of_latest(self, job_id: int) -> int | None:
-        """Find a job's latest run or, if that is a rerun, the run that it repairs; None if there is none."""
+        """Return a job's latest run or, if that is a rerun, the run that it repairs; None if the job has no run."""
         runs = {run.id: run for run in self.patiently(lambda: self.newest_runs(job_id))}
         root = max(runs, default=None)
         while root in runs and (repaired := runs[root].retrying_run_id):
@@ -111,11 +111,11 @@ class RunReader:
         return root
 
     def preview_retry(self, run: Run) -> RetryPreview | None:
-        """Ask the platform which steps a retry would run; None where it does not say."""
+        """Ask the platform which steps a retry would run; None if it does not answer that."""
         try:
             return self._client.send(preview_retry(run.id)) if run.is_error else None
         except DbtApiError as error:
-            self._log.info("The platform does not say what a retry of run %s would do: %s", run.id, error)
+            self._log.info("dbt does not say what a retry of run %s would run; planning without: %s", run.id, error)
             return None
 
     def _newer_if_superseded(self, run: Run) -> list[Run]:
@@ -124,7 +124,7 @@ class RunReader:
         return self.patiently(lambda: self.newest_runs(run.job_id))
 
     def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
-        """Fetch results of the failed steps; wait a little for what may come late, then go on without."""
+        """Fetch the results of the failed steps; wait a little for late artifacts, then continue without them."""
         for pause in self._pace.artifact_pauses:
             results = self.results(run)
             if _is_enough(run, results):
@@ -134,7 +134,7 @@ class RunReader:
         return run, self.results(run)
 
     def _facts(self, run: Run) -> ManifestFacts | None:
-        """Read the manifest of the failed step, where the policy asks for what is in it."""
+        """Read the manifest of the failed step, if the policy needs it."""
         step = run.stopping_step
         if not self._with_manifest or step is None or step.command is None:
             return None
@@ -143,62 +143,67 @@ class RunReader:
                 self._client.send(get_json_artifact(run.id, "manifest.json", step=step.index))
             )
         except DbtApiError as error:
-            self._log.warning("Going on without manifest.json, so no condition on tags can match: %s", error)
+            self._log.warning(
+                "Continuing without manifest.json, so conditions on tags or paths cannot match: %s", error
+            )
             return None
 
-    def _healed(self, run: Run, resumed: Sequence[int]) -> RunSeen:
-        """Read what a green rerun did of what it owed; where work seems to miss, its artifacts may come late."""
+    def _with_proof(self, run: Run, resumed: Sequence[int]) -> RunSeen:
+        """Read what a successful rerun did of the owed work; if some seems missing, wait for late artifacts."""
         for pause in (*self._pace.artifact_pauses, None):
-            seen = RunSeen(run, self._all_results(run), before=self._left_undone(resumed))
+            seen = RunSeen(run, self._all_results(run), before=self._results_of_runs(resumed))
             checked = verify(seen.before, seen.results)
             if pause is None or not seen.before or (checked.checked and not checked.is_hollow):
                 break
             self._sleep(pause)
         return seen
 
-    def _left_undone(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
-        """Fetch what these failed runs left undone, in their order.
+    def _results_of_runs(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
+        """Fetch the node results of these failed runs, in their order.
 
-        With their green steps: a rerun may have done what was owed before it failed in a later step.
+        Successful steps are included: a rerun may have done owed work before it failed in a later step.
         """
         runs = [self.read(run_id) for run_id in run_ids]
         return tuple(result for run in runs for result in self._all_results(run))
 
     def results(self, run: Run) -> tuple[StepResults, ...]:
-        """Read the node results of a run's failed steps, as far as they are there now."""
-        return self._of_steps(run.id, run.failed_steps, self._ask_or_go_on)
+        """Read the node results of a run's failed steps, as far as they exist by now."""
+        return self._of_steps(run.id, run.failed_steps, self._read_or_skip)
 
     def _all_results(self, run: Run) -> tuple[StepResults, ...]:
-        """Read the node results of all steps; one left out in an outage would make done work look undone."""
+        """Read the node results of all steps, outlasting outages: a gap would make done work look undone."""
         return self._of_steps(
-            run.id, run.steps, lambda ask: self._ask_or_go_on(lambda: self.patiently(ask), BEARABLE)
+            run.id, run.steps, lambda read: self._read_or_skip(lambda: self.patiently(read), BEARABLE)
         )
 
     def _of_steps(
-        self, run_id: int, steps: Sequence[RunStep], get: Callable[[AskResults], StepResults | None]
+        self, run_id: int, steps: Sequence[RunStep], get: Callable[[ReadResults], StepResults | None]
     ) -> tuple[StepResults, ...]:
-        asks = [partial(self._step_results, run_id, step.index) for step in steps if step.command]
-        return tuple(results for results in map(get, asks) if results is not None)
+        reads = [partial(self._step_results, run_id, step.index) for step in steps if step.command]
+        return tuple(results for results in map(get, reads) if results is not None)
 
-    def _ask_or_go_on(self, ask: AskResults, fatal: tuple[type[DbtApiError], ...] = ()) -> StepResults | None:
-        """Ask; an unreadable artifact must not hide the run's failure itself, unless the error is a fatal one."""
+    def _read_or_skip(self, read: ReadResults, fatal: tuple[type[DbtApiError], ...] = ()) -> StepResults | None:
+        """Read the results of a step; None if they are unreadable, so that the run's failure is still judged.
+
+        :raises DbtApiError: if the error is of a ``fatal`` kind.
+        """
         try:
-            return ask()
+            return read()
         except fatal:
             raise
         except DbtApiError as error:
-            self._log.warning("Going on without the node results of a step: %s", error)
+            self._log.warning("Continuing without the node results of a step: %s", error)
             return None
 
     def _step_results(self, run_id: int, index: int) -> StepResults | None:
-        """Read a step's node results; None where it wrote none."""
+        """Read a step's node results; None if it wrote none."""
         for path in ("run_results.json", "sources.json"):
             with suppress(DbtNotFoundError):
                 return self._client.send(get_step_results(run_id, step=index, path=path))
         return None
 
     def patiently(self, ask: Callable[[], T]) -> T:
-        """Ask again while the API has trouble that may pass, for as long as polls may go wrong."""
+        """Call ``ask`` again while the API returns errors that may pass, for at most the pace's tolerance."""
         began = self._clock()
         while True:
             try:
@@ -206,12 +211,12 @@ class RunReader:
             except BEARABLE as error:
                 if self._clock() - began >= self._pace.tolerance:
                     raise
-                self._log.warning("The dbt API has trouble, asking again: %s", error)
+                self._log.warning("dbt API error, asking again in %.0f s: %s", self._pace.trouble_pause, error)
                 self._sleep(self._pace.trouble_pause)
 
 
 def _is_enough(run: Run, results: Sequence[StepResults]) -> bool:
-    """Whether the evidence is as good as it will get."""
+    """Return whether waiting longer cannot improve the evidence."""
     step = run.stopping_step
     if step is None or any(result.step_index == step.index for result in results):
         return True

@@ -1,7 +1,7 @@
-"""Why the platform said no to a POST, in words that name the thing and the fix.
+"""Explain why the platform refused a POST, naming the cause and the fix.
 
-Asked only after a no: the good path costs no request. What the platform itself answers in these cases is on no
-record, so nothing here reads its words, but for one: *queue*. They are always passed on.
+Requests are sent only after a refusal, so the normal path costs none. No answers of the platform to these cases
+are on record, so its words are passed on but not interpreted, except for one: *queue*.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from airflow_dbt_rerun.exceptions import (
 T = TypeVar("T")
 
 REFUSALS = (DbtRefusedError, DbtForbiddenError, DbtNotFoundError, DbtThrottledError)
-"""How the platform may say no to a POST. Each means that nothing was started."""
+"""The errors by which the platform refuses a POST. Each means that nothing was started."""
 
 _QUEUE = re.compile(r"\bqueue", re.IGNORECASE)
 
@@ -36,8 +36,8 @@ _QUEUE = re.compile(r"\bqueue", re.IGNORECASE)
 class Explanation:
     """Why nothing was started.
 
-    :param words: on one line, the platform's own included.
-    :param final: whether only a person can change it, so that trying again is of no use.
+    :param words: one line that includes the platform's own words.
+    :param final: whether only a person can fix it, so that trying again is useless.
     """
 
     refusal: DbtApiError
@@ -45,7 +45,7 @@ class Explanation:
     final: bool = False
 
     def as_error(self) -> DbtApiError:
-        """Make the error to raise where no run is there to blame: the refusal, with these words."""
+        """Return the error to raise if there is no run to report it on: the refusal, with these words."""
         if self.final:
             return DbtJobUnusableError(
                 self.words,
@@ -59,23 +59,23 @@ class Explanation:
 
 
 def explain(client: Sender, job_id: int, refusal: DbtApiError) -> Explanation:
-    """Find out why a run of this job was refused: read the job, then the account, as far as the token may."""
+    """Find out why a run of this job was refused: read the job, then the account, as far as the token permits."""
     if isinstance(refusal, DbtThrottledError) and not _is_about_the_queue(refusal):
-        return Explanation(refusal, str(refusal))  # more requests would only make it last
+        return Explanation(refusal, str(refusal))  # more requests would only prolong it
     job = _ask(client, get_job(job_id))
     if isinstance(job, Job) and job.deactivated:
-        return Explanation(refusal, f"{_deactivated(job)} ({_said(refusal)})", final=True)
+        return Explanation(refusal, f"{_deactivated(job)} ({_answer_of(refusal)})", final=True)
     missing = isinstance(job, DbtNotFoundError) or (isinstance(job, Job) and job.deleted)
-    # One 404 may be a hiccup, or what a missing permission gets; two in a row leave no doubt.
+    # One 404 may be a glitch or a missing permission; two in a row leave no doubt.
     if missing and isinstance(refusal, DbtNotFoundError):
-        return Explanation(refusal, f"{_gone(job_id)} ({_said(refusal)})", final=True)
+        return Explanation(refusal, f"{_missing(job_id)} ({_answer_of(refusal)})", final=True)
     account = _ask(client, get_account())
-    words = _why_the_account(account, refusal) or (_gone(job_id) if missing else None)
-    return Explanation(refusal, f"{words} ({_said(refusal)})" if words else str(refusal))
+    words = _why_the_account(account, refusal) or (_missing(job_id) if missing else None)
+    return Explanation(refusal, f"{words} ({_answer_of(refusal)})" if words else str(refusal))
 
 
 def _ask(client: Sender, endpoint: Endpoint[T]) -> T | DbtApiError:
-    """Ask, but never let a question about a refusal take the refusal's place."""
+    """Send a request and return its error instead of raising it, so that it does not replace the refusal."""
     try:
         return client.send(endpoint)
     except DbtApiError as error:
@@ -88,9 +88,9 @@ def _deactivated(job: Job) -> str:
     return f"job {job.id} {job.name!r} is deactivated{after}: activate it in dbt, then clear this task"
 
 
-def _gone(job_id: int) -> str:
+def _missing(job_id: int) -> str:
     return (
-        f"job {job_id} does not exist (any more), or the token may not see it: "
+        f"job {job_id} does not exist, or the token may not see it: "
         "correct job_id, or give the token access to its project, then clear this task"
     )
 
@@ -119,6 +119,6 @@ def _is_about_the_queue(refusal: DbtApiError) -> bool:
     return bool(_QUEUE.search(refusal.user_message or ""))
 
 
-def _said(refusal: DbtApiError) -> str:
+def _answer_of(refusal: DbtApiError) -> str:
     words = f": {refusal.user_message}" if refusal.user_message else ""
     return f"{refusal.endpoint}: dbt answered {refusal.status_code}{words}"

@@ -1,4 +1,4 @@
-"""Start runs, each exactly once: look before the post, and look again when its answer is unclear."""
+"""Start runs, each exactly once: search before each POST, and again when its answer is unclear."""
 
 from __future__ import annotations
 
@@ -20,29 +20,29 @@ from airflow_dbt_rerun.engine.refusals import REFUSALS, Explanation, explain
 from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtApiError
 
 RETRY_POSTS = 3
-"""How often one run's retry is posted at the most; the platform refuses a second one once one took effect."""
+"""Most POSTs of one run's retry. The platform refuses a second retry once the first has taken effect."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What to run, and how its runs are recognised."""
+    """What to run, and how to recognise its runs."""
 
     job_id: int
     marker: Marker
     reason: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
     of_run: int | None = None
-    """The failed run of somebody else that is to be repaired; None to run the job anew."""
+    """The failed run to repair, which this task did not start; None to start a new run of the job."""
     earlier: tuple[Marker, ...] = ()
-    """How the runs of earlier lives of the task are recognised, the newest life first."""
+    """Markers of the task's earlier lives, the newest first."""
     reattach: bool = False
-    """Whether a run of an earlier life is taken up, unless it succeeded; else what is going is stopped."""
+    """Whether to continue a run of an earlier life, unless it succeeded; if not, one in progress is cancelled."""
     theirs: frozenset[int] = frozenset()
-    """Runs of this work that somebody else started: never to be cancelled."""
+    """Runs of this work that this task did not start; they are never cancelled."""
 
 
 class RunStarter:
-    """Starts the runs of one piece of work.
+    """Start the runs of one piece of work.
 
     :param on_run: called with each run as soon as its id is known, before anything else happens.
     """
@@ -69,7 +69,7 @@ class RunStarter:
     def start(self) -> Observation:
         """Start the first run.
 
-        :raises DbtApiError: if the platform refuses it, with the reason as far as it can be found out.
+        :raises DbtApiError: if the platform refuses it; the message explains why, as far as that can be found out.
         """
         cause = self._work.marker.cause(self._work.reason)
         started = self._start(cause, self._work.overrides, of_run=None)
@@ -78,7 +78,7 @@ class RunStarter:
         return self._started(started)
 
     def rerun(self, step: Rerun) -> Observation:
-        """Start a rerun of the kind that was decided on."""
+        """Start a rerun of the kind that the loop decided on."""
         if step.action is RerunAction.RERUN_FROM_FAILURE:
             return self._retry(step)
         why = cause_of(step.action, step.of_run, step.why_not_wanted or step.reason)
@@ -89,7 +89,7 @@ class RunStarter:
         return self._started(started)
 
     def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Run | Explanation:
-        """Post a new run of the job, unless the look finds that it exists already."""
+        """Post a new run of the job, unless a search finds that it exists already."""
 
         def find() -> Run | None:
             runs = self._reader.newest_runs(self._work.job_id)
@@ -108,7 +108,7 @@ class RunStarter:
         return existing
 
     def _retry(self, step: Rerun) -> Observation:
-        """Post a retry of exactly the failed run, unless the look finds that it exists already."""
+        """Post a retry of exactly the failed run, unless a search finds that it exists already."""
         failed = self._reader.read(step.of_run)
 
         def find() -> Run | None:
@@ -121,18 +121,20 @@ class RunStarter:
             try:
                 existing = self._client.send(retry_run(step.of_run))
             except REFUSALS as refusal:
-                # A second retry of the same run is refused too: look again before it counts as a no.
+                # A second retry of the same run is refused, too: search again before this counts as a refusal.
                 existing = self._reader.patiently(find)
                 if existing is None:
                     return self._refused(self._reader.read(step.of_run), refusal)
             except DbtAnswerLostError:
                 existing = self._find_after_lost_answer(find)
         if existing is None:
-            return Refused(failed, f"{RETRY_POSTS} POSTs got no answer and started nothing")
+            return Refused(
+                failed, f"{RETRY_POSTS} POSTs of the retry got no answer, and no rerun was found after them"
+            )
         return self._started(existing)
 
     def _refused(self, run: Run, refusal: DbtApiError) -> Refused:
-        if run.retry_not_supported_reason:  # then it is the run that says why
+        if run.retry_not_supported_reason:  # the run itself explains the refusal
             return Refused(run, refusal.user_message or str(refusal))
         explanation = explain(self._client, self._work.job_id, refusal)
         return Refused(run, explanation.words, explanation.final)
@@ -140,16 +142,16 @@ class RunStarter:
     def _started(self, run: Run) -> Observation:
         self._on_run(run)
         if run.blocked_by:
-            waits_for = ", ".join(map(str, run.blocked_by))
-            self._log.info("Run %s is queued: it waits for run %s of the same job", run.id, waits_for)
+            ahead = ", ".join(map(str, run.blocked_by))
+            self._log.info("Run %s is queued behind run %s of the same job", run.id, ahead)
         return RunSeen(run)
 
     def _find_after_lost_answer(self, find: Callable[[], Run | None]) -> Run | None:
-        self._log.warning("The answer to the POST was lost: looking for the run before anything else is posted")
+        self._log.warning("The answer to the POST was lost: searching for the run before posting again")
         for pause in self._pace.lost_answer_pauses:
             self._sleep(pause)
             found = self._reader.patiently(find)
             if found is not None:
-                self._log.info("The run was started after all: %s", found.id)
+                self._log.info("Run %s was started although its answer was lost: continuing with it", found.id)
                 return found
         return None

@@ -1,4 +1,4 @@
-"""Run a dbt Cloud job and heal it when it fails; rerun one failed run."""
+"""Operators that run and heal a dbt Cloud job, or rerun one failed run."""
 
 from airflow_dbt_rerun.operators.job import DbtCloudJobOperator, DbtCloudRerunOperator
 

@@ -1,4 +1,4 @@
-"""Check the arguments that all tasks share: while the DAG is parsed, or when a template is rendered."""
+"""Check the arguments that all tasks share, when the DAG is parsed or a template has been rendered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 def is_template(value: object) -> bool:
-    """Return whether an argument still has to be rendered."""
+    """Return whether an argument is a template that Airflow has yet to render."""
     return isinstance(value, str) and "{{" in value
 
 
@@ -44,16 +44,17 @@ def check_seconds(task: object, *parameters: str) -> None:
 def check_quickest(quickest: float | None, check_interval: float) -> None:
     """Check ``quickest_check_interval`` against ``check_interval``.
 
-    :raises DbtConfigError: if it is zero or less, or above the other.
+    :raises DbtConfigError: if it is not above zero, or greater than ``check_interval``.
     """
     if quickest is not None and not 0 < quickest <= check_interval:
         raise DbtConfigError(
-            f"quickest_check_interval takes seconds above zero, at most check_interval, not {quickest!r}"
+            "quickest_check_interval takes a number of seconds above zero and at most check_interval, "
+            f"not {quickest!r}"
         )
 
 
 def read_policy_argument(value: RerunPolicy | Mapping[str, Any] | str | None) -> RerunPolicy | None:
-    """Read a policy in any form that an author may give it.
+    """Read a policy in any form that a DAG author may pass.
 
     :raises DbtConfigError: naming the field that is wrong.
     """
@@ -61,7 +62,7 @@ def read_policy_argument(value: RerunPolicy | Mapping[str, Any] | str | None) ->
 
 
 def checked_signatures(value: object) -> tuple[Signature, ...]:
-    """Check an author's own signatures.
+    """Check the signatures that a DAG author passes.
 
     :raises DbtConfigError: naming the entry that is wrong.
     """
@@ -69,9 +70,9 @@ def checked_signatures(value: object) -> tuple[Signature, ...]:
 
 
 def checked_callbacks(value: object) -> tuple[Callable[[Any], Any], ...]:
-    """Return ``on_rerun`` as a list: a function, a notifier, or several of them; None is none.
+    """Return ``on_rerun`` as a tuple, whether it is None, a function, a notifier, or several of them.
 
-    :raises DbtConfigError: if one cannot be called.
+    :raises DbtConfigError: if one of them is not callable.
     """
     callbacks = () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
     for each in callbacks:

@@ -1,4 +1,4 @@
-"""What the tasks of this package share: from Airflow's context into the loop, and out again."""
+"""Base class of this package's operators: connects Airflow's task life cycle to the rerun loop."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ if TYPE_CHECKING:
 _DEFAULTS = Pace()
 
 DEFAULT_TASK_TIMEOUT = 7 * 24 * 60 * 60
-"""Seconds: the official operator's default."""
+"""Seconds; the default of the official operator."""
 
 ERRORS: dict[str, type[DbtRunError]] = {
     "failed": DbtRunFailed,
@@ -64,35 +64,37 @@ ERRORS: dict[str, type[DbtRunError]] = {
     "timeout": DbtRunTimeout,
     "unwatchable": DbtRunUnwatchable,
 }
-"""The error to raise for each way in which the loop can give up."""
+"""The error to raise for each kind of :class:`Fail`."""
 
 WORK = "work"
-"""In a deferred task's memory: the marker of its work."""
+"""Key, in the session of a deferred task, of the marker of its work."""
 
 OnRerun = Callable[[Any], Any]
-"""A function of the context, or one of Airflow's notifiers."""
+"""A function that takes the context, or one of Airflow's notifiers."""
 
 
 class HealingOperator(BaseOperator):
-    """Base of the tasks that see a dbt run to its end and rerun it by a policy. Not for use by itself.
+    """Watch a dbt run until it ends, and rerun it by a policy. A base class, not for use by itself.
 
     :param dbt_cloud_conn_id: a connection of the official dbt Cloud layout.
-    :param account_id: the account, where it is not the connection's.
-    :param policy: when to rerun, how, and when to give up; None reruns nothing. Also as plain data: a mapping, or
-        a YAML or JSON text, for example ``"{{ var.value.dbt_rerun_policy }}"`` (see ``docs/policies.md``).
-    :param signatures: known errors of your own, tried before the team's (Airflow Variable
+    :param account_id: the account, if it differs from the connection's.
+    :param policy: when to rerun, how, and when to give up; None reruns nothing. Plain data is accepted, too: a
+        mapping, or a YAML or JSON text, for example ``"{{ var.value.dbt_rerun_policy }}"`` (see
+        ``docs/policies.md``).
+    :param signatures: your own known errors, tried before those of the team (Airflow Variable
         ``dbt_rerun_signatures``, configuration ``[dbt_rerun] signatures``) and before the built-in ones.
-    :param on_rerun: called at each rerun that is started, with the context and in it ``dbt_rerun``: what failed,
-        why it is rerun, and the new run. A function, one of Airflow's notifiers, or a list of them. What one
-        raises is logged and changes nothing. Airflow's own ``on_failure_callback`` is called once, at the end.
-    :param check_interval: seconds between polls, at most.
-    :param quickest_check_interval: seconds between polls near the moment at which runs of the job usually end (its
-        newest runs tell when). The further away that is, the rarer the polls. None: always ``check_interval``.
-    :param poll_tolerance: seconds for which dbt may give no readable answer before the run counts as unwatchable.
-    :param timeout: seconds for the whole work, all attempts and waits together. Then the run is cancelled. A
-        shorter ``execution_timeout`` counts instead, also while the task is deferred.
-    :param deferrable: wait in the triggerer instead of a worker.
-    :param cancel_on_kill: cancel our run when the task is killed or times out.
+    :param on_rerun: a function, one of Airflow's notifiers, or a list of them, called after each rerun has started.
+        The context passed to it has the key ``dbt_rerun``: what failed, why it is rerun, and the new run. Errors
+        that it raises are logged and change nothing. Airflow's ``on_failure_callback`` is called once, at the end.
+    :param check_interval: longest time between two polls, in seconds.
+    :param quickest_check_interval: seconds between polls around the time at which runs of the job usually end,
+        estimated from its newest runs. Polls are less frequent the further away that time is. None: always
+        ``check_interval``.
+    :param poll_tolerance: seconds without a readable answer from dbt after which the run counts as unwatchable.
+    :param timeout: seconds for the whole work, all attempts and waits included; then the run is cancelled. A
+        shorter ``execution_timeout`` takes precedence, even while the task is deferred.
+    :param deferrable: wait in the triggerer instead of on a worker.
+    :param cancel_on_kill: cancel the run that this task started when the task is killed or times out.
     :param hook_params: further arguments of :class:`DbtCloudRerunHook`.
     """
 
@@ -130,11 +132,11 @@ class HealingOperator(BaseOperator):
         self.deferrable = deferrable
         self.cancel_on_kill = cancel_on_kill
         self.hook_params = hook_params
-        self._underway: Work | None = None
+        self._in_progress: Work | None = None
         self._check_arguments()
 
     def _check_arguments(self) -> None:
-        """Refuse what is wrong while the DAG is parsed; templates are checked when they are rendered."""
+        """Check the arguments when the DAG is parsed; templates are checked after rendering."""
         check_ids(self, "account_id")
         if not is_template(self.policy):
             self.policy = read_policy_argument(self.policy)
@@ -143,56 +145,61 @@ class HealingOperator(BaseOperator):
         check_seconds(self, "check_interval", "poll_tolerance", "timeout")
         check_quickest(self.quickest_check_interval, self.check_interval)
 
-    # --- The task
+    # --- Life cycle
 
     @abstractmethod
     def work(self, context: Context) -> Work:
-        """Say what to run or repair, and how its runs are recognised."""
+        """Return what to run or repair, and how to recognise its runs."""
 
     def policy_in_force(self) -> RerunPolicy | None:
-        """Return the policy by which this task reruns."""
+        """Return the policy that decides about reruns; None reruns nothing."""
         return read_policy_argument(self.policy)
 
     def execute(self, context: Context) -> Any:
-        """See the work to its end, blocking, or until there is something to wait for in the triggerer."""
-        return self._see_to_its_end(context, time.time() + self._seconds_allowed())
+        """Run until the work is done; a deferrable task defers whenever there is something to wait for."""
+        return self._run_to_end(context, time.time() + self._seconds_allowed())
 
-    def _see_to_its_end(self, context: Context, deadline: float) -> int:
+    def _run_to_end(self, context: Context, deadline: float) -> int:
         driver = self._driver(context, team_signatures(self.log))
         session, seen = driver.begin(deadline=deadline)
-        self._underway = driver.work
-        return self._go_on(context, driver, session, seen)
+        self._in_progress = driver.work
+        return self._continue(context, driver, session, seen)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
-        """Go on where the triggerer's wait ended: read the run afresh, then decide."""
+        """Resume after a deferral: read the run again, then decide."""
         if not event or event.get("outcome") not in OUTCOMES:
             raise DbtRunUnwatchable(
-                f"the triggerer sent {event!r}, which says nothing about the run: nothing is rerun"
+                f"the triggerer sent {event!r}, which has no known outcome: nothing is rerun; "
+                "clear this task to try again"
             )
-        # A heal under way must not die of a Variable that somebody edited: what is wrong there is left out.
+        # An edit of the Variable must not break a heal in progress: invalid entries are left out.
         driver = self._driver(context, team_signatures(self.log, strict=False), event.get("usual"))
         session = self._remembered(event, driver.work)
         if session is None:
             session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
-            self._underway = driver.work
+            self._in_progress = driver.work
         else:
-            self._underway = replace(driver.work, theirs=session.theirs)
+            self._in_progress = replace(driver.work, theirs=session.theirs)
             seen = self._seen(driver, session, event)
-        return self._go_on(context, driver, session, seen)
+        return self._continue(context, driver, session, seen)
 
     def _remembered(self, event: Mapping[str, Any], work: Work) -> RerunSession | None:
-        """Read the session; where it is not of use, the memory is rebuilt from dbt's own record.
+        """Read the session from the event; None if it cannot be used and has to be rebuilt from dbt's records.
 
-        Another version of this package may have written it. And Airflow 3.0 can resume a task with the event of a
-        deferral before it was cleared (apache/airflow#62845): that is about the runs of another life.
+        Another version of this package may have written it. Also, Airflow 3.0 can resume a cleared task with the
+        event of a deferral that predates the clear (apache/airflow#62845); that event describes earlier runs.
         """
         if event["session"].get(WORK) not in (None, work.marker.key):
-            self.log.warning("Reading the runs of this task again: it was resumed by an event of before its clear")
+            self.log.warning(
+                "Resumed by an event that predates the clear; reading the runs of this task from dbt again"
+            )
             return None
         try:
             return RerunSession.from_dict(event["session"])
         except ValueError as error:
-            self.log.warning("Reading the runs of this task again: it was deferred with %s", error)
+            self.log.warning(
+                "Cannot use the session of the deferral (%s); reading the runs of this task from dbt again", error
+            )
             return None
 
     def _seen(self, driver: Driver, session: RerunSession, event: Mapping[str, Any]) -> Observation:
@@ -200,7 +207,7 @@ class HealingOperator(BaseOperator):
             return driver.observe_after(session, Unwatchable(event["run_id"], event["reason"]))
         return driver.observe(session, int(event["run_id"]))
 
-    def _go_on(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:
+    def _continue(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:
         session, step = driver.advance(session, seen)
         while isinstance(step, WaitForRun):
             if self.deferrable:
@@ -209,7 +216,7 @@ class HealingOperator(BaseOperator):
         self._publisher(context).report(report(session, step, time.time()))
         if isinstance(step, Fail):
             self._give_up(session, step)
-        self._underway = None
+        self._in_progress = None
         return step.run_id
 
     def _defer_until(self, driver: Driver, session: RerunSession, step: WaitForRun) -> NoReturn:
@@ -218,7 +225,7 @@ class HealingOperator(BaseOperator):
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 run_id=step.run_id,
-                session={**session.to_dict(), WORK: self._underway and self._underway.marker.key},
+                session={**session.to_dict(), WORK: self._in_progress and self._in_progress.marker.key},
                 until=step.until,
                 cancel_on_kill=self.cancel_on_kill and _is_ours(session),
                 hook_params=self.hook_params,
@@ -230,38 +237,38 @@ class HealingOperator(BaseOperator):
     def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
         if step.kind == "timeout" and self.cancel_on_kill and _is_ours(session):
             self._cancel(session.run_id)
-        self._underway = None
+        self._in_progress = None
         raise ERRORS[step.kind](step.reason, run=step.run, diagnosis=step.diagnosis, attempts=session.attempts)
 
     def _seconds_allowed(self) -> float:
-        """Count ``execution_timeout`` too: Airflow itself does not, while a task is deferred."""
+        """Return ``timeout`` or ``execution_timeout``, if that is shorter: Airflow ignores it during a deferral."""
         limit = self.execution_timeout
         return self.timeout if limit is None else min(self.timeout, limit.total_seconds())
 
     # --- When the task is killed
 
     def on_kill(self) -> None:
-        """Cancel our run when the worker is told to stop: also one whose POST is under way at this moment."""
-        work, self._underway = self._underway, None
+        """Cancel the run that this task started, including one whose POST is in flight at this moment."""
+        work, self._in_progress = self._in_progress, None
         if not self.cancel_on_kill or work is None:
             return
         from airflow_dbt_rerun.api.client import DbtClient  # noqa: PLC0415 - as in the hook
 
         try:
-            # The hook's own session may be in the middle of the request that the signal interrupted.
+            # A new session: the signal may have interrupted a request on the hook's own one.
             with DbtClient(self.hook.client.settings, NO_RETRIES) as client:
                 Driver(client, work, None, pace=Pace(tolerance=0.0), log=self.log).cancel()
         except DbtApiError as error:
-            self.log.warning("Could not cancel the dbt run of this task: %s", error)
+            self.log.warning("Could not cancel the dbt run of this killed task; cancel it in dbt: %s", error)
 
     def _cancel(self, run_id: int | None) -> None:
         try:
             self.hook.send(cancel_run(run_id or 0))
-            self.log.info("Cancelled dbt run %s", run_id)
+            self.log.info("Cancelled dbt run %s: the time allowed for this task is over", run_id)
         except DbtApiError as error:
-            self.log.warning("Could not cancel dbt run %s: %s", run_id, error)
+            self.log.warning("Could not cancel dbt run %s; cancel it in dbt: %s", run_id, error)
 
-    # --- What the task works with
+    # --- Collaborators
 
     @cached_property
     def hook(self) -> DbtCloudRerunHook:
@@ -270,8 +277,8 @@ class HealingOperator(BaseOperator):
 
     def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
         work = self.work(context)
-        # Until the runs have been looked at, nobody knows which reruns of a given run are ours to cancel.
-        self._underway = work if work.of_run is None else None
+        # Which reruns of a given run are ours to cancel is known only after its runs have been read.
+        self._in_progress = work if work.of_run is None else None
         publisher = self._publisher(context)
         return Driver(
             self.hook.client,

@@ -1,4 +1,4 @@
-"""Run a dbt Cloud job and heal it when it fails; rerun one failed run."""
+"""Operators that run and heal a dbt Cloud job, or rerun one failed run."""
 
 from __future__ import annotations
 
@@ -26,38 +26,40 @@ XCOM_PLAN = "dbt_rerun_plan"
 
 
 class DbtCloudJobOperator(OneJobOperator):
-    """Runs a dbt Cloud job, watches it, and reruns it by a policy when it ends in Error.
+    """Run a dbt Cloud job, watch it, and rerun it by a policy if it ends in Error.
 
-    The task is green if and only if the work is done: by the first run, or by reruns of what had failed. Before
-    anything is posted, a run that an earlier try of this task left behind is looked for and taken up again.
+    The task succeeds if and only if the work is done, by the first run or by reruns of what had failed. Before it
+    posts anything, it searches for a run that an earlier try of this task started, and continues with that run.
 
-    What it does not do: it never edits the job, never reruns what a person cancelled, and never starts a full
-    rebuild unless the policy names ``rerun_from_start``.
+    It never edits the job, never reruns a run that a person cancelled, and never starts a full rebuild unless the
+    policy names ``rerun_from_start``.
 
-    Besides these, it has the parameters of :class:`~airflow_dbt_rerun.operators.base.HealingOperator`: ``policy``,
+    It also has the parameters of :class:`~airflow_dbt_rerun.operators.base.HealingOperator`: ``policy``,
     ``signatures``, ``on_rerun``, ``deferrable``, ``timeout``, ...
 
-    :param job_id: the job to run; or else give all three names.
+    :param job_id: the job to run. Alternatively, pass all three names.
     :param project_name: the name of its project.
     :param environment_name: the name of its environment.
     :param job_name: the name of the job.
-    :param trigger_reason: shown by dbt as the cause of the run; what exceeds 255 characters with our marker is cut.
+    :param trigger_reason: shown by dbt as the cause of the run. Together with our marker it is cut to 255
+        characters.
     :param steps_override: dbt commands to run instead of the job's.
     :param schema_override: schema to build into instead of the target's.
     :param additional_run_config: further fields of dbt's trigger request, for example ``threads_override``.
-    :param policy: when to rerun, how, and when to give up; the default policy if not given, None reruns nothing.
-    :param reattach: which runs a new try of the task takes up. ``retry``: those of this life, so that a cleared
-        task starts afresh and what its earlier life left going is cancelled. ``always``: after a clear, too, a
-        run that is going or has failed is taken up; only after a success a cleared task starts afresh.
+    :param policy: when to rerun, how, and when to give up. Defaults to the default policy; None reruns nothing.
+    :param reattach: which earlier runs a new try of the task continues. ``retry``: those since the last clear, so
+        that a cleared task starts afresh and cancels the run that it left in progress. ``always``: runs from before
+        a clear, too, if they are in progress or have failed; after a success, a cleared task starts afresh.
     :return: the id of the run that finished the work.
-    :raises DbtRunFailed: if a rerun cannot heal it; Airflow does not retry this.
-    :raises DbtRunExhausted: if it might heal, but the policy's limits are reached. Airflow may retry this: the new
-        try resumes the failed run, as often as the policy allows once more.
-    :raises DbtRunCancelled: if the run was cancelled and is not to be rerun; Airflow does not retry this.
-    :raises DbtRunTimeout: if the work was not over in time.
-    :raises DbtRunUnwatchable: if the run could not be read for too long.
-    :raises DbtJobUnusableError: if the job is deactivated or gone; Airflow does not retry this.
-    :raises DbtApiError: if the API refuses us, for example with a wrong token, a locked account or a full queue.
+    :raises DbtRunFailed: if a rerun cannot heal the run; Airflow does not retry this.
+    :raises DbtRunExhausted: if a rerun might heal the run, but the policy's limits are reached. Airflow may retry
+        this: the new try resumes the failed run, with the policy's limits counted afresh.
+    :raises DbtRunCancelled: if the run was cancelled and must not be rerun; Airflow does not retry this.
+    :raises DbtRunTimeout: if the work did not end in time.
+    :raises DbtRunUnwatchable: if the run could not be read for ``poll_tolerance`` seconds.
+    :raises DbtJobUnusableError: if the job is deactivated or deleted; Airflow does not retry this.
+    :raises DbtApiError: if the API refuses a request, for example for a wrong token, a locked account or a full
+        queue.
     """
 
     template_fields: Sequence[str] = (
@@ -89,10 +91,10 @@ class DbtCloudJobOperator(OneJobOperator):
     def _check_arguments(self) -> None:
         super()._check_arguments()
         if self.reattach not in REATTACH:
-            raise DbtConfigError(f"reattach is one of {', '.join(REATTACH)}, not {self.reattach!r}")
+            raise DbtConfigError(f"reattach must be one of {', '.join(REATTACH)}, not {self.reattach!r}")
 
     def work(self, context: Context) -> Work:
-        """Run the job, as this life of this task instance."""
+        """Return the job to run, marked for this life of the task instance."""
         instance: Any = context["ti"]
         reason = self.trigger_reason or (
             f"Triggered via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
@@ -110,23 +112,24 @@ class DbtCloudJobOperator(OneJobOperator):
 
 
 class DbtCloudRerunOperator(HealingOperator):
-    """Reruns one failed dbt run, whoever started it, and watches the rerun to its end.
+    """Rerun one failed dbt run, whatever started it, and watch the rerun until it ends.
 
-    Before anything is started the plan is logged and pushed as XCom ``dbt_rerun_plan``: the failed and the skipped
-    steps, the nodes that will run, and why this kind of rerun. A run that is still going is waited for; one that
-    succeeded needs nothing. A rerun that exists already, by an earlier try or by a person, is taken up.
+    Before it starts anything, the task logs its plan and pushes it as XCom ``dbt_rerun_plan``: the failed and the
+    skipped steps, the nodes that will run, and the reason for this kind of rerun. It waits for a run that is still
+    in progress, and does nothing for a run that succeeded. If a rerun exists already, started by an earlier try or
+    by a person, it continues with that one.
 
-    Besides these, it has the parameters of :class:`~airflow_dbt_rerun.operators.base.HealingOperator`.
+    It also has the parameters of :class:`~airflow_dbt_rerun.operators.base.HealingOperator`.
 
     :param run_id: the run to rerun.
-    :param job_id: instead of ``run_id``: the job whose latest run is to be rerun.
-    :param mode: ``from_failure``, ``from_step``, ``from_start`` or ``rebuild_tested``. Where it is impossible, the
-        policy's ``fallback`` is taken, and the plan says why.
-    :param policy: what to do when the rerun fails, too: rerun it by these rules; nothing if None.
-    :param dry_run: make the plan, and start nothing.
+    :param job_id: instead of ``run_id``: the job whose latest run to rerun.
+    :param mode: ``from_failure``, ``from_step``, ``from_start`` or ``rebuild_tested``. If the run does not allow
+        it, the policy's ``fallback`` is used, and the plan says why.
+    :param policy: the rules for a rerun that fails, too; None reruns it no further.
+    :param dry_run: make the plan and start nothing.
     :return: the id of the run that finished the work; in a dry run, the plan.
     :raises DbtConfigError: if the job has no run.
-    :raises DbtRunFailed: and the other errors of :class:`DbtCloudJobOperator`.
+    :raises DbtRunError: the subclasses that :class:`DbtCloudJobOperator` lists.
     """
 
     template_fields: Sequence[str] = (*HealingOperator.template_fields, "run_id", "job_id", "mode")
@@ -162,11 +165,11 @@ class DbtCloudRerunOperator(HealingOperator):
         return self.mode
 
     def policy_in_force(self) -> RerunPolicy:
-        """Rerun the given run in this mode; what comes after it is for the policy to decide."""
+        """Return a policy that reruns the given run in ``mode`` and leaves later failures to ``policy``."""
         return first_in_mode(self._checked_mode(), read_policy_argument(self.policy))
 
     def work(self, context: Context) -> Work:
-        """Repair the given run, as this life of this task instance."""
+        """Return the run to repair, marked for this life of the task instance."""
         instance: Any = context["ti"]
         run_id = number("run_id", self.run_id) if self.run_id is not None else self._latest_run()
         run = self.hook.get_run(run_id, include_related=())
@@ -174,31 +177,31 @@ class DbtCloudRerunOperator(HealingOperator):
         return Work(run.job_id, next(markers(instance, retries=self.retries)), reason, of_run=run_id)
 
     def execute(self, context: Context) -> Any:
-        """Plan, then rerun and watch."""
+        """Publish the plan; unless this is a dry run, rerun and watch."""
         driver = self._driver(context, team_signatures(self.log))
         plan = driver.plan()
         for line in plan.lines():
             self.log.info("%s", line)
-        told = plan.to_dict()
-        context["ti"].xcom_push(key=XCOM_PLAN, value=told)
-        return told if self.plan_only else super().execute(context)
+        document = plan.to_dict()
+        context["ti"].xcom_push(key=XCOM_PLAN, value=document)
+        return document if self.plan_only else super().execute(context)
 
     def _latest_run(self) -> int:
-        """Find the job's latest run, or, if that is a rerun, the run that it repairs."""
+        """Return the job's latest run or, if that is a rerun, the run that it repairs."""
         job_id = number("job_id", self.job_id or 0)
         root = RunReader(self.hook.client, pace=self._pace(), log=self.log).root_of_latest(job_id)
         if root is None:
-            raise DbtConfigError(f"job {job_id} has no run that could be rerun")
+            raise DbtConfigError(f"job {job_id} has no run to rerun: check job_id, or give run_id")
         return root
 
 
 def markers(instance: Any, *, retries: int | None) -> Iterator[Marker]:
-    """Mark the work of one life of one task instance; then that of each earlier life, the newest first.
+    """Yield the marker of this life of a task instance, then those of its earlier lives, newest first.
 
-    An Airflow retry goes on with the same life; a clear begins a new one. Airflow raises ``max_tries`` on a clear
-    only, so what exceeds the task's own ``retries`` tells the life.
+    An Airflow retry continues a life; a clear begins a new one. Airflow raises ``max_tries`` on a clear only, so
+    the amount by which it exceeds the task's ``retries`` numbers the life.
     """
     life = int(getattr(instance, "max_tries", 0) or 0) - int(retries or 0)
-    who = (instance.dag_id, instance.run_id, instance.task_id, instance.map_index)
-    yield Marker.of(*who, life)
-    yield from (Marker.of(*who, earlier) for earlier in range(life - 1, -1, -1))
+    identity = (instance.dag_id, instance.run_id, instance.task_id, instance.map_index)
+    yield Marker.of(*identity, life)
+    yield from (Marker.of(*identity, earlier) for earlier in range(life - 1, -1, -1))

@@ -1,4 +1,4 @@
-"""What the tasks share that are about one job: it is given by its id, or by three names."""
+"""Base class of tasks about one job, which is named by its id or by three names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from airflow_dbt_rerun.operators.base import HealingOperator
 
 
 class OneJobOperator(HealingOperator):
-    """Base of the tasks that are about one job. Not for use by itself.
+    """Resolve the one job that a task is about. A base class, not for use by itself.
 
-    :param job_id: the job; or else give all three names.
+    :param job_id: the job. Alternatively, pass all three names.
     :param project_name: the name of its project.
     :param environment_name: the name of its environment.
     :param job_name: the name of the job.

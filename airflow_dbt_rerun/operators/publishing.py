@@ -1,4 +1,4 @@
-"""Show a task's work to people and to Airflow: XComs, the link, callbacks, metrics."""
+"""Publish a task's progress: XComs, the link, callbacks and metrics."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 
 class Publisher:
-    """Publishes what happens to one task.
+    """Publish the progress of one task.
 
-    :param on_rerun: called at each rerun with the context and in it ``dbt_rerun``.
+    :param on_rerun: called after each rerun has started, with the context and ``dbt_rerun`` in it.
     :param log: the task's log.
     """
 
@@ -26,25 +26,25 @@ class Publisher:
         self._log = log
 
     def show_run(self, run: Run) -> None:
-        """Push id and address of the newest run as soon as they are known."""
+        """Push the id and URL of the newest run as soon as they are known."""
         instance = self._context["ti"]
         instance.xcom_push(key=XCOM_RUN_ID, value=run.id)
         instance.xcom_push(key=XCOM_RUN_URL, value=run.href)
-        # Airflow 3 stores links itself only at a task's end; pushed now, it shows while the task still runs.
+        # Airflow 3 itself stores links only when a task ends; pushed now, the link works while the task runs.
         if key := getattr(DbtCloudRunLink(), "xcom_key", None):
             instance.xcom_push(key=key, value=run.href)
 
     def announce_rerun(self, happened: dict[str, Any], run: Run) -> None:
-        """Count a rerun and call ``on_rerun``; what a callback raises is logged and changes nothing."""
+        """Count a rerun and call ``on_rerun``; errors of a callback are logged and change nothing."""
         metrics.rerun(happened)
-        told = {**happened, "run_id": run.id, "url": run.href}
+        announced = {**happened, "run_id": run.id, "url": run.href}
         for callback in self._on_rerun:
             try:
-                callback({**self._context, "dbt_rerun": told})
-            except Exception:  # noqa: BLE001 - a callback is other people's code
-                self._log.exception("on_rerun failed; the heal goes on")
+                callback({**self._context, "dbt_rerun": announced})
+            except Exception:  # noqa: BLE001 - a callback is the user's code
+                self._log.exception("The callback on_rerun failed; the heal continues")
 
     def report(self, report: dict[str, Any]) -> None:
-        """Push the report of the whole work, and count its end."""
+        """Push the report of the whole work and count its outcome."""
         self._context["ti"].xcom_push(key=XCOM_REPORT, value=report)
         metrics.ended(report)

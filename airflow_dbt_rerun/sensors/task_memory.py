@@ -1,4 +1,4 @@
-"""What a task knows from one try, or poke, to the next, where Airflow keeps it."""
+"""Facts that a task keeps from one try or poke to the next, as far as Airflow can store them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ KEY = "dbt_rerun_sensor"
 
 
 class TaskMemory:
-    """Facts of one life of a task instance: plain JSON, by name.
+    """Store facts of one life of a task instance: plain JSON, by name.
 
-    They outlive the process on Airflow 3.3 and newer (its task state store); before, XComs are all there is, and
-    those are cleared at every poke and try, so the facts are forgotten with the process.
+    On Airflow 3.3 and newer, its task state store keeps them across processes. Older versions have only XComs,
+    which are cleared at every poke and try, so the facts are lost with the process.
 
-    :param context: Airflow's.
-    :param life: names this life: a cleared task begins with no facts.
+    :param context: Airflow's task context.
+    :param life: identifies this life; a cleared task begins a new one, without facts.
     """
 
     def __init__(self, context: Mapping[str, Any], life: str) -> None:
@@ -26,11 +26,11 @@ class TaskMemory:
             self._facts = dict(kept)
 
     def get(self, name: str) -> Any:
-        """Give a fact, or None."""
+        """Return a fact, or None."""
         return self._facts.get(name)
 
     def keep(self, **facts: Any) -> None:
-        """Keep facts. Those that are known already cost nothing."""
+        """Store facts. Unchanged facts cause no write."""
         known = {**self._facts, **facts}
         if known != self._facts and self._store is not None:
             self._store.set(KEY, known)

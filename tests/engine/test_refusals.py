@@ -184,7 +184,7 @@ def test_deleted_job(job: Make, simulated: LocalPlatform, instance: TaskInstance
     simulated.behave(deleted_job_status=status)
     gone = simulated.post("jobs/", {"name": "old", "execute_steps": ["dbt build"]})["id"]
     simulated.send("DELETE", f"jobs/{gone}/")
-    words = rf"job {gone} does not exist \(any more\), or the token may not see it: correct job_id"
+    words = rf"job {gone} does not exist, or the token may not see it: correct job_id"
     with pytest.raises(DbtJobUnusableError, match=words) as caught:
         run_task(job(job_id=gone), instance)
     assert is_final(caught.value)
@@ -196,7 +196,7 @@ def test_rerun_of_a_deleted_job(again: Again, simulated: LocalPlatform, instance
     simulated.trouble(RESET)
     run = simulated.wait(simulated.post(f"jobs/{gone}/run/", {"cause": "a test"}))
     simulated.send("DELETE", f"jobs/{gone}/")
-    with pytest.raises(DbtRunFailed, match=rf"job {gone} does not exist \(any more\), or the token may not"):
+    with pytest.raises(DbtRunFailed, match=rf"job {gone} does not exist, or the token may not"):
         run_task(again(run_id=run["id"]), instance)
 
 
@@ -357,7 +357,7 @@ def test_run_deleted_while_it_is_watched(job: Make, simulated: LocalPlatform, in
     assert f"dbt run {instance.xcom('job_run_id')} cannot be watched: no readable answer for" in str(caught.value)
     assert "answered 404" in str(caught.value)
     assert "(deleted, never there, or out of the token's sight)" in str(caught.value)
-    assert "look at it in dbt, then clear this task" in str(caught.value)
+    assert "check the run in dbt, then clear this task" in str(caught.value)
     assert len(simulated.posts()) == 1
 
 
@@ -438,7 +438,7 @@ def test_queued_run_counts_against_the_timeout(
     ours = instance.xcom("job_run_id")
     captured = capsys.readouterr()
     logged = caplog.text + captured.out + captured.err
-    assert f"Run {ours} is queued: it waits for run {going['id']} of the same job" in logged
+    assert f"Run {ours} is queued behind run {going['id']} of the same job" in logged
     assert simulated.get(f"runs/{ours}/")["status"] == 30
     assert simulated.get(f"runs/{going['id']}/")["status"] == 3
 

@@ -287,7 +287,7 @@ def test_run_that_does_not_come_is_a_sensors_timeout(
 ) -> None:
     """P5: Airflow knows the error (it does not retry it); its words tell what was awaited, and the newest run."""
     newest = simulated.run("nightly")
-    with pytest.raises(AirflowSensorTimeout, match=f"did not come in time; .* newest run is {newest['id']}"):
+    with pytest.raises(AirflowSensorTimeout, match=f"did not start in time; .* newest run is {newest['id']}"):
         run_task(sensor(since=datetime.now(UTC), timeout=0.3), instance)
     with pytest.raises(DbtRunSensorTimeout, match="the job has no run"):
         run_task(sensor(job_id=simulated.jobs["idle"], timeout=timedelta(seconds=0.1)), instance)
@@ -361,7 +361,7 @@ def test_soft_fail_skips_where_the_run_failed(
 
 def test_soft_fail_skips_where_the_run_does_not_come(sensor: Make, instance: TaskInstance) -> None:
     """The time is up: a skip, and its words."""
-    with pytest.raises(AirflowSkipException, match="did not come in time"):
+    with pytest.raises(AirflowSkipException, match="did not start in time"):
         run_task(sensor(soft_fail=True, timeout=0.2), instance)
 
 
@@ -602,9 +602,9 @@ def test_timeout_stops_our_rerun(
     [
         ({}, "DbtCloudJobSensor needs job_id, or all of project_name, environment_name and job_name"),
         ({"job_id": "x"}, "job_id must be a number"),
-        ({"job_id": 1, "since": "yesterday"}, "since must be a moment, not 'yesterday'"),
-        ({"job_id": 1, "since": 5}, "since must be a moment, not 5"),
-        ({"job_id": 1, "match": "newest"}, "match is one of first, latest, not 'newest'"),
+        ({"job_id": 1, "since": "yesterday"}, "since must be a datetime or ISO 8601 text, not 'yesterday'"),
+        ({"job_id": 1, "since": 5}, "since must be a datetime or ISO 8601 text, not 5"),
+        ({"job_id": 1, "match": "newest"}, "match must be one of first, latest, not 'newest'"),
         ({"job_id": 1, "poke_interval": 0}, "poke_interval takes a number of seconds above zero"),
         ({"job_id": 1, "timeout": timedelta(0)}, "timeout takes a number of seconds above zero"),
         ({"job_id": 1, "policy": "rules: [1]"}, "policy.rules[0]"),
