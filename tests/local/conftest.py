@@ -1,4 +1,4 @@
-"""One fork server for all tests that do not end it: starting it is the slow part."""
+"""Share one fork server, since starting it is slow, and one simulated platform."""
 
 from __future__ import annotations
 
@@ -9,8 +9,15 @@ from typing import Any, Protocol, TypeVar
 import pytest
 
 from airflow_dbt_rerun.local.dbt.runner import DbtRunner, find_dbt
+from tests.support import LocalPlatform, local_platform
 
 T = TypeVar("T")
+
+SIMULATED_JOBS = {
+    "nightly": "dbt seed; dbt build --exclude resource_type:seed",
+    "run": "dbt run",
+    "seeds": "dbt seed",
+}
 
 
 class WithDbt(Protocol):
@@ -30,3 +37,22 @@ def with_dbt() -> Iterator[WithDbt]:
 
         yield carry_out
         loop.run(runner.close())
+
+
+@pytest.fixture(scope="session")
+def shared_simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """Serve one simulated platform for all tests that leave it as they found it."""
+    with local_platform(tmp_path_factory.mktemp("simulated"), "--simulate", jobs=SIMULATED_JOBS) as platform:
+        yield platform
+
+
+@pytest.fixture
+def simulated(shared_simulated: LocalPlatform) -> Iterator[LocalPlatform]:
+    """Lend the simulated platform; trouble, faults, switches and account restrictions end with the test."""
+    before = shared_simulated.control("GET", "behaviour")
+    shared_simulated.trouble()
+    yield shared_simulated
+    shared_simulated.trouble()
+    shared_simulated.control("DELETE", "faults")
+    shared_simulated.control("DELETE", "account")
+    shared_simulated.behave(**before)

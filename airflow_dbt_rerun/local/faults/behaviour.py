@@ -18,6 +18,7 @@ class Behaviour:
     - ``refused_retry_status``: HTTP status of a refused ``POST runs/{id}/retry/``
     - ``refused_start_status``: HTTP status where a job is deactivated, the account locked or its queue full
     - ``deleted_job_status``: whether a deleted job is not found, or is shown with its state
+    - ``latest``: which newer run of its job keeps a run from being retried: any, or only one that succeeded
     - ``rerun_when_not_retryable``: what ``POST jobs/{id}/rerun/`` does if the latest run cannot be resumed
     - ``retrying_run_id_filled``: whether a retry names the run that it retries
     - ``retry_keeps_overrides``: whether a retry runs with the overrides of the run that it retries
@@ -32,6 +33,7 @@ class Behaviour:
     refused_retry_status: Literal[400, 403, 404, 409, 422] = 400
     refused_start_status: Literal[400, 402, 403, 409, 422, 429] = 400
     deleted_job_status: Literal[404, 200] = 404
+    latest: Literal["any_newer", "newer_success"] = "any_newer"
     rerun_when_not_retryable: Literal["full", "refuse"] = "full"
     retrying_run_id_filled: Literal[True, False] = True
     retry_keeps_overrides: Literal[True, False] = True

@@ -42,7 +42,7 @@ def retry(platform: Platform, run: RunRecord) -> RunRecord:
 
     :raises NotRetryableError: if the platform would not
     """
-    reason = why_not_retryable(platform.store, platform.folders, run)
+    reason = why_not_retryable(platform, run)
     if reason is not None:
         raise NotRetryableError(f"This run cannot be retried: {reason}")
     failure = failure_of(platform.store, run)
@@ -71,7 +71,7 @@ def rerun(platform: Platform, job: JobRecord) -> RunRecord:
     """
     latest = platform.store.latest_run(job.id)
     if latest is not None and latest.is_error:
-        retryable = why_not_retryable(platform.store, platform.folders, latest) is None
+        retryable = why_not_retryable(platform, latest) is None
         if retryable or platform.behaviour.rerun_when_not_retryable == "refuse":
             return retry(platform, latest)
     return trigger(platform, job, _RERUN_CAUSE, {})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported
 from airflow_dbt_rerun.local.dbt.commands import RETRYABLE, subcommand
-from airflow_dbt_rerun.local.dbt.paths import Folders
+from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import RunRecord, StepRecord
 from airflow_dbt_rerun.local.runs.store import Store
 
@@ -41,20 +41,21 @@ def failure_of(store: Store, run: RunRecord) -> Failure | None:
     return Failure(stopping[-1], skipped)
 
 
-def why_not_retryable(store: Store, folders: Folders, run: RunRecord) -> RetryNotSupported | None:
-    """Return why the platform will not resume a run, or None if it will."""
+def why_not_retryable(platform: Platform, run: RunRecord) -> RetryNotSupported | None:
+    """Return why the platform refuses to resume a run, or None if it does not."""
     if not run.is_error:
         return RetryNotSupported.NOT_FAILED_RUN
-    if not store.is_latest_run(run):
+    by_success_only = platform.behaviour.latest == "newer_success"
+    if platform.store.is_superseded(run, by_success_only=by_success_only):
         return RetryNotSupported.NOT_LATEST_RUN
     if _is_too_old(run.dbt_version):
         return RetryNotSupported.UNSUPPORTED_VERSION
-    failure = failure_of(store, run)
+    failure = failure_of(platform.store, run)
     if failure is None or failure.step.command is None:
         return RetryNotSupported.NO_RUN_RESULTS
     if subcommand(failure.step.command) not in RETRYABLE:
         return RetryNotSupported.UNSUPPORTED_CMD
-    if not folders.step(run.id, failure.step.index).has_run_results:
+    if not platform.folders.step(run.id, failure.step.index).has_run_results:
         return RetryNotSupported.NO_RUN_RESULTS
     return None
 

@@ -126,10 +126,11 @@ class Store:
         sql = "SELECT * FROM runs WHERE job_id = ? AND status = 10 ORDER BY id DESC"
         return (RunRecord(*row) for row in self._db.execute(sql, (job_id,)))
 
-    def is_latest_run(self, run: RunRecord) -> bool:
-        """Whether its job has no newer run."""
-        sql = "SELECT 1 FROM runs WHERE job_id = ? AND id > ? LIMIT 1"
-        return self._db.execute(sql, (run.job_id, run.id)).fetchone() is None
+    def is_superseded(self, run: RunRecord, *, by_success_only: bool) -> bool:
+        """Return whether the job has a newer run, or a newer run that succeeded."""
+        which = "AND status = 10" if by_success_only else ""
+        sql = f"SELECT 1 FROM runs WHERE job_id = ? AND id > ? {which} LIMIT 1"  # noqa: S608 - a constant
+        return self._db.execute(sql, (run.job_id, run.id)).fetchone() is not None
 
     def blockers(self, run: RunRecord) -> list[int]:
         """Return the ids of the older runs of its job that are not over."""

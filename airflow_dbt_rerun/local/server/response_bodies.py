@@ -152,7 +152,7 @@ def _run_times(run: RunRecord) -> Shape:
 
 
 def _run_retry(platform: Platform, run: RunRecord) -> Shape:
-    reason = why_not_retryable(platform.store, platform.folders, run)
+    reason = why_not_retryable(platform, run)
     return {
         "retrying_run_id": run.retrying_run_id if platform.behaviour.retrying_run_id_filled else None,
         "can_retry": reason is None,
