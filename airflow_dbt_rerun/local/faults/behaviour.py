@@ -27,6 +27,8 @@ class Behaviour:
     - ``retry_details``: whether ``GET runs/{id}/retry/`` lists commands or step names
     - ``skipped_step_status``: status of the steps after a failed one; None leaves them out of ``run_steps``
     - ``results_outlive_steps``: whether a step that writes no node results shows those of the step before it
+    - ``over_scheduling``: whether dbt's scheduler cancels queued runs of its own when it queues a newer one
+    - ``cancelled_finished_at_filled``: whether a cancelled run has ``finished_at``
     - ``pk_in_understood``: whether the runs list knows the documented ``pk__in``, or ignores it as unknown
     """
 
@@ -42,6 +44,8 @@ class Behaviour:
     retry_details: Literal["commands", "names"] = "commands"
     skipped_step_status: Literal[1, 30] | None = None
     results_outlive_steps: Literal[True, False] = False
+    over_scheduling: Literal["queue", "cancel_older"] = "queue"
+    cancelled_finished_at_filled: Literal[True, False] = True
     pk_in_understood: Literal[True, False] = True
 
     def changed(self, changes: Mapping[str, Any]) -> Behaviour:

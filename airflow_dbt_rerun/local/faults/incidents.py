@@ -3,6 +3,8 @@
 ``/_control/`` (only where faults are allowed; needs the token):
 
 - ``POST jobs/ID``: ``{"deactivated": true}``, as dbt does after 100 failed runs in a row; ``false`` activates it
+- ``POST jobs/ID/schedule``: dbt's scheduler queues a run of the job; the answer is the run. Whether this cancels
+  queued runs that it queued before is the switch ``over_scheduling`` of :mod:`.behaviour`
 - ``DELETE runs/ID``: the run is stopped and gone
 - ``POST account``: ``locked``, ``lock_reason``, ``lock_cause``, ``run_locked_until``, ``queue_limit``;
   ``DELETE account`` forgets them. A queue is limited only where this says so.
@@ -22,11 +24,13 @@ from starlette.routing import Route
 
 from airflow_dbt_rerun.local.faults.requests import CONTROL
 from airflow_dbt_rerun.local.platform import Platform
+from airflow_dbt_rerun.local.runs.create_runs import schedule, superseded_by
 from airflow_dbt_rerun.local.runs.lifecycle import Engine
 from airflow_dbt_rerun.local.runs.records import JobRecord
 from airflow_dbt_rerun.local.runs.store import DELETED
 from airflow_dbt_rerun.local.server.envelope import Refusal, as_json, not_found
 from airflow_dbt_rerun.local.server.request_bodies import read_object
+from airflow_dbt_rerun.local.server.response_bodies import ON_POST, run_shape
 from airflow_dbt_rerun.local.timestamps import now, stamp
 from airflow_dbt_rerun.local.timestamps import parse as moment
 
@@ -73,6 +77,15 @@ def mishap_routes(platform: Platform, engine: Engine) -> list[Route]:
         changes = {"deactivated": off, "run_failure_count": _FAILURES if off else None}
         return as_json(platform.store.update_job(job.id, changes).settings)
 
+    async def by_schedule(request: Request) -> Response:
+        job = _there(platform.store.job, request.path_params["job_id"])
+        check_standing(platform, job)
+        run = schedule(platform, job)
+        for older in superseded_by(platform, run):
+            engine.supersede(older)
+        engine.submit(run)
+        return as_json(run_shape(platform, run, ON_POST))
+
     async def of_run(request: Request) -> Response:
         run = _there(platform.store.run, request.path_params["run_id"])
         engine.cancel(run, _DELETED_BY)
@@ -89,6 +102,7 @@ def mishap_routes(platform: Platform, engine: Engine) -> list[Route]:
 
     return [
         Route(f"{CONTROL}/jobs/{{job_id:int}}", of_job, methods=["POST"]),
+        Route(f"{CONTROL}/jobs/{{job_id:int}}/schedule", by_schedule, methods=["POST"]),
         Route(f"{CONTROL}/runs/{{run_id:int}}", of_run, methods=["DELETE"]),
         Route(f"{CONTROL}/account", of_account, methods=["POST", "DELETE"]),
     ]

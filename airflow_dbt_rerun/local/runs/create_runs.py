@@ -12,13 +12,17 @@ from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord
 from airflow_dbt_rerun.local.runs.retry_rules import failure_of, why_not_retryable
 
 _RERUN_CAUSE = "Rerun from failure"
+_SCHEDULED = "scheduled"
+"""dbt's scheduler gives this as the cause and as its category."""
 
 
 class NotRetryableError(RuntimeError):
     """The platform refuses to resume a run; the text is for the user."""
 
 
-def trigger(platform: Platform, job: JobRecord, cause: str, overrides: Mapping[str, Any]) -> RunRecord:
+def trigger(
+    platform: Platform, job: JobRecord, cause: str, overrides: Mapping[str, Any], *, category: str = "api"
+) -> RunRecord:
     """Queue a run of all commands."""
     settings = job.settings
     wants_docs = overrides.get("generate_docs_override")
@@ -27,7 +31,7 @@ def trigger(platform: Platform, job: JobRecord, cause: str, overrides: Mapping[s
         {
             "job_id": job.id,
             "cause": cause,
-            "cause_category": "api",
+            "cause_category": category,
             "commands": json.dumps(commands),
             "overrides": json.dumps(overrides),
             "freshness": int(bool(settings.get("run_generate_sources"))),
@@ -75,6 +79,22 @@ def rerun(platform: Platform, job: JobRecord) -> RunRecord:
         if retryable or platform.behaviour.rerun_when_not_retryable == "refuse":
             return retry(platform, latest)
     return trigger(platform, job, _RERUN_CAUSE, {})
+
+
+def schedule(platform: Platform, job: JobRecord) -> RunRecord:
+    """Queue a run of all commands as dbt's scheduler does."""
+    return trigger(platform, job, _SCHEDULED, {}, category=_SCHEDULED)
+
+
+def superseded_by(platform: Platform, scheduled: RunRecord) -> list[RunRecord]:
+    """Return the queued runs that dbt's scheduler cancels because it queued a newer one.
+
+    Only runs of the same job that the scheduler queued are superseded; those that a client asked for are not.
+    """
+    if platform.behaviour.over_scheduling != "cancel_older":
+        return []
+    queued = [run for run in platform.store.queued_runs() if run.job_id == scheduled.job_id]
+    return [run for run in queued if run.cause_category == _SCHEDULED and run.id < scheduled.id]
 
 
 def seconds_allowed(job: JobRecord, run: RunRecord) -> int:

@@ -15,6 +15,7 @@ from airflow_dbt_rerun.local.runs.execution import FAILED, Execution, Runner
 from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord
 
 CANCELLED_BY_USER = "Cancelled by user."
+SUPERSEDED = "The run was canceled because a newer run of this job was queued."
 STOPPED = "The platform was stopped while this run was going."
 
 _log = logging.getLogger(__name__)
@@ -43,9 +44,12 @@ class Engine:
         life.add_done_callback(lambda _: self._lives.pop(run.id, None))
 
     def cancel(self, run: RunRecord, actor: str) -> None:
-        """Cancel a run; dbt is gone within seconds. A run that is over stays as it is."""
-        if self._finish(run, RunStatus.CANCELLED, CANCELLED_BY_USER, cancelled_by=actor) and run.id in self._lives:
-            self._lives[run.id].cancel()
+        """Cancel a run for a user; dbt ends within seconds. A run that is over stays as it is."""
+        self._cancel(run, CANCELLED_BY_USER, actor)
+
+    def supersede(self, run: RunRecord) -> None:
+        """Cancel a queued run as dbt's scheduler does: no actor is recorded."""
+        self._cancel(run, SUPERSEDED, None)
 
     async def close(self) -> None:
         """Stop what is going, which is then an Error; queued runs stay queued for the next server."""
@@ -54,6 +58,10 @@ class Engine:
             life.cancel()
         await asyncio.gather(*lives, return_exceptions=True)
         await self._runner.close()
+
+    def _cancel(self, run: RunRecord, message: str, actor: str | None) -> None:
+        if self._finish(run, RunStatus.CANCELLED, message, cancelled_by=actor) and run.id in self._lives:
+            self._lives[run.id].cancel()
 
     async def _live(self, run: RunRecord) -> None:
         async with self._turns[run.job_id]:
@@ -86,8 +94,10 @@ class Engine:
         self, run: RunRecord, status: RunStatus, message: str | None, *, cancelled_by: str | None = None
     ) -> bool:
         """End a run unless it is over; return whether this ended it."""
+        has_end = status != RunStatus.CANCELLED or self._platform.behaviour.cancelled_finished_at_filled
+        finished = moments.now() if has_end else None
         return self._platform.store.change_run(
-            run.id, status=status, status_message=message, finished_at=moments.now(), cancelled_by=cancelled_by
+            run.id, status=status, status_message=message, finished_at=finished, cancelled_by=cancelled_by
         )
 
 

@@ -70,6 +70,11 @@ class RunRecord:
         return self.status == RunStatus.ERROR
 
     @property
+    def ended_at(self) -> str | None:
+        """When the run ended, even if the platform is set not to show it."""
+        return self.finished_at or (self.updated_at if self.is_over else None)
+
+    @property
     def chain(self) -> tuple[str, ...]:
         """The commands whose failure fails the run, in order."""
         return tuple(json.loads(self.commands))

@@ -15,8 +15,8 @@ from airflow_dbt_rerun.local.runs.store import ACTIVE, DELETED
 from airflow_dbt_rerun.local.server.envelope import Refusal, not_found, success
 from airflow_dbt_rerun.local.server.queries import JOB_FILTERS, JOB_ORDERS, JOB_STATES, included, list_query
 from airflow_dbt_rerun.local.server.request_bodies import read_job, read_trigger
-from airflow_dbt_rerun.local.server.response_bodies import job_shape, run_shape
-from airflow_dbt_rerun.local.server.run_routes import ON_POST, find_artifact, send_file
+from airflow_dbt_rerun.local.server.response_bodies import ON_POST, job_shape, run_shape
+from airflow_dbt_rerun.local.server.run_routes import find_artifact, send_file
 
 
 class JobRoutes:

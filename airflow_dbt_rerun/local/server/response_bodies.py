@@ -19,6 +19,9 @@ from airflow_dbt_rerun.local.timestamps import between, clock, humanized
 
 Shape = dict[str, Any]
 
+ON_POST = ("trigger", "job")
+"""The related objects that the answer to a POST shows without being asked."""
+
 _OVERRIDES = (
     "git_branch",
     "git_sha",
@@ -126,9 +129,9 @@ def _run_status(run: RunRecord) -> Shape:
 
 
 def _run_times(run: RunRecord) -> Shape:
-    whole = between(run.created_at, run.finished_at)
-    queued = between(run.created_at, run.started_at or run.finished_at)
-    running = between(run.started_at, run.finished_at)
+    whole = between(run.created_at, run.ended_at)
+    queued = between(run.created_at, run.started_at or run.ended_at)
+    running = between(run.started_at, run.ended_at)
     return {
         "created_at": run.created_at,
         "updated_at": run.updated_at,

@@ -18,10 +18,7 @@ from airflow_dbt_rerun.local.runs.records import RunRecord
 from airflow_dbt_rerun.local.runs.retry_rules import DOCS, failure_of
 from airflow_dbt_rerun.local.server.envelope import Refusal, not_found, success
 from airflow_dbt_rerun.local.server.queries import RUN_FILTERS, RUN_ORDERS, RUN_STATES, included, list_query, number
-from airflow_dbt_rerun.local.server.response_bodies import run_shape, step_shape
-
-ON_POST = ("trigger", "job")
-"""What answers to a POST have filled in, unasked."""
+from airflow_dbt_rerun.local.server.response_bodies import ON_POST, run_shape, step_shape
 
 _IN_LIST = frozenset({"trigger", "job", "audit", "debug_logs"})
 """What a list can include: no steps, they would be too many."""

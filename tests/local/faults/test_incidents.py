@@ -1,4 +1,4 @@
-"""What befalls jobs, runs and the account when a test asks for it."""
+"""What happens to jobs, runs and the account on the server's side when a test asks for it."""
 
 from __future__ import annotations
 
@@ -6,29 +6,35 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support import Json, LocalPlatform, local_platform
+from tests.support import Json, LocalPlatform
 
 POSTS = ("jobs/{job}/run/", "jobs/{job}/rerun/", "runs/{run}/retry/")
 """Every way of asking for a run."""
 
 
-@pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
-    """One platform for all tests here."""
-    with local_platform(tmp_path_factory.mktemp("mishaps"), "--simulate", jobs={"seeds": "dbt seed"}) as platform:
-        yield platform
+@pytest.fixture
+def failed(simulated: LocalPlatform) -> Iterator[Json]:
+    """Return a failed run; its job is active again afterwards."""
+    simulated.run("seeds")  # failures in a row are counted from here
+    simulated.trouble({"node": "raw_orders", "times": 1, "message": "Connection reset by peer"})
+    yield simulated.run("seeds")
+    simulated.control("POST", f"jobs/{simulated.jobs['seeds']}", {"deactivated": False})
 
 
 @pytest.fixture
-def failed(simulated: LocalPlatform) -> Iterator[Json]:
-    """A failed run, on a platform that is itself again afterwards."""
-    simulated.trouble({"node": "raw_orders", "times": 1, "message": "Connection reset by peer"})
-    before = simulated.control("GET", "behaviour")
-    yield simulated.run("seeds")
-    simulated.control("DELETE", "account")
-    simulated.control("POST", f"jobs/{simulated.jobs['seeds']}", {"deactivated": False})
-    simulated.behave(**before)
-    simulated.trouble()
+def blocked(simulated: LocalPlatform) -> Iterator[Json]:
+    """Return a run in progress that holds up the later runs of its job until the test ends."""
+    simulated.trouble({"node": "raw_orders", "times": 1, "seconds": 60})
+    run = simulated.trigger("seeds")
+    simulated.until_troubled("raw_orders")
+    yield run
+    simulated.cancel(run)
+
+
+def schedule(platform: LocalPlatform, job_id: int) -> Json:
+    """Let dbt's scheduler queue a run of a job."""
+    run: Json = platform.control("POST", f"jobs/{job_id}/schedule")
+    return run
 
 
 def statuses(platform: LocalPlatform, run: Json) -> set[int]:
@@ -94,10 +100,84 @@ def test_a_run_of_a_deleted_job_cannot_be_retried(simulated: LocalPlatform) -> N
     assert simulated.get(f"runs/{run['id']}/")["status"] == 20
 
 
+# --- dbt's scheduler
+
+
+def test_dbts_scheduler_queues_runs(simulated: LocalPlatform) -> None:
+    """A scheduled run says so, and runs the commands of its job."""
+    run = schedule(simulated, simulated.jobs["seeds"])
+    assert (run["trigger"]["cause"], run["trigger"]["cause_category"]) == ("scheduled", "scheduled")
+    assert simulated.wait(run)["status"] == 10
+    assert simulated.steps(run)[-1]["name"] == "Invoke dbt with `dbt seed`"
+
+
+def test_scheduled_runs_wait_in_the_queue_by_default(simulated: LocalPlatform, blocked: Json) -> None:
+    """As runs that a client asked for do."""
+    older, newer = schedule(simulated, blocked["job_id"]), schedule(simulated, blocked["job_id"])
+    assert simulated.get(f"runs/{older['id']}/")["status"] == 1
+    simulated.cancel(blocked)
+    assert [simulated.wait(run)["status"] for run in (older, newer)] == [10, 10]
+
+
+def test_dbts_scheduler_cancels_the_run_that_it_queued_before(simulated: LocalPlatform, blocked: Json) -> None:
+    """The older scheduled run never starts, and no actor is named; a run that a client asked for stays queued."""
+    simulated.behave(over_scheduling="cancel_older")
+    asked_for = simulated.trigger("seeds")
+    older, newer = schedule(simulated, blocked["job_id"]), schedule(simulated, blocked["job_id"])
+    cancelled = simulated.get(f"runs/{older['id']}/", include_related="audit,run_steps")
+    assert (cancelled["status"], cancelled["started_at"], cancelled["dequeued_at"]) == (30, None, None)
+    assert cancelled["status_message"] == "The run was canceled because a newer run of this job was queued."
+    assert (cancelled["audit"]["cancellation"], cancelled["run_steps"]) == (None, [])
+    assert [simulated.get(f"runs/{run['id']}/")["status"] for run in (blocked, asked_for, newer)] == [3, 1, 1]
+    simulated.cancel(blocked)
+    assert [simulated.wait(run)["status"] for run in (asked_for, newer)] == [10, 10]
+
+
+def test_dbts_scheduler_leaves_other_jobs_alone(simulated: LocalPlatform, blocked: Json) -> None:
+    """A scheduled run supersedes runs of its own job only."""
+    simulated.behave(over_scheduling="cancel_older")
+    queued = schedule(simulated, blocked["job_id"])
+    assert simulated.wait(schedule(simulated, simulated.jobs["run"]))["status"] == 10
+    assert simulated.get(f"runs/{queued['id']}/")["status"] == 1
+    simulated.cancel(queued)
+
+
+@pytest.mark.parametrize("filled", [True, False])
+def test_a_cancelled_run_may_lack_the_time_of_its_end(
+    simulated: LocalPlatform, blocked: Json, *, filled: bool
+) -> None:
+    """Whether it was queued or in progress."""
+    simulated.behave(cancelled_finished_at_filled=filled)
+    queued = simulated.trigger("seeds")
+    for run in (queued, blocked):
+        simulated.cancel(run)
+        cancelled = simulated.get(f"runs/{run['id']}/")
+        assert (cancelled["status"], cancelled["is_complete"]) == (30, True)
+        assert (cancelled["finished_at"] is not None) is filled
+
+
+def test_a_run_that_was_not_cancelled_always_has_the_time_of_its_end(simulated: LocalPlatform) -> None:
+    """The switch concerns cancelled runs only."""
+    simulated.behave(cancelled_finished_at_filled=False)
+    assert simulated.run("seeds")["finished_at"] is not None
+
+
+def test_a_deactivated_job_is_not_scheduled(simulated: LocalPlatform, failed: Json) -> None:
+    """dbt's scheduler is refused as clients are, and queues nothing."""
+    job = failed["job_id"]
+    simulated.control("POST", f"jobs/{job}", {"deactivated": True})
+    assert simulated.send("POST", f"/_control/jobs/{job}/schedule").status_code == 400
+    assert simulated.get("runs/", job_definition_id=job, order_by="-id", limit=1)[0]["id"] == failed["id"]
+
+
+# --- mistakes
+
+
 def test_what_is_not_there_cannot_be_changed(simulated: LocalPlatform) -> None:
     """A misspelt mishap must not leave a test without one."""
     for method, what, body in (
         ("POST", "jobs/1", {"deactivated": True}),
+        ("POST", "jobs/1/schedule", None),
         ("DELETE", "runs/1", None),
         ("POST", "account", {"lock": True}),
     ):
