@@ -4,6 +4,7 @@ platform.sqlite             jobs, runs and steps
 warehouse/warehouse.duckdb  the warehouse, shared by all runs
 state/                      for a project's own use, shared by all runs
 work/JOB/                   the project as the current run of the job sees it
+work/JOB-RUN/               the same for a run of a CI job, until it ends
 runs/RUN/STEP/              a step: stdout.log, dbt.log, artifacts/
 """
 
@@ -61,12 +62,12 @@ class Folders:
         self.warehouse.parent.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
 
-    def work(self, job_id: int) -> Path:
-        """Return the working directory of a job's runs.
+    def work(self, job_id: int, run_id: int | None = None) -> Path:
+        """Return the working directory of a job's runs, or of one run that may have others beside it.
 
-        It is the same for all runs of a job: what dbt parsed in one place is worth nothing in another.
+        Runs of a job share it where they can: what dbt parsed in one place is worth nothing in another.
         """
-        return self.root / "work" / str(job_id)
+        return self.root / "work" / (str(job_id) if run_id is None else f"{job_id}-{run_id}")
 
     def step(self, run_id: int, index: int) -> StepFolder:
         """Return the directory of a step."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
@@ -58,7 +59,7 @@ class Execution:
         self._runner = runner
         self._job = job
         self._run = run
-        self._work = platform.folders.work(job.id)
+        self._work = platform.folders.work(job.id, run.id if job.runs_in_parallel else None)
         self._connect = f"Create profile from connection {platform.account.project_name}"
         self._warehouse = warehouse
         self._alone = True
@@ -66,6 +67,15 @@ class Execution:
 
     async def go(self) -> bool:
         """Do all steps; return whether the run succeeded."""
+        try:
+            return await self._steps()
+        finally:
+            if self._job.runs_in_parallel:
+                await _in_thread(lambda: shutil.rmtree(self._work, ignore_errors=True))
+
+    # --- the steps
+
+    async def _steps(self) -> bool:
         if not await self._prepare():
             return False
         if self._run.freshness:
@@ -77,8 +87,6 @@ class Execution:
         if self._run.docs:
             await self._checkbox(DOCS, "catalog.json", "has_docs_generated")
         return True
-
-    # --- the steps
 
     async def _prepare(self) -> bool:
         schema = self._run.overridden.get("schema_override")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import timedelta
 
 from airflow_dbt_rerun.core.dbt.models import RunStatus
@@ -22,7 +23,7 @@ _log = logging.getLogger(__name__)
 
 
 class Engine:
-    """Runs the runs: those of one job one after the other, those of different jobs side by side."""
+    """Process runs: those of one job in turn, unless it is a CI job, and those of different jobs side by side."""
 
     def __init__(self, platform: Platform, runner: Runner) -> None:
         self._platform = platform
@@ -64,7 +65,7 @@ class Engine:
             self._lives[run.id].cancel()
 
     async def _live(self, run: RunRecord) -> None:
-        async with self._turns[run.job_id]:
+        async with self._turn(self._platform.store.job(run.job_id)):
             try:
                 await self._run(self._platform.store.job(run.job_id), run)
             except asyncio.CancelledError:
@@ -73,6 +74,9 @@ class Engine:
             except Exception as error:  # noqa: BLE001 - a run must end, whatever goes wrong
                 _log.exception("run %s", run.id)
                 self._finish(run, RunStatus.ERROR, f"The platform failed: {error}")
+
+    def _turn(self, job: JobRecord) -> AbstractAsyncContextManager[object]:
+        return nullcontext() if job.runs_in_parallel else self._turns[job.id]
 
     async def _run(self, job: JobRecord, run: RunRecord) -> None:
         change = self._platform.store.change_run

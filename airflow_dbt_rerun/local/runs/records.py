@@ -8,6 +8,16 @@ from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, RunStatus
 
+JOB_TYPES = ("ci", "scheduled", "other", "merge", "exposure_sync", "adaptive", "hybrid")
+
+_TYPES_BY_TRIGGER = {
+    "github_webhook": "ci",
+    "git_provider_webhook": "ci",
+    "on_merge": "merge",
+    "schedule": "scheduled",
+}
+"""The type of a job that was created without one, by the first of its triggers that is on."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
@@ -24,6 +34,19 @@ class JobRecord:
     def settings(self) -> dict[str, Any]:
         """What was set."""
         return dict(json.loads(self.definition))
+
+    @property
+    def job_type(self) -> str:
+        """The job's type: the one that was set, else the one that follows from its triggers."""
+        settings = self.settings
+        triggers = settings.get("triggers") or {}
+        inferred = (kind for trigger, kind in _TYPES_BY_TRIGGER.items() if triggers.get(trigger))
+        return str(settings.get("job_type") or next(inferred, "other"))
+
+    @property
+    def runs_in_parallel(self) -> bool:
+        """Whether its runs do not wait for each other, as those of dbt's CI jobs. Merge jobs run one at a time."""
+        return self.job_type == "ci"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 from starlette.requests import Request
 
 from airflow_dbt_rerun.local.dbt.commands import dbt_arguments
+from airflow_dbt_rerun.local.runs.records import JOB_TYPES
 from airflow_dbt_rerun.local.server.envelope import Refusal
 
 Check = Callable[[Any], str | None]
@@ -23,6 +24,10 @@ def _of(*types: type) -> Check:
         return None if is_right else f"{types[0].__name__} is expected"
 
     return check
+
+
+def _job_type(value: Any) -> str | None:
+    return None if value in JOB_TYPES else f"{value!r} is not one of {', '.join(JOB_TYPES)}"
 
 
 def _commands(value: Any) -> str | None:
@@ -60,7 +65,7 @@ _JOB: Mapping[str, Check] = {
     "execute_steps": _commands,
     "execution": _of(dict),
     "generate_docs": _of(bool),
-    "job_type": _of(str),
+    "job_type": _job_type,
     "lifecycle_webhooks": _of(bool),
     "run_compare_changes": _of(bool),
     "compare_changes_flags": _of(str),

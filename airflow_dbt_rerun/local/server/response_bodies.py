@@ -102,7 +102,7 @@ def _run_itself(platform: Platform, run: RunRecord) -> Shape:
         "has_docs_generated": bool(run.has_docs_generated),
         "has_sources_generated": bool(run.has_sources_generated),
         "notifications_sent": run.is_over,
-        "blocked_by": platform.store.blockers(run) if run.status == RunStatus.QUEUED else [],
+        "blocked_by": _blockers(platform, run),
         "trigger": None,
         "job": None,
         "environment": None,
@@ -112,6 +112,12 @@ def _run_itself(platform: Platform, run: RunRecord) -> Shape:
         "href": platform.account.run_url(run.id),
         "used_repo_cache": None,
     }
+
+
+def _blockers(platform: Platform, run: RunRecord) -> list[int]:
+    if run.status != RunStatus.QUEUED or platform.store.job(run.job_id).runs_in_parallel:
+        return []
+    return platform.store.blockers(run)
 
 
 def _run_status(run: RunRecord) -> Shape:
@@ -253,6 +259,7 @@ def _job_itself(platform: Platform, job: JobRecord) -> Shape:
         "environment_id": ENVIRONMENT_ID,
         "name": job.name,
         "state": job.state,
+        "job_type": job.job_type,
         "run_failure_count": job.settings.get("run_failure_count") or platform.store.failures_in_a_row(job.id),
         "created_at": job.created_at.replace(" ", "T"),
         "updated_at": job.updated_at.replace(" ", "T"),
@@ -298,7 +305,6 @@ def _job_defaults() -> Shape:
             "date": {"type": "days_of_week", "days": [0, 1, 2, 3, 4, 5, 6]},
             "time": {"type": "every_hour", "interval": 1},
         },
-        "job_type": "other",
         "compare_changes_flags": "--select state:modified",
         "cost_optimization_features": [],
         **dict.fromkeys(unknown),
