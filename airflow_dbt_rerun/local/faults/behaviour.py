@@ -29,6 +29,7 @@ class Behaviour:
     - ``results_outlive_steps``: whether a step that writes no node results shows those of the step before it
     - ``over_scheduling``: whether dbt's scheduler cancels queued runs of its own when it queues a newer one
     - ``cancelled_finished_at_filled``: whether a cancelled run has ``finished_at``
+    - ``job_embed``: whether the ``job`` inside a run is complete or lacks ``execute_steps``
     - ``pk_in_understood``: whether the runs list knows the documented ``pk__in``, or ignores it as unknown
     """
 
@@ -46,6 +47,7 @@ class Behaviour:
     results_outlive_steps: Literal[True, False] = False
     over_scheduling: Literal["queue", "cancel_older"] = "queue"
     cancelled_finished_at_filled: Literal[True, False] = True
+    job_embed: Literal["full", "partial"] = "full"
     pk_in_understood: Literal[True, False] = True
 
     def changed(self, changes: Mapping[str, Any]) -> Behaviour:

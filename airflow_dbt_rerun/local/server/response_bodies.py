@@ -242,6 +242,8 @@ def _job_of_run(platform: Platform, job: JobRecord) -> Shape:
     shape = job_shape(platform, job)
     schedule = shape["schedule"]
     words = {name: schedule[name]["type"] for name in ("date", "time")}
+    if platform.behaviour.job_embed == "partial":
+        del shape["execute_steps"]
     return shape | {"schedule": {"cron": schedule["cron"], **words}}
 
 

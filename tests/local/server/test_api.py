@@ -121,6 +121,21 @@ def test_related_objects_are_there_if_asked_for(platform: LocalPlatform, runs: l
     assert (plain["trigger"], plain["job"], plain["run_steps"]) == (None, None, [])
 
 
+@pytest.mark.parametrize(("job_embed", "has_commands"), [("full", True), ("partial", False)])
+def test_the_job_inside_a_run_may_be_partial(
+    platform: LocalPlatform, runs: list[Json], job_embed: str, *, has_commands: bool
+) -> None:
+    """Without its commands, wherever a run shows its job; the job itself always shows them."""
+    platform.behave(job_embed=job_embed)
+    posted = platform.trigger("seeds")
+    platform.cancel(posted)
+    single = platform.get(f"runs/{runs[0]['id']}/", include_related="job")
+    listed = platform.get("runs/", pk=runs[0]["id"], include_related="job")[0]
+    for run in (posted, single, listed):
+        assert ("execute_steps" in run["job"], run["job"]["name"]) == (has_commands, "seeds")
+    assert platform.get(f"jobs/{platform.jobs['seeds']}/")["execute_steps"] == ["dbt seed"]
+
+
 @pytest.mark.parametrize(
     "spelling",
     [["run_steps", "job"], "run_steps,job", '["run_steps", "job"]', "['run_steps','job']", " run_steps , job "],
