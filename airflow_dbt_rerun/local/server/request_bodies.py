@@ -41,7 +41,7 @@ def _commands(value: Any) -> str | None:
     return None
 
 
-_TRIGGER: Mapping[str, Check] = {
+TRIGGER_FIELDS: Mapping[str, Check] = {
     "git_sha": _of(str),
     "git_branch": _of(str),
     "azure_pull_request_id": _of(int),
@@ -91,7 +91,7 @@ async def read_trigger(request: Request) -> tuple[str, dict[str, Any]]:
     cause = body.get("cause")
     if not isinstance(cause, str) or not cause:
         raise Refusal(400, "cause: This field is required.")
-    return cause, _known(body, _TRIGGER)
+    return cause, _known(body, TRIGGER_FIELDS)
 
 
 async def read_job(request: Request) -> dict[str, Any]:

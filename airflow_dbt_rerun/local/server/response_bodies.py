@@ -15,6 +15,7 @@ from airflow_dbt_rerun.local.dbt.paths import text_of
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord, StepRecord
 from airflow_dbt_rerun.local.runs.retry_rules import why_not_retryable
+from airflow_dbt_rerun.local.server.request_bodies import TRIGGER_FIELDS
 from airflow_dbt_rerun.local.timestamps import between, clock, humanized
 
 Shape = dict[str, Any]
@@ -22,21 +23,6 @@ Shape = dict[str, Any]
 ON_POST = ("trigger", "job")
 """The related objects that the answer to a POST shows without being asked."""
 
-_OVERRIDES = (
-    "git_branch",
-    "git_sha",
-    "azure_pull_request_id",
-    "github_pull_request_id",
-    "gitlab_merge_request_id",
-    "non_native_pull_request_id",
-    "schema_override",
-    "dbt_version_override",
-    "threads_override",
-    "target_name_override",
-    "generate_docs_override",
-    "timeout_seconds_override",
-    "steps_override",
-)
 _COLOURS = {RunStatus.SUCCESS: "#00CC6A", RunStatus.ERROR: "#E2001A"}
 _GREY = "#A2A2A2"
 _TRIGGERS_AFTER = 3
@@ -77,7 +63,7 @@ def trigger_shape(run: RunRecord) -> Shape:
         "job_definition_id": run.job_id,
         "created_at": run.created_at,
         "job": None,
-        **{name: overrides.get(name) for name in _OVERRIDES},
+        **{name: overrides.get(name) for name in TRIGGER_FIELDS},
     }
 
 

@@ -12,8 +12,6 @@ import yaml
 
 from tests.support import Json, LocalPlatform
 
-pytestmark = pytest.mark.dbt
-
 DOCUMENT = Path(__file__).parents[2] / "data" / "dbt-admin-api-v2.yaml"
 
 
@@ -72,6 +70,7 @@ PATHS = {
 }
 
 
+@pytest.mark.dbt
 @pytest.mark.parametrize(("path", "schema"), PATHS.items())
 def test_answers_are_of_the_documented_shape(
     shared_platform: LocalPlatform, run: Json, path: str, schema: str
@@ -83,6 +82,7 @@ def test_answers_are_of_the_documented_shape(
     assert [error.message for error in validator(schema).iter_errors(answer)] == []
 
 
+@pytest.mark.dbt
 @pytest.mark.parametrize(
     ("path", "schema"),
     [
@@ -102,6 +102,52 @@ def test_nothing_documented_is_missing(shared_platform: LocalPlatform, run: Json
     assert documented - set(shared_platform.get(path.format(**ids))) == set()
 
 
+# --- triggers
+
+SAMPLES = {"string": "sample", "integer": 7, "boolean": True}
+STEPS = ["dbt seed --select raw_orders"]
+
+
+def a_full_trigger() -> Json:
+    """Return a value for every field that the document names for a trigger."""
+    fields = components()["TriggerRunRequestRequest"]["properties"]
+    return {name: STEPS if field["type"] == "array" else SAMPLES[field["type"]] for name, field in fields.items()}
+
+
+def test_every_documented_field_of_a_trigger_is_kept(simulated: LocalPlatform) -> None:
+    """The answer to the POST shows all of them, and so does the run later, alone and in a list."""
+    asked = a_full_trigger()
+    run = simulated.post(f"jobs/{simulated.jobs['seeds']}/run/", asked)
+    listed = simulated.get("runs/", pk=run["id"], include_related="trigger")[0]
+    single = simulated.get(f"runs/{run['id']}/", include_related="trigger")
+    for shown in (run, listed, single):
+        assert {name: shown["trigger"][name] for name in asked} == asked
+    done = simulated.wait(run)
+    assert (done["status"], done["git_branch"], done["git_sha"]) == (10, "sample", "sample")
+
+
+def test_a_documented_field_of_the_wrong_type_is_refused(simulated: LocalPlatform) -> None:
+    """Every field is known to the platform: its value is checked, and the message names it."""
+    for field, value in a_full_trigger().items():
+        body = {**a_full_trigger(), field: {"not": value}}
+        answer = simulated.send("POST", f"jobs/{simulated.jobs['seeds']}/run/", json=body)
+        assert answer.status_code == 400
+        assert answer.json()["status"]["user_message"].startswith(f"{field}: ")
+
+
+def test_a_trigger_without_overrides_shows_every_documented_field(simulated: LocalPlatform) -> None:
+    """As a null: a client may read any of them."""
+    run = simulated.run("seeds")
+    trigger = simulated.get(f"runs/{run['id']}/", include_related="trigger")["trigger"]
+    documented = set(components()["RunTrigger"]["properties"])
+    assert documented - set(trigger) == set()
+    assert {trigger[name] for name in a_full_trigger().keys() - {"cause"}} == {None}
+
+
+# --- the check itself
+
+
+@pytest.mark.dbt
 def test_the_check_finds_a_wrong_type(shared_platform: LocalPlatform, run: Json) -> None:
     """An id as text is reported: the checks above can fail."""
     answer = shared_platform.send("GET", f"runs/{run['id']}/").json()
