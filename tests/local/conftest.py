@@ -21,21 +21,21 @@ SIMULATED_JOBS = {
 
 
 class WithDbt(Protocol):
-    """Carries out a story that needs a runner, and returns what the story returns."""
+    """Runs a coroutine function with the shared runner and returns its result."""
 
-    def __call__(self, story: Callable[[DbtRunner], Coroutine[Any, Any, T]], /) -> T: ...  # noqa: D102
+    def __call__(self, work: Callable[[DbtRunner], Coroutine[Any, Any, T]], /) -> T: ...  # noqa: D102
 
 
 @pytest.fixture(scope="session")
 def with_dbt() -> Iterator[WithDbt]:
-    """Lend the shared runner: ``with_dbt(lambda runner: shop.dbt(runner, "build"))``."""
+    """Provide the shared runner: ``with_dbt(lambda runner: shop.dbt(runner, "build"))``."""
     runner = DbtRunner(find_dbt())
     with asyncio.Runner() as loop:
 
-        def carry_out(story: Callable[[DbtRunner], Coroutine[Any, Any, T]], /) -> T:
-            return loop.run(story(runner))
+        def run(work: Callable[[DbtRunner], Coroutine[Any, Any, T]], /) -> T:
+            return loop.run(work(runner))
 
-        yield carry_out
+        yield run
         loop.run(runner.close())
 
 
@@ -48,7 +48,7 @@ def shared_simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local
 
 @pytest.fixture
 def simulated(shared_simulated: LocalPlatform) -> Iterator[LocalPlatform]:
-    """Lend the simulated platform; trouble, faults, switches and account restrictions end with the test."""
+    """Provide the simulated platform; trouble, faults, switches and account restrictions end with the test."""
     before = shared_simulated.control("GET", "behaviour")
     shared_simulated.trouble()
     yield shared_simulated

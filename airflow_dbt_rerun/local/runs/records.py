@@ -1,4 +1,4 @@
-"""Jobs, runs and steps as they are kept: one dataclass a table, one field a column, in order."""
+"""Jobs, runs and steps as stored: a dataclass per table, and its fields in the order of the columns."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TYPES_BY_TRIGGER = {
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job. ``definition`` is the JSON object of what was set when it was created or updated."""
+    """A job. ``definition`` is a JSON object: the settings from its creation and its updates."""
 
     id: int
     name: str
@@ -32,7 +32,7 @@ class JobRecord:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was set."""
+        """The settings from its creation and its updates."""
         return dict(json.loads(self.definition))
 
     @property
@@ -45,16 +45,16 @@ class JobRecord:
 
     @property
     def runs_in_parallel(self) -> bool:
-        """Whether its runs do not wait for each other, as those of dbt's CI jobs. Merge jobs run one at a time."""
+        """Whether its runs do not wait for each other: dbt does so for CI jobs, but not for merge jobs."""
         return self.job_type == "ci"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run, and what it was asked to do.
+    """A run.
 
-    ``commands`` is a JSON array: the job's chain, without built-in steps. ``overrides`` is a JSON object.
-    ``freshness`` and ``docs`` say whether the job's two checkboxes apply.
+    ``commands`` is a JSON array: its dbt commands, without built-in steps. ``overrides`` is a JSON object.
+    ``freshness`` and ``docs`` tell whether the job's two checkboxes apply.
     In a retry, the first command resumes step ``retried_step`` of run ``retrying_run_id``.
     """
 
@@ -83,8 +83,8 @@ class RunRecord:
     finished_at: str | None
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing will change any more."""
+    def is_complete(self) -> bool:
+        """Whether the run has ended."""
         return self.status in TERMINAL_STATUSES
 
     @property
@@ -94,25 +94,25 @@ class RunRecord:
 
     @property
     def ended_at(self) -> str | None:
-        """When the run ended, even if the platform is set not to show it."""
-        return self.finished_at or (self.updated_at if self.is_over else None)
+        """The time of its end, even if the platform is set not to record ``finished_at``."""
+        return self.finished_at or (self.updated_at if self.is_complete else None)
 
     @property
     def chain(self) -> tuple[str, ...]:
-        """The commands whose failure fails the run, in order."""
+        """The commands in order; the run fails when one of them fails."""
         return tuple(json.loads(self.commands))
 
     @property
     def overridden(self) -> dict[str, Any]:
-        """What the trigger changed for this run alone."""
+        """The overrides of its trigger."""
         return dict(json.loads(self.overrides))
 
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """A step. ``command`` is the dbt command it runs or resumes; built-in steps have none.
+    """A step. ``command`` is the dbt command that it runs or resumes; built-in steps have none.
 
-    ``place`` is the position of the command in the run's chain; the checkboxes' steps have none.
+    ``place`` is the position of the command among those of the run; steps of the checkboxes have none.
     """
 
     id: int

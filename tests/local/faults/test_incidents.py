@@ -1,4 +1,4 @@
-"""What happens to jobs, runs and the account on the server's side when a test asks for it."""
+"""Server-side events that a test can request for jobs, runs and the account."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from tests.support import Json, LocalPlatform
 
 POSTS = ("jobs/{job}/run/", "jobs/{job}/rerun/", "runs/{run}/retry/")
-"""Every way of asking for a run."""
+"""Every request that starts a run."""
 
 
 @pytest.fixture
@@ -38,13 +38,13 @@ def schedule(platform: LocalPlatform, job_id: int) -> Json:
 
 
 def statuses(platform: LocalPlatform, run: Json) -> set[int]:
-    """Ask for a run in every way."""
+    """Request a run in every way and return the HTTP statuses."""
     paths = [path.format(job=run["job_id"], run=run["id"]) for path in POSTS]
     return {platform.send("POST", path, json={"cause": "a test"}).status_code for path in paths}
 
 
 def test_a_deactivated_job_starts_no_run(simulated: LocalPlatform, failed: Json) -> None:
-    """The job says so, every way of starting is refused with the chosen status, until it is activated."""
+    """Every request for a run is refused with the chosen status until the job is active again."""
     job = f"jobs/{failed['job_id']}"
     simulated.control("POST", job, {"deactivated": True})
     simulated.behave(refused_start_status=409)
@@ -58,40 +58,40 @@ def test_a_deactivated_job_starts_no_run(simulated: LocalPlatform, failed: Json)
 
 
 @pytest.mark.parametrize(
-    "standing",
+    "restriction",
     [{"locked": True, "lock_cause": "unpaid"}, {"run_locked_until": "2999-01-01T00:00:00Z"}, {"queue_limit": 0}],
 )
-def test_an_account_starts_no_run(simulated: LocalPlatform, failed: Json, standing: Json) -> None:
-    """The account says why, and every way of starting is refused, until it is in good standing again."""
-    simulated.control("POST", "account", standing)
+def test_a_restricted_account_starts_no_run(simulated: LocalPlatform, failed: Json, restriction: Json) -> None:
+    """The account shows the reason, and every request for a run is refused until the restriction is lifted."""
+    simulated.control("POST", "account", restriction)
     account = simulated.get("")
-    assert {name: account[name] for name in standing} == standing
+    assert {name: account[name] for name in restriction} == restriction
     assert statuses(simulated, failed) == {400}
     simulated.control("DELETE", "account")
     assert simulated.get("")["queue_limit"] == 50
     assert simulated.retry(failed)["status"] == 10
 
 
-def test_a_lock_that_is_over_locks_nothing(simulated: LocalPlatform, failed: Json) -> None:
-    """``run_locked_until`` in the past is history."""
+def test_an_expired_lock_has_no_effect(simulated: LocalPlatform, failed: Json) -> None:
+    """``run_locked_until`` in the past restricts nothing."""
     simulated.control("POST", "account", {"run_locked_until": "2020-01-01T00:00:00Z"})
     assert simulated.retry(failed)["status"] == 10
 
 
 def test_a_deleted_run_is_gone(simulated: LocalPlatform, failed: Json) -> None:
-    """Also one that is going: it is stopped, its job runs on, and no list has it any more."""
+    """Even a run in progress: it is stopped and no longer listed, and its job can run again."""
     simulated.trouble({"node": "raw_orders", "times": 1, "seconds": 60})
-    going = simulated.trigger("seeds")
+    in_progress = simulated.trigger("seeds")
     simulated.until_troubled("raw_orders")
-    for run in (failed, going):
+    for run in (failed, in_progress):
         simulated.control("DELETE", f"runs/{run['id']}")
         assert simulated.send("GET", f"runs/{run['id']}/").status_code == 404
-    assert not {failed["id"], going["id"]} & {run["id"] for run in simulated.get("runs/")}
+    assert not {failed["id"], in_progress["id"]} & {run["id"] for run in simulated.get("runs/")}
     assert simulated.run("seeds")["status"] == 10
 
 
 def test_a_run_of_a_deleted_job_cannot_be_retried(simulated: LocalPlatform) -> None:
-    """The run is still there, its job is not."""
+    """The run still exists, its job does not."""
     job = simulated.post("jobs/", {"name": "old", "execute_steps": ["dbt seed"]})
     simulated.trouble({"node": "raw_orders", "times": 1, "message": "Connection reset by peer"})
     run = simulated.wait(simulated.post(f"jobs/{job['id']}/run/", {"cause": "a test"}))
@@ -173,8 +173,8 @@ def test_a_deactivated_job_is_not_scheduled(simulated: LocalPlatform, failed: Js
 # --- mistakes
 
 
-def test_what_is_not_there_cannot_be_changed(simulated: LocalPlatform) -> None:
-    """A misspelt mishap must not leave a test without one."""
+def test_unknown_objects_and_fields_are_refused(simulated: LocalPlatform) -> None:
+    """A misspelt request must not leave a test without its incident."""
     for method, what, body in (
         ("POST", "jobs/1", {"deactivated": True}),
         ("POST", "jobs/1/schedule", None),
