@@ -1,4 +1,4 @@
-"""``python -m airflow_dbt_rerun.local``: the subcommand ``local`` alone."""
+"""``python -m airflow_dbt_rerun.local``: the subcommand ``local`` without the rest of the command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow_dbt_rerun.local.command import add_options, local
 
 
 def main() -> int:
-    """Run it; give its exit status."""
+    """Run the subcommand and return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m airflow_dbt_rerun.local")
     add_options(parser)
     return local(parser.parse_args())

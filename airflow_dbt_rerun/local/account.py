@@ -1,4 +1,4 @@
-"""The one account, project and environment there are."""
+"""The platform's one account, project, environment and user."""
 
 from __future__ import annotations
 
@@ -11,36 +11,39 @@ ENVIRONMENT_ID = 70403103931988
 USER_ID = 70403103921147
 USER_NAME = "Local User"
 
-PERSON = "X-Person"
-"""A header with the name of a person who cancels a run on dbt's page; without it the token's owner does."""
+ACTOR_HEADER = "X-Person"
+"""The header that names the person who cancels a run on dbt's web page; without it, the token's owner is named."""
 
-RUN_SECONDS = 86400
-"""The longest a run may take, unless its job says otherwise."""
+DEFAULT_RUN_TIMEOUT = 86400
+"""Seconds that a run may take unless its job or its trigger says otherwise."""
 
 _SINCE = "2024-05-27T10:42:10.111442+00:00"
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """Who may ask, and where the answers live.
+class LocalAccount:
+    """The account, the token that gives access to it, and the address of the platform.
 
-    :param base_url: scheme, host and port, without a slash at the end
-    :param project_name: name of the dbt project
-    :param standing: what differs from an account in good standing; the control path changes it
+    :param base_url: scheme, host and port, without a trailing slash
+    :param project_name: the name of the dbt project
+    :param restrictions: fields that differ from an account in good standing; the control path sets them
     """
 
     id: int
     token: str = field(repr=False)
     base_url: str
     project_name: str
-    standing: dict[str, Any] = field(default_factory=dict)
+    restrictions: dict[str, Any] = field(default_factory=dict)
 
     def run_url(self, run_id: int) -> str:
-        """Return the page of a run."""
+        """Return the address of a run's web page."""
         return f"{self.base_url}/deploy/{self.id}/projects/{PROJECT_ID}/runs/{run_id}/"
 
     def as_account(self) -> dict[str, Any]:
-        """Return the account as the API shows it. Subdomains are null: clients would put them before the host."""
+        """Return the account as the API shows it.
+
+        Subdomains are null, since clients put them before the host.
+        """
         unknown = dict.fromkeys(
             (
                 "lock_reason",
@@ -69,7 +72,7 @@ class Account:
             "state": 1,
             "run_slots": 5,
             "queue_limit": 50,
-            "run_duration_limit_seconds": RUN_SECONDS,
+            "run_duration_limit_seconds": DEFAULT_RUN_TIMEOUT,
             "locked": False,
             "pending_cancel": False,
             "business_critical": False,
@@ -83,7 +86,7 @@ class Account:
             "updated_at": _SINCE,
             **seats,
             **unknown,
-            **self.standing,
+            **self.restrictions,
         }
 
     def as_project(self) -> dict[str, Any]:
@@ -153,5 +156,5 @@ class Account:
         }
 
     def as_user(self) -> dict[str, Any]:
-        """Return who the token belongs to."""
+        """Return the user that the token belongs to."""
         return {"id": USER_ID, "first_name": "Local", "last_name": "User", "email": "local@example.com"}

@@ -1,4 +1,4 @@
-"""The subcommand ``local``: a dbt platform on this machine."""
+"""The subcommand ``local``: serve a dbt platform on this machine."""
 
 from __future__ import annotations
 
@@ -8,16 +8,19 @@ import sys
 from pathlib import Path
 
 from airflow_dbt_rerun.local.account import ACCOUNT_ID
-from airflow_dbt_rerun.local.settings import WrongOptionError, check
+from airflow_dbt_rerun.local.options import InvalidOptionError, read_options
 
-_NEEDED = ("starlette", "uvicorn", "yaml")
-_WRONG_OPTIONS = 2
-_SIMULATE = "pretend to run dbt, which is then not needed; each command takes this long (default: no time)"
+_REQUIRED = ("starlette", "uvicorn", "yaml")
+_INVALID_OPTIONS = 2
+_SIMULATE = "simulate dbt instead of running it; each command takes this many seconds (default: 0)"
+
+
+_STATE_DIR = "database, warehouse, logs and artifacts; kept for the next start (default: %(default)s)"
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand ``local``."""
-    parser = subparsers.add_parser("local", help="serve a dbt platform on this machine, in front of real dbt")
+    parser = subparsers.add_parser("local", help="serve a dbt platform on this machine, backed by real dbt")
     add_options(parser)
     parser.set_defaults(func=local)
 
@@ -25,34 +28,43 @@ def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options of ``local``."""
     add = parser.add_argument
-    add("--project-dir", required=True, type=Path, metavar="DIR", help="the dbt project; copied for each run")
-    add("--job", action="append", default=[], metavar='NAME="dbt seed; dbt build"', help="a job; can be repeated")
-    add("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1 (default: a free one)")
-    add("--account-id", type=int, default=ACCOUNT_ID, metavar="N", help="default: %(default)s")
-    add("--token", metavar="T", help="default: a random one, kept in the state directory")
+    add("--project-dir", required=True, type=Path, metavar="DIR", help="the dbt project; each run works in a copy")
+    add(
+        "--job",
+        action="append",
+        default=[],
+        metavar='NAME="dbt seed; dbt build"',
+        help="define a job; can be repeated",
+    )
+    add("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1 (default: a free port)")
+    add("--account-id", type=int, default=ACCOUNT_ID, metavar="N", help="the account's id (default: %(default)s)")
+    add("--token", metavar="T", help="the API token (default: a random one, stored in the state directory)")
     add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate")
-    add("--tls-key", type=Path, metavar="FILE", help="its key")
-    add("--state-dir", type=Path, default=Path(".local-platform"), metavar="DIR", help="default: %(default)s")
-    add("--dbt", metavar="PATH", help="the dbt executable")
+    add("--tls-key", type=Path, metavar="FILE", help="the key of the certificate")
+    add("--state-dir", type=Path, default=Path(".local-platform"), metavar="DIR", help=_STATE_DIR)
+    add("--dbt", metavar="PATH", help="path of the dbt executable")
     add("--simulate", nargs="?", type=float, const=0.0, metavar="SECONDS", help=_SIMULATE)
-    add("--faults", action="store_true", help="let tests inject faults over HTTP")
+    add("--faults", action="store_true", help="serve the control path, which lets tests inject faults")
 
 
 def local(options: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM; give the exit status. Prints one line of JSON when requests are answered."""
-    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    """Serve until SIGINT or SIGTERM and return the exit status.
+
+    One line of JSON on stdout says when the platform is ready and how to reach it.
+    """
+    missing = [name for name in _REQUIRED if importlib.util.find_spec(name) is None]
     if missing:
         needed = "pip install 'airflow-provider-dbt-rerun[local]'"
-        return _refuse(f"{' and '.join(missing)} cannot be imported; {needed}")
-    from airflow_dbt_rerun.local.server.serve import run  # noqa: PLC0415 - needs what was just looked for
+        return _fail(f"{' and '.join(missing)} cannot be imported; install with: {needed}")
+    from airflow_dbt_rerun.local.server.serve import run  # noqa: PLC0415 - its imports were checked above
 
     try:
-        run(check(options))
-    except WrongOptionError as error:
-        return _refuse(str(error))
+        run(read_options(options))
+    except InvalidOptionError as error:
+        return _fail(str(error))
     return 0
 
 
-def _refuse(message: str) -> int:
+def _fail(message: str) -> int:
     sys.stderr.write(f"airflow-dbt-rerun local: {message}\n")
-    return _WRONG_OPTIONS
+    return _INVALID_OPTIONS

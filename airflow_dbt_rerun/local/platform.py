@@ -1,11 +1,11 @@
-"""What every room of the platform shares."""
+"""The state that every part of the platform shares."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from airflow_dbt_rerun.local.account import Account
+from airflow_dbt_rerun.local.account import LocalAccount
 from airflow_dbt_rerun.local.dbt.paths import Folders
 from airflow_dbt_rerun.local.faults.behaviour import Behaviour
 from airflow_dbt_rerun.local.runs.store import Store
@@ -13,13 +13,13 @@ from airflow_dbt_rerun.local.runs.store import Store
 
 @dataclass(slots=True)
 class Platform:
-    """One platform. Only ``behaviour`` and the account's standing change while it runs.
+    """One platform. Only ``behaviour`` and the restrictions of the account change while it runs.
 
     :param project: absolute path of the dbt project
-    :param dbt_version: version of the dbt that runs the commands
+    :param dbt_version: the version of dbt that runs the commands
     """
 
-    account: Account
+    account: LocalAccount
     store: Store
     folders: Folders
     project: Path

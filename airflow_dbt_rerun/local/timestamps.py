@@ -1,4 +1,4 @@
-"""Moments and durations in the platform's spellings."""
+"""Timestamps and durations in the formats of the dbt platform."""
 
 from __future__ import annotations
 
@@ -13,59 +13,59 @@ _UNITS = (
     ("minute", 60),
     ("second", 1),
 )
-_NONE = timedelta()
+_ZERO = timedelta()
 
 
-def stamp(moment: datetime) -> str:
-    """Spell a moment as runs and steps do: ``2024-05-27 10:42:16.179903+00:00``.
+def format_timestamp(moment: datetime) -> str:
+    """Format a datetime as in runs and steps: ``2024-05-27 10:42:16.179903+00:00``.
 
-    All stamps have the same length and zone, so they sort as text.
+    All timestamps have the same length and time zone, so they sort as text.
     """
     return moment.astimezone(UTC).isoformat(sep=" ", timespec="microseconds")
 
 
 def now() -> str:
-    """Return the stamp of this moment."""
-    return stamp(datetime.now(UTC))
+    """Return the current time as a timestamp."""
+    return format_timestamp(datetime.now(UTC))
 
 
-def parse(text: str) -> datetime:
-    """Read an ISO 8601 moment; one without a zone is UTC.
+def parse_timestamp(text: str) -> datetime:
+    """Read an ISO 8601 timestamp; UTC is assumed if it has no time zone.
 
-    :raises ValueError: if it is none
+    :raises ValueError: if it is not ISO 8601
     """
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def between(start: str | None, end: str | None) -> timedelta:
-    """Return the time from one stamp to another, or to this moment if there is no end. No start, no time."""
+def elapsed(start: str | None, end: str | None) -> timedelta:
+    """Return the time between two timestamps: up to now without an end, zero without a start."""
     if start is None:
-        return _NONE
+        return _ZERO
     last = datetime.fromisoformat(end) if end else datetime.now(UTC)
-    return max(last - datetime.fromisoformat(start), _NONE)
+    return max(last - datetime.fromisoformat(start), _ZERO)
 
 
-def clock(duration: timedelta) -> str:
-    """Spell a duration as ``24:00:36``: hours may exceed a day."""
+def format_clock(duration: timedelta) -> str:
+    """Format a duration as ``24:00:36``; the hours may exceed a day."""
     minutes, seconds = divmod(int(duration.total_seconds()), 60)
     return f"{minutes // 60:02}:{minutes % 60:02}:{seconds:02}"
 
 
-def humanized(duration: timedelta) -> str:
-    """Spell a duration as ``2 weeks, 3 days``: the largest unit, and the next smaller one if it is not zero."""
+def humanize(duration: timedelta) -> str:
+    """Format a duration as ``2 weeks, 3 days``: the largest unit, and the next smaller one unless it is zero."""
     left = int(duration.total_seconds())
-    for place, (name, size) in enumerate(_UNITS):
+    for level, (name, size) in enumerate(_UNITS):
         count, rest = divmod(left, size)
         if count:
-            return ", ".join([_counted(count, name), *_next_unit(place + 1, rest)])
+            return ", ".join([_counted(count, name), *_next_unit(level + 1, rest)])
     return "0 minutes"
 
 
-def _next_unit(place: int, left: int) -> list[str]:
-    if place == len(_UNITS):
+def _next_unit(level: int, left: int) -> list[str]:
+    if level == len(_UNITS):
         return []
-    name, size = _UNITS[place]
+    name, size = _UNITS[level]
     return [_counted(left // size, name)] if left >= size else []
 
 

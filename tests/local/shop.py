@@ -1,4 +1,4 @@
-"""A copy of the example project with a warehouse and a failure switch of its own."""
+"""A copy of the example project with its own warehouse and its own ``failures.json``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support import EXAMPLE_PROJECT, GENEROUS
 
 
 class Shop:
-    """Everything is below ``root``, so two shops share nothing."""
+    """A copy of the example project. All its files are below ``root``, so two shops share nothing."""
 
     def __init__(self, root: Path) -> None:
         self.project = root / "project"
@@ -27,17 +27,17 @@ class Shop:
 
     @property
     def env(self) -> dict[str, str]:
-        """The environment of a command."""
+        """The environment of its commands."""
         names = {"DBT_LOCAL_WAREHOUSE": str(self.warehouse), "DBT_LOCAL_STATE": str(self.state)}
         return {**os.environ, **names}
 
     @property
     def text(self) -> str:
-        """What all commands printed."""
+        """The output of all commands so far."""
         return self.log.read_text()
 
     def trouble(self, *requests: dict[str, Any]) -> None:
-        """Ask for trouble, in the words of the project's README."""
+        """Request trouble in the format of the project's README."""
         (self.state / "failures.json").write_text(json.dumps(requests))
 
     async def dbt(self, runner: DbtRunner, *args: str) -> int:
@@ -45,7 +45,7 @@ class Shop:
         return await runner.run(args, cwd=self.project, env=self.env, log=self.log)
 
     async def until_troubled(self, node: str) -> None:
-        """Wait until the trouble of a node has begun."""
+        """Wait until the trouble of a node has started."""
         await until(lambda: bool(list(self.state.glob(f"troubled.{node}.*"))))
 
     def results(self) -> dict[str, dict[str, Any]]:
@@ -59,13 +59,13 @@ class Shop:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait for something that other processes do."""
+    """Wait until a condition that other processes bring about is true."""
     async with asyncio.timeout(GENEROUS):
-        while not condition():  # noqa: ASYNC110 - they cannot set an event here
+        while not condition():  # noqa: ASYNC110 - other processes set no event
             await asyncio.sleep(0.05)
 
 
 def name_of(unique_id: str) -> str:
-    """Return the name that dbt shows: the last part, for a generic test the one before its hash."""
+    """Return the name that dbt shows: the last part of the id, or for a generic test the part before its hash."""
     kind, _, *parts = unique_id.split(".")
     return parts[0] if kind == "test" else parts[-1]

@@ -1,4 +1,4 @@
-"""The subcommand ``local``: one line when ready, one clear line when an option is wrong."""
+"""The subcommand ``local``: one line of JSON when ready, one clear line when an option is invalid."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODULE = [sys.executable, "-m", "airflow_dbt_rerun.local"]
 
 
 def refused(*options: str, folder: Path, project: Path = EXAMPLE_PROJECT) -> str:
-    """Run the command with options that cannot be used; return what it says."""
+    """Run the command with invalid options and return its message."""
     command = [*MODULE, "--project-dir", str(project), "--state-dir", str(folder / "state"), *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert (done.returncode, done.stdout) == (2, "")
@@ -28,8 +28,8 @@ def refused(*options: str, folder: Path, project: Path = EXAMPLE_PROJECT) -> str
 
 
 @pytest.mark.dbt
-def test_one_line_of_json_says_where_it_is(tmp_path: Path) -> None:
-    """stdout holds that line and nothing else; its token and address work; the options are honoured."""
+def test_one_line_of_json_tells_how_to_connect(tmp_path: Path) -> None:
+    """It is all of stdout; it reflects the options, and stderr repeats the address."""
     command = [*MODULE, "--project-dir", str(EXAMPLE_PROJECT), "--state-dir", str(tmp_path / "state")]
     options = ["--account-id", "5", "--token", "t", "--job", "a=dbt seed; dbt build", "--job", "b=dbt test"]
     with subprocess.Popen(
@@ -38,18 +38,18 @@ def test_one_line_of_json_says_where_it_is(tmp_path: Path) -> None:
         assert process.stdout is not None
         ready = json.loads(process.stdout.readline())
         process.terminate()
-        rest, told = process.communicate(timeout=60)
+        rest, messages = process.communicate(timeout=60)
     assert ready.keys() == {"base_url", "account_id", "token", "jobs"}
     assert (ready["account_id"], ready["token"], list(ready["jobs"])) == (5, "t", ["a", "b"])
     assert (process.returncode, rest) == (0, "")
-    assert ready["base_url"] in told
+    assert ready["base_url"] in messages
 
 
 @pytest.mark.dbt
-def test_without_jobs_there_is_one_that_builds(
+def test_the_default_job_builds(
     new_platform: Callable[..., AbstractContextManager[LocalPlatform]],
 ) -> None:
-    """The shortest command line gives something to run."""
+    """The shortest command line provides a job."""
     with new_platform(jobs={}) as platform:
         assert platform.get("jobs/")[0]["execute_steps"] == ["dbt build"]
 
@@ -73,14 +73,14 @@ def test_without_jobs_there_is_one_that_builds(
         (["--state-dir", "/dev/null"], "--state-dir"),
     ],
 )
-def test_a_wrong_option_is_named_in_one_line(tmp_path: Path, options: list[str], named: str) -> None:
+def test_an_invalid_option_is_named_in_one_line(tmp_path: Path, options: list[str], named: str) -> None:
     """Exit status 2, and no traceback."""
     assert refused(*options, folder=tmp_path).startswith(f"airflow-dbt-rerun local: {named}")
 
 
 @pytest.mark.dbt
 def test_a_port_in_use_is_named(tmp_path: Path) -> None:
-    """Not a traceback of the server library."""
+    """The message is not a traceback of the server library."""
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
         assert f"--port {port}" in refused("--port", port, folder=tmp_path)
@@ -93,13 +93,13 @@ def test_a_directory_without_a_project_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.dbt
 def test_a_broken_project_file_is_named(tmp_path: Path) -> None:
-    """It is read at the start, for the project's name."""
+    """It is read at the start for the project's name."""
     (tmp_path / "dbt_project.yml").write_text("[")
     assert "--project-dir: dbt_project.yml" in refused(folder=tmp_path, project=tmp_path)
 
 
 def test_a_missing_extra_is_named(tmp_path: Path) -> None:
-    """Whoever installed the package without it reads what to install."""
+    """Without the extra, the command reports what to install."""
     without = "import sys; sys.modules['uvicorn'] = None"
     script = f"{without}; from airflow_dbt_rerun.local.__main__ import main; sys.exit(main())"
     command = [sys.executable, "-c", script, "--project-dir", str(tmp_path)]
@@ -122,7 +122,7 @@ def test_a_missing_extra_is_named(tmp_path: Path) -> None:
     ],
 )
 def test_commands_are_split_at_semicolons_outside_quotes(text: str, commands: tuple[str, ...]) -> None:
-    """As a shell would."""
+    """As in a shell."""
     assert split_commands(text) == commands
 
 
@@ -138,5 +138,5 @@ def test_commands_are_split_at_semicolons_outside_quotes(text: str, commands: tu
     ],
 )
 def test_the_subcommand_is_found(command: str, name: str) -> None:
-    """It decides whether a failed step can be resumed."""
+    """The subcommand decides whether a failed step can be resumed."""
     assert subcommand(command) == name

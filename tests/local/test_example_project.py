@@ -1,4 +1,4 @@
-"""The bundled project builds, and its failure switch does what its README says."""
+"""The bundled project builds, and its failures on demand work as its README describes."""
 
 from __future__ import annotations
 
@@ -22,39 +22,39 @@ pytestmark = pytest.mark.dbt
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """A project of its own for each test."""
+    """Return a separate project for each test."""
     return Shop(tmp_path)
 
 
 class Dbt(Protocol):
-    """Runs commands in a shop, one after the other, and returns their exit codes."""
+    """Runs commands in a shop in turn and returns their exit codes."""
 
     def __call__(self, shop: Shop, *commands: str) -> list[int]: ...  # noqa: D102
 
 
 @pytest.fixture
 def dbt(with_dbt: WithDbt) -> Dbt:
-    """Commands as one would type them."""
+    """Run commands given as a user would type them."""
 
     def run(shop: Shop, *commands: str) -> list[int]:
-        async def story(runner: DbtRunner) -> list[int]:
+        async def work(runner: DbtRunner) -> list[int]:
             return [await shop.dbt(runner, *command.split()) for command in commands]
 
-        return with_dbt(story)
+        return with_dbt(work)
 
     return run
 
 
 def test_plain_dbt_build_works_without_any_variable(shop: Shop) -> None:
-    """Who copies the project can build it at once; files appear only below it."""
+    """A copy of the project builds without setup and writes below its own directory only."""
     env = {name: value for name, value in os.environ.items() if not name.startswith("DBT_")}
     subprocess.run([find_dbt(), "build"], cwd=shop.project, env=env, check=True, capture_output=True)
     assert Counter(shop.statuses().values()) == {"success": 12, "pass": 13}
     assert (shop.project / "warehouse.duckdb").exists()
 
 
-def test_node_fails_as_often_as_asked_and_heals_through_retry(dbt: Dbt, shop: Shop) -> None:
-    """Two failures asked for: build and the first retry fail with DuckDB's error, the second retry heals."""
+def test_node_fails_as_often_as_requested_and_heals_through_retry(dbt: Dbt, shop: Shop) -> None:
+    """With two failures requested, build and the first retry fail with DuckDB's error; the second retry heals."""
     shop.trouble({"node": "orders", "times": 2, "message": "Connection reset by peer"})
     assert dbt(shop, "build", "retry") == [1, 1]
     assert shop.results()["orders"]["message"] == (
@@ -65,7 +65,7 @@ def test_node_fails_as_often_as_asked_and_heals_through_retry(dbt: Dbt, shop: Sh
 
 
 def test_retry_runs_only_the_failed_and_the_skipped_nodes(dbt: Dbt, shop: Shop) -> None:
-    """The project is a fair test of healing: what was green before is not run again."""
+    """Nodes that succeeded before do not run again."""
     shop.trouble({"node": "customers", "message": "Connection reset by peer"})
     assert dbt(shop, "build") == [1]
     unfinished = {name for name, status in shop.statuses().items() if status in {"error", "skipped"}}
@@ -79,14 +79,14 @@ def test_retry_runs_only_the_failed_and_the_skipped_nodes(dbt: Dbt, shop: Shop) 
     }
 
 
-def test_minus_one_is_for_ever(dbt: Dbt, shop: Shop) -> None:
-    """A permanent failure does not heal by trying."""
+def test_minus_one_fails_every_time(dbt: Dbt, shop: Shop) -> None:
+    """A permanent failure does not heal by retries."""
     shop.trouble({"node": "orders", "times": -1, "message": "no"})
     assert dbt(shop, "build", "retry", "retry") == [1, 1, 1]
 
 
 def test_every_kind_of_node_can_be_made_to_fail(dbt: Dbt, shop: Shop) -> None:
-    """Seed, model, snapshot, data test and unit test: each fails when it is reached, with the text asked for."""
+    """Seed, model, snapshot, data test and unit test: each fails with the requested text when it runs."""
     nodes = {
         "raw_payments": "error",
         "orders_snapshot": "error",
@@ -97,13 +97,13 @@ def test_every_kind_of_node_can_be_made_to_fail(dbt: Dbt, shop: Shop) -> None:
     shop.trouble(*({"node": node, "message": f"it's {node}"} for node in nodes))
     assert dbt(shop, "seed", "seed") == [1, 0], "once is the default"
     assert dbt(shop, "run", "run", "build") == [1, 0, 1]
-    seen = shop.text
+    output = shop.text
     for node in nodes:
-        assert f"Invalid Input Error: it's {node}" in seen
+        assert f"Invalid Input Error: it's {node}" in output
 
 
-def test_data_test_finds_as_many_rows_as_asked(dbt: Dbt, shop: Shop) -> None:
-    """A test that fails is not a test that breaks: its status is fail, and it heals as well."""
+def test_data_test_finds_the_requested_number_of_rows(dbt: Dbt, shop: Shop) -> None:
+    """A failing test has the status ``fail``, not ``error``, and heals as well."""
     shop.trouble({"node": "unique_orders_order_id", "times": 1, "failures": 3})
     assert dbt(shop, "build") == [1]
     result = shop.results()["unique_orders_order_id"]
@@ -111,8 +111,8 @@ def test_data_test_finds_as_many_rows_as_asked(dbt: Dbt, shop: Shop) -> None:
     assert dbt(shop, "retry") == [0]
 
 
-def test_troubles_of_two_nodes_are_counted_apart(dbt: Dbt, shop: Shop) -> None:
-    """Each node has its own count, whatever happened to the others."""
+def test_troubles_of_two_nodes_are_counted_separately(dbt: Dbt, shop: Shop) -> None:
+    """Each node has its own count."""
     shop.trouble(
         {"node": "daily_revenue", "times": 1, "message": "one"},
         {"node": "customers", "times": 2, "message": "two"},
@@ -124,8 +124,8 @@ def test_troubles_of_two_nodes_are_counted_apart(dbt: Dbt, shop: Shop) -> None:
     assert dbt(shop, "retry") == [0]
 
 
-def test_troubles_of_one_node_come_one_after_the_other(dbt: Dbt, shop: Shop) -> None:
-    """A story can be told: a connection is reset twice, and then it turns out that the code is wrong."""
+def test_entries_of_one_node_apply_in_turn(dbt: Dbt, shop: Shop) -> None:
+    """A connection is reset twice, then the code is wrong, then the node heals."""
     shop.trouble(
         {"node": "orders", "times": 2, "message": "Connection reset by peer"},
         {"node": "orders", "times": 3, "message": "no such column"},
@@ -136,8 +136,8 @@ def test_troubles_of_one_node_come_one_after_the_other(dbt: Dbt, shop: Shop) -> 
     assert shop.text.count("  Invalid Input Error: no such column") == 1
 
 
-def test_two_copies_share_the_switch_and_the_warehouse(dbt: Dbt, tmp_path: Path) -> None:
-    """A platform that copies the project for each run still has one warehouse and one count."""
+def test_two_copies_can_share_failures_and_warehouse(dbt: Dbt, tmp_path: Path) -> None:
+    """A platform that copies the project for each run has one warehouse and one count for all copies."""
     first, second = Shop(tmp_path / "first"), Shop(tmp_path / "second")
     second.state, second.warehouse = first.state, first.warehouse
     first.trouble({"node": "orders", "times": 1, "message": "once"})
@@ -146,7 +146,7 @@ def test_two_copies_share_the_switch_and_the_warehouse(dbt: Dbt, tmp_path: Path)
 
 
 def test_freshness_and_docs_work(dbt: Dbt, shop: Shop) -> None:
-    """The project has a source, so that the freshness and docs boxes of a job have something to do."""
+    """The project has a source, so that both checkboxes of a job have an effect."""
     assert dbt(shop, "seed", "source freshness", "docs generate") == [0, 0, 0]
     assert (shop.project / "target" / "sources.json").exists()
     assert (shop.project / "target" / "catalog.json").exists()
@@ -154,7 +154,7 @@ def test_freshness_and_docs_work(dbt: Dbt, shop: Shop) -> None:
 
 @pytest.fixture
 def postgres_schema(dbt: Dbt, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """A schema of its own on this machine's PostgreSQL, dropped at the end."""
+    """Return a separate schema on this machine's PostgreSQL, dropped at the end."""
     with socket.socket() as server:
         if server.connect_ex(("127.0.0.1", 5432)) != 0:
             pytest.skip("no PostgreSQL server on 127.0.0.1:5432")
@@ -168,7 +168,7 @@ def postgres_schema(dbt: Dbt, shop: Shop, monkeypatch: pytest.MonkeyPatch) -> It
 
 @pytest.mark.postgres
 def test_project_builds_on_postgres(dbt: Dbt, shop: Shop, postgres_schema: str) -> None:
-    """The same project serves tests of PostgreSQL's own errors; the switch is not there and not in the way."""
+    """The project also builds on PostgreSQL, where ``failures.json`` has no effect."""
     shop.trouble({"node": "orders", "message": "for DuckDB only"})
     assert dbt(shop, "build --target postgres") == [0]
     assert shop.results()["orders"]["relation_name"] == f'"postgres"."{postgres_schema}"."orders"'

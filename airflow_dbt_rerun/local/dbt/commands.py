@@ -1,4 +1,4 @@
-"""dbt commands as text: what a job lists, split into what a shell would pass on."""
+"""Split dbt commands, as a job lists them, into arguments."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import shlex
 from collections.abc import Sequence
 
 SIMULATED_VERSION = "1.11.0-simulated"
-"""The dbt version that the simulated dbt claims to be."""
+"""The version that the simulated dbt reports."""
 
 RETRYABLE = frozenset({"build", "clone", "compile", "docs", "run", "run-operation", "seed", "snapshot", "test"})
-"""Subcommands that ``dbt retry`` takes up again (``docs`` stands for ``docs generate``)."""
+"""Subcommands that ``dbt retry`` can resume (``docs`` stands for ``docs generate``)."""
 
 _OTHERS = frozenset(
     {"clean", "debug", "deps", "freshness", "init", "list", "ls", "parse", "retry", "show", "source"}
@@ -19,20 +19,20 @@ _UP_TO_SEMICOLON = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+""")
 
 
 def split_commands(text: str) -> tuple[str, ...]:
-    """Split ``dbt seed; dbt build`` at its semicolons, except inside quotes.
+    """Split ``dbt seed; dbt build`` at the semicolons outside quotes.
 
-    :raises ValueError: if there is no command, or one is not a dbt command
+    :raises ValueError: if there is no command, or one of them is not a dbt command
     """
     commands = tuple(part.strip() for part in _UP_TO_SEMICOLON.findall(text) if part.strip())
     if not commands:
-        raise ValueError("there is no command")
+        raise ValueError("no command is given")
     for command in commands:
         dbt_arguments(command)
     return commands
 
 
 def dbt_arguments(command: str) -> list[str]:
-    """Return what follows ``dbt``, split as a shell does.
+    """Return the arguments after ``dbt``, split as a shell does.
 
     :raises ValueError: if it is not a dbt command, or a quote is not closed
     """
@@ -46,10 +46,10 @@ def dbt_arguments(command: str) -> list[str]:
 
 
 def subcommand(command: str) -> str:
-    """Return ``build`` of ``dbt --warn-error build --select a``, or an empty text."""
+    """Return the subcommand, such as ``build`` in ``dbt --warn-error build --select a``, or an empty text."""
     return subcommand_of(dbt_arguments(command))
 
 
 def subcommand_of(arguments: Sequence[str]) -> str:
-    """Return the subcommand among what follows ``dbt``, or an empty text."""
+    """Return the subcommand among the arguments after ``dbt``, or an empty text."""
     return next((word for word in arguments if word in RETRYABLE or word in _OTHERS), "")

@@ -1,4 +1,4 @@
-"""The environment variables that a dbt command sees."""
+"""The environment variables of a dbt command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _INTO_ARTIFACTS = "DBT_ENV_CUSTOM_ENV_"
 
 
 def dbt_environment(platform: Platform, run: RunRecord, work: Path, step: StepFolder) -> dict[str, str]:
-    """Return our own environment, and what the platform tells a command about its run."""
-    about = _about(platform, run)
+    """Return the environment of the platform, with variables that describe the run."""
+    described = _run_variables(platform, run)
     return {
         **os.environ,
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
@@ -24,16 +24,16 @@ def dbt_environment(platform: Platform, run: RunRecord, work: Path, step: StepFo
         "DBT_LOCAL_STATE": str(platform.folders.state),
         "DBT_PROJECT_DIR": str(work),
         "DBT_PROFILES_DIR": str(work / "profiles"),
-        "DBT_TARGET_PATH": "target",  # relative: messages name files below it
+        "DBT_TARGET_PATH": "target",  # relative, since messages name files below it
         "DBT_LOG_PATH": str(step.root),
         "DBT_USE_COLORS": "true",
         "DBT_USE_COLORS_FILE": "false",
-        **about,
-        **{f"{_INTO_ARTIFACTS}{name}": value for name, value in about.items()},
+        **described,
+        **{f"{_INTO_ARTIFACTS}{name}": value for name, value in described.items()},
     }
 
 
-def _about(platform: Platform, run: RunRecord) -> dict[str, str]:
+def _run_variables(platform: Platform, run: RunRecord) -> dict[str, str]:
     return {
         "DBT_CLOUD_ACCOUNT_ID": str(platform.account.id),
         "DBT_CLOUD_PROJECT_ID": str(PROJECT_ID),

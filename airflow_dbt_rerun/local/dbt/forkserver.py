@@ -1,17 +1,17 @@
-"""Import dbt once, then fork for every command: run by dbt's own Python, never imported.
+"""Import dbt once, then fork for every command. dbt's own Python runs this file as a script; it is never imported.
 
 Importing dbt costs seconds of processor time, far more than most commands. dbt also changes the state of its
-modules while it works, so two commands must not share a process. A fork of a process that has only imported dbt
-is quick and clean.
+modules while it runs, so two commands must not share a process. Forking a process that has only imported dbt
+is quick, and each command starts from a clean state.
 
-JSON lines in on stdin, JSON lines out on stdout; a request carries an ``id`` that the caller chose:
+Requests are JSON lines on stdin, replies are JSON lines on stdout; the caller chooses the ``id`` of a request:
 
-- out, once: ``{"ready": true}``, or ``{"error": "..."}`` and the end
+- out, once: ``{"ready": true}``, or ``{"error": "..."}`` before the server ends
 - in: ``{"id": 1, "args": ["build"], "cwd": "/dir", "env": {...}, "log": "/file"}``
-- out: ``{"id": 1, "exit": 0}`` (negative: killed by that signal), or ``{"id": 1, "error": "..."}``: not started
-- in: ``{"id": 1, "signal": 2}``: send a signal to the command and its descendants; no effect once it has ended
+- out: ``{"id": 1, "exit": 0}`` (negative: killed by that signal), or ``{"id": 1, "error": "..."}`` if not started
+- in: ``{"id": 1, "signal": 2}``: send a signal to the command and its descendants; no effect if it has ended
 
-The end of stdin ends everything. Only the standard library and dbt may be imported here.
+The server and all commands end at the end of stdin. Only the standard library and dbt may be imported here.
 """
 
 import ctypes
@@ -30,9 +30,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Serve until stdin ends; in a forked child, be dbt instead."""
-    replies = take_stdout()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in the terminal is for our parent to deal with
+    """Serve until the end of stdin; in a forked child, run dbt."""
+    replies = redirect_stdout()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent process handles Ctrl-C in the terminal
     try:
         import_dbt()
     except ImportError as error:
@@ -41,34 +41,34 @@ def main() -> None:
     reply(replies, {"ready": True})
     request = Server(replies).serve()
     if request is not None:
-        be_dbt(request)
+        run_dbt(request)
 
 
-def take_stdout() -> int:
-    """Keep stdout for replies; whatever prints goes to stderr."""
+def redirect_stdout() -> int:
+    """Reserve stdout for replies, redirect other output to stderr, and return the descriptor for replies."""
     replies = os.dup(1)
     os.dup2(2, 1)
     return replies
 
 
 def import_dbt() -> None:
-    """Import dbt and everything it would import later: its adapters and its tasks."""
+    """Import dbt together with the adapters and tasks that it would import later."""
     importlib.import_module("dbt.cli.main")
     for name in ("dbt.adapters", "dbt.task"):
         package = importlib.import_module(name)
         for module in pkgutil.iter_modules(package.__path__):
-            with suppress(Exception):  # a broken adapter is a problem of the command that uses it
+            with suppress(Exception):  # a broken adapter fails the commands that use it
                 importlib.import_module(f"{name}.{module.name}")
 
 
 def reply(replies: int, message: dict[str, Any]) -> None:
-    """Write one line; a caller that is gone is noticed at the end of stdin."""
+    """Write one line. A broken pipe is ignored: the end of stdin follows."""
     with suppress(BrokenPipeError):
         os.write(replies, json.dumps(message).encode() + b"\n")
 
 
 class Server:
-    """One thread that waits for requests and for ends of children."""
+    """Serves requests and reaps children in one thread."""
 
     def __init__(self, replies: int) -> None:
         self.replies = replies
@@ -77,10 +77,10 @@ class Server:
         os.set_blocking(self.wake_write, False)
         os.set_blocking(self.wake_read, False)
         signal.set_wakeup_fd(self.wake_write)
-        signal.signal(signal.SIGCHLD, lambda *_: None)  # the default would not wake us
+        signal.signal(signal.SIGCHLD, lambda *_: None)  # the default action would not wake the selector
 
     def serve(self) -> "dict[str, Any] | None":
-        """Return None at the end of stdin and, in a forked child, the request to carry out."""
+        """Return None at the end of stdin, or in a forked child the request to carry out."""
         waiting = selectors.DefaultSelector()
         waiting.register(0, selectors.EVENT_READ)
         waiting.register(self.wake_read, selectors.EVENT_READ)
@@ -93,7 +93,7 @@ class Server:
                 continue
             chunk = os.read(0, 1 << 16)
             if not chunk:
-                self.end_all()
+                self.kill_all()
                 return None
             *lines, buffer = (buffer + chunk).split(b"\n")
             for line in lines:
@@ -105,7 +105,7 @@ class Server:
                     return dict(request)
 
     def start(self, request: dict[str, Any]) -> bool:
-        """Fork; true in the child."""
+        """Fork for a request, and return whether this is the child."""
         server = os.getpid()
         try:
             os.scandir(request["cwd"]).close()
@@ -115,16 +115,16 @@ class Server:
             reply(self.replies, {"id": request["id"], "error": str(error)})
             return False
         if child == 0:
-            self.leave(server, log)
+            self.detach(server, log)
             return True
         os.close(log)
         self.children[child] = request["id"]
         return False
 
-    def leave(self, server: int, log: int) -> None:
-        """In the child: let go of everything that is the server's."""
+    def detach(self, server: int, log: int) -> None:
+        """Release the resources of the server, in the child."""
         os.setsid()
-        die_with(server)
+        end_with_parent(server)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -135,7 +135,7 @@ class Server:
         os.dup2(log, 2)
 
     def reap(self) -> None:
-        """Report every child that has ended."""
+        """Report the children that have ended."""
         with suppress(BlockingIOError):
             os.read(self.wake_read, 1 << 16)
         with suppress(ChildProcessError):
@@ -144,19 +144,19 @@ class Server:
                 if child == 0:
                     return
                 with suppress(ProcessLookupError):
-                    os.killpg(child, signal.SIGKILL)  # what dbt started must not outlive it
+                    os.killpg(child, signal.SIGKILL)  # processes that dbt started must not outlive it
                 message = {"id": self.children.pop(child), "exit": os.waitstatus_to_exitcode(status)}
                 reply(self.replies, message)
 
     def send_signal(self, request_id: int, number: int) -> None:
-        """Signal the process group of one request, if it is still going."""
+        """Send a signal to the process group of a request, if it is still running."""
         for child, of_request in self.children.items():
             if of_request == request_id:
                 with suppress(ProcessLookupError):
                     os.killpg(child, number)
 
-    def end_all(self) -> None:
-        """Kill what is still going, and wait for its end."""
+    def kill_all(self) -> None:
+        """Kill all children and wait for their end."""
         for child in self.children:
             with suppress(ProcessLookupError):
                 os.killpg(child, signal.SIGKILL)
@@ -164,16 +164,16 @@ class Server:
                 os.waitpid(child, 0)
 
 
-def die_with(server: int) -> None:
-    """Ask Linux to kill this process when the server is killed."""
+def end_with_parent(server: int) -> None:
+    """Let Linux kill this process when the server ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != server:
         os._exit(1)
 
 
-def be_dbt(request: dict[str, Any]) -> NoReturn:
-    """Do what the dbt executable does, so that output, exit code and clean-up are the same."""
+def run_dbt(request: dict[str, Any]) -> NoReturn:
+    """Run dbt as its executable does, with the same output, exit code and clean-up."""
     os.environ.clear()
     os.environ.update(request["env"])
     time.tzset()

@@ -1,9 +1,10 @@
-"""Where things are below the state directory, and what is read back from there.
+"""The layout of the state directory, and access to its files.
 
 platform.sqlite             jobs, runs and steps
 warehouse/warehouse.duckdb  the warehouse, shared by all runs
-state/                      for a project's own use, shared by all runs
-work/JOB/                   the project as the current run of the job sees it
+state/                      for use by the project itself, shared by all runs
+work/JOB/                   the copy of the project that runs of the job use
+work/JOB-RUN/               the copy of a run of a CI job, removed when the run ends
 runs/RUN/STEP/              a step: stdout.log, dbt.log, artifacts/
 """
 
@@ -22,14 +23,14 @@ ARTIFACTS = (
     "graph_summary.json",
     "index.html",
 )
-"""Files of ``target/`` that are kept for each step. Compiled SQL is not: it is in the manifest too."""
+"""Files of ``target/`` that are saved for each step. Compiled SQL is not among them: the manifest contains it."""
 
-STALE = ("run_results.json", "sources.json")
-"""Files that must not outlive a step: the next one could fail before it writes its own, and a retry of it would
-then find the results of another command and have nothing to do."""
+RESULT_FILES = ("run_results.json", "sources.json")
+"""Files that must not outlive a step: if the next step fails before it writes its own, a retry of it would read the
+results of another command and have nothing to do."""
 
-PARSED = "partial_parse.msgpack"
-"""What dbt keeps to parse faster the next time."""
+PARSE_CACHE = "partial_parse.msgpack"
+"""dbt's cache of the parsed project."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,20 +54,20 @@ class Folders:
 
     @property
     def state(self) -> Path:
-        """The directory for the project's own use."""
+        """The directory for use by the project itself."""
         return self.root / "state"
 
     def make(self) -> None:
-        """Make what others expect to be there."""
+        """Create the directories that others expect to exist."""
         self.warehouse.parent.mkdir(parents=True, exist_ok=True)
         self.state.mkdir(exist_ok=True)
 
-    def work(self, job_id: int) -> Path:
-        """Return the working directory of a job's runs.
+    def work(self, job_id: int, run_id: int | None = None) -> Path:
+        """Return the working directory of a job's runs, or of a single run that can have others beside it.
 
-        It is the same for all runs of a job: what dbt parsed in one place is worth nothing in another.
+        Runs share a directory where possible, since dbt's parse cache is valid in one directory only.
         """
-        return self.root / "work" / str(job_id)
+        return self.root / "work" / (str(job_id) if run_id is None else f"{job_id}-{run_id}")
 
     def step(self, run_id: int, index: int) -> StepFolder:
         """Return the directory of a step."""
@@ -75,13 +76,13 @@ class Folders:
 
 @dataclass(frozen=True, slots=True)
 class StepFolder:
-    """What is kept of one step."""
+    """The directory of one step."""
 
     root: Path
 
     @property
     def stdout(self) -> Path:
-        """What the command printed."""
+        """The output of the command."""
         return self.root / "stdout.log"
 
     @property
@@ -96,38 +97,38 @@ class StepFolder:
 
     @property
     def has_run_results(self) -> bool:
-        """Whether dbt got far enough to say what became of each node."""
+        """Whether dbt wrote the results of its nodes."""
         return (self.artifacts / "run_results.json").is_file()
 
     def make(self) -> None:
-        """Make it, empty."""
+        """Create the directory with an empty log."""
         self.artifacts.mkdir(parents=True)
         self.stdout.touch()
 
-    def say(self, text: str) -> None:
-        """Add a line to the step's log."""
+    def log(self, text: str) -> None:
+        """Append a line to the log."""
         with self.stdout.open("a") as log:
             log.write(f"{text}\n")
 
-    def keep(self, target: Path) -> None:
-        """Copy the artifacts that are in dbt's target directory."""
+    def save_artifacts(self, target: Path) -> None:
+        """Copy the artifacts from dbt's target directory."""
         for name in ARTIFACTS:
             if (target / name).is_file():
                 shutil.copyfile(target / name, self.artifacts / name)
 
     def artifact(self, path: str) -> Path | None:
-        """Return an artifact's file, or None if there is none of this path."""
+        """Return the file of an artifact, or None if it does not exist."""
         file = (self.artifacts / path).resolve()
         inside = file.is_relative_to(self.artifacts.resolve())
         return file if inside and file.is_file() else None
 
     def paths(self) -> list[str]:
-        """List the artifacts."""
+        """Return the paths of the artifacts."""
         return sorted(str(file.relative_to(self.artifacts)) for file in self.artifacts.rglob("*") if file.is_file())
 
 
-def text_of(file: Path, *, last: int | None = None) -> str:
-    """Return a log, or its last characters; empty if there is none."""
+def read_log(file: Path, *, last: int | None = None) -> str:
+    """Return a log or its last characters; empty if the file does not exist."""
     try:
         text = file.read_text(errors="replace")
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""The project as one run sees it: a copy, and a profile with the run's overrides in it."""
+"""The project of one run: a copy, with a profile that includes the overrides of the run."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from airflow_dbt_rerun.local.dbt.paths import PARSED
+from airflow_dbt_rerun.local.dbt.paths import PARSE_CACHE
 
-_LEFT_BEHIND = shutil.ignore_patterns(".git", "target", "logs", ".venv*", "__pycache__", ".user.yml")
+_IGNORED = shutil.ignore_patterns(".git", "target", "logs", ".venv*", "__pycache__", ".user.yml")
 
 
 class ProjectError(RuntimeError):
@@ -23,44 +23,44 @@ class ProjectError(RuntimeError):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """What dbt connects with: an output of the profile."""
+    """The output of the profile that dbt connects with."""
 
     name: str
     adapter: str
 
 
-def copy_project(project: Path, work: Path, *, besides: Path) -> str:
-    """Make ``work`` a fresh copy of the project and return a digest of it: 40 hexadecimal digits, like a commit's.
+def copy_project(project: Path, work: Path, *, exclude: Path) -> str:
+    """Make ``work`` a fresh copy of the project and return its digest: 40 hexadecimal digits, like a commit's.
 
-    What dbt last parsed in ``work`` stays: dbt itself checks whether it is still good.
+    dbt's parse cache in ``work`` is preserved; dbt itself checks whether it is still valid.
 
-    :param besides: a directory to leave behind, even if it lies inside the project
+    :param exclude: a directory that is not copied if it lies inside the project
     """
-    parsed = _read_bytes(work / "target" / PARSED)
+    cache = _read_bytes(work / "target" / PARSE_CACHE)
     shutil.rmtree(work, ignore_errors=True)
 
     def ignore(folder: str, names: list[str]) -> Iterable[str]:
-        ours = {name for name in names if Path(folder, name) == besides}
-        return ours | set(_LEFT_BEHIND(folder, names))
+        excluded = {name for name in names if Path(folder, name) == exclude}
+        return excluded | set(_IGNORED(folder, names))
 
     shutil.copytree(project, work, ignore=ignore)
     digest = _digest(work)
     (work / "target").mkdir()
-    if parsed is not None:
-        (work / "target" / PARSED).write_bytes(parsed)
+    if cache is not None:
+        (work / "target" / PARSE_CACHE).write_bytes(cache)
     return digest
 
 
 def needs_deps(work: Path) -> bool:
-    """Whether the project names packages."""
+    """Return whether the project lists packages."""
     return (work / "packages.yml").exists() or (work / "dependencies.yml").exists()
 
 
 def write_profile(work: Path, changes: Mapping[str, Any]) -> Connection:
-    """Write ``profiles/profiles.yml``: the project's own profile, changed for this run.
+    """Write ``profiles/profiles.yml``: the project's profile with the changes of this run.
 
-    :param changes: ``target_name``, ``schema`` and ``threads``, each only if it is to be changed
-    :raises ProjectError: if there is no such profile, or its usual output is needed and cannot be told
+    :param changes: ``target_name``, ``schema`` and ``threads``; a missing one stays as in the profile
+    :raises ProjectError: if the profile does not exist, or its default output is needed and does not exist
     """
     name = str(read_yaml(work / "dbt_project.yml").get("profile") or "")
     profile = read_yaml(_profiles_file(work)).get(name)
@@ -70,7 +70,7 @@ def write_profile(work: Path, changes: Mapping[str, Any]) -> Connection:
     outputs = {key: {**output, **replaced} for key, output in profile["outputs"].items()}
     target = changes.get("target_name") or str(profile.get("target") or next(iter(outputs)))
     if changes.get("target_name") and target not in outputs:
-        outputs[target] = _usual_output(profile, outputs)
+        outputs[target] = _default_output(profile, outputs)
     _write_private(
         work / "profiles" / "profiles.yml", yaml.safe_dump({name: {"target": target, "outputs": outputs}})
     )
@@ -79,9 +79,9 @@ def write_profile(work: Path, changes: Mapping[str, Any]) -> Connection:
 
 
 def read_yaml(file: Path) -> dict[str, Any]:
-    """Read a YAML file that holds a mapping.
+    """Read a YAML file that contains a mapping.
 
-    :raises ProjectError: if it does not
+    :raises ProjectError: if it cannot be read or does not contain a mapping
     """
     try:
         content = yaml.safe_load(file.read_text())
@@ -93,31 +93,31 @@ def read_yaml(file: Path) -> dict[str, Any]:
     return content
 
 
-def _usual_output(profile: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
-    """Return what an unknown target name stands for.
+def _default_output(profile: Mapping[str, Any], outputs: Mapping[str, Any]) -> Any:
+    """Return the output to use for a target name that the profile does not have.
 
-    ``target_name`` is "an informational field" of the platform: it need not be in any profile.
+    dbt calls ``target_name`` "an informational field": no profile needs to have it.
     """
-    usual = str(profile.get("target"))
-    if usual not in outputs:
-        raise ProjectError(f"the profile's target {usual!r} is not among its outputs")
-    return outputs[usual]
+    default = str(profile.get("target"))
+    if default not in outputs:
+        raise ProjectError(f"the profile's target {default!r} is not among its outputs")
+    return outputs[default]
 
 
 def _write_private(file: Path, text: str) -> None:
-    """Write a file that may hold a password."""
+    """Write a file that can contain a password."""
     file.parent.mkdir(exist_ok=True)
     file.touch(mode=0o600)
     file.write_text(text)
 
 
 def _profiles_file(work: Path) -> Path:
-    """Look where dbt looks: in the project, in $DBT_PROFILES_DIR, in ~/.dbt."""
+    """Return the first profiles.yml in $DBT_PROFILES_DIR, the project and ~/.dbt, in dbt's order."""
     folders = [os.environ.get("DBT_PROFILES_DIR"), work, Path.home() / ".dbt"]
     files = [Path(folder, "profiles.yml") for folder in folders if folder]
     found = next((file for file in files if file.is_file()), None)
     if found is None:
-        raise ProjectError("there is no profiles.yml in the project, $DBT_PROFILES_DIR or ~/.dbt")
+        raise ProjectError("no profiles.yml in the project, $DBT_PROFILES_DIR or ~/.dbt")
     return found
 
 

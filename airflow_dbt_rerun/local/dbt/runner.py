@@ -1,4 +1,4 @@
-"""Run dbt commands, many at once, each in a fresh process that did not have to import dbt."""
+"""Run dbt commands concurrently, each in a forked process in which dbt is already imported."""
 
 from __future__ import annotations
 
@@ -14,29 +14,31 @@ from typing import Any, Final
 
 FORK_SERVER: Final = Path(__file__).with_name("forkserver.py")
 
-#: How a command is ended: each signal, and the seconds it gets before the next one. dbt answers SIGINT by
-#: cancelling its queries and writing run_results.json; one that is deep in a database driver may obey only SIGKILL.
+#: How a command is ended: each signal, and the seconds until the next one. On SIGINT, dbt cancels its queries and
+#: writes run_results.json; inside a database driver it may react to SIGKILL only.
 ESCALATION: Final = ((signal.SIGINT, 3.0), (signal.SIGTERM, 2.0), (signal.SIGKILL, None))
 
 
-class DbtNotFoundError(RuntimeError):
-    """There is no dbt executable, or it is not a dbt-core that Python can import."""
+class DbtExecutableNotFoundError(RuntimeError):
+    """No dbt executable was found, or it does not belong to a dbt-core that Python can import."""
 
 
 class DbtRunnerError(RuntimeError):
-    """A command could not be started, or its exit code was lost because the fork server ended."""
+    """A command could not be started, or its exit code was lost when the fork server ended."""
 
 
 def find_dbt(given: str | None = None) -> Path:
     """Return the dbt executable: ``given``, $AIRFLOW_DBT_RERUN_DBT, ./.venv-dbt/bin/dbt or the one on PATH.
 
-    :raises DbtNotFoundError: if the one that was named does not exist, or none was named and none was found
+    :raises DbtExecutableNotFoundError: if the named executable does not exist, or none is named and none is found
     """
     named = given or os.environ.get("AIRFLOW_DBT_RERUN_DBT")
     if named:
         found = shutil.which(named)
         if found is None:
-            raise DbtNotFoundError(f"{named} is not an executable file; name the path of the dbt executable")
+            raise DbtExecutableNotFoundError(
+                f"{named} is not an executable file; give the path of the dbt executable"
+            )
         return Path(found).absolute()
     beside = Path(".venv-dbt/bin/dbt").absolute()
     on_path = shutil.which("dbt")
@@ -44,28 +46,28 @@ def find_dbt(given: str | None = None) -> Path:
         return beside
     if on_path is not None:
         return Path(on_path).absolute()
-    raise DbtNotFoundError(
-        "no dbt executable: not in $AIRFLOW_DBT_RERUN_DBT, ./.venv-dbt/bin or PATH; "
-        "install dbt-core and an adapter in a virtual environment of its own and name its bin/dbt"
+    raise DbtExecutableNotFoundError(
+        "no dbt executable in $AIRFLOW_DBT_RERUN_DBT, ./.venv-dbt/bin or PATH; "
+        "install dbt-core and an adapter in a separate virtual environment and give the path of its bin/dbt"
     )
 
 
 def python_of(dbt: Path) -> Path:
-    """Return the Python that a dbt executable runs with; links to the executable are followed.
+    """Return the Python that a dbt executable runs with; symbolic links are followed.
 
-    :raises DbtNotFoundError: if there is none beside it
+    :raises DbtExecutableNotFoundError: if there is no Python beside the executable
     """
     for directory in (dbt.parent, dbt.resolve().parent):
         for name in ("python", "python3"):
             if os.access(directory / name, os.X_OK):
                 return directory / name
-    raise DbtNotFoundError(f"no Python beside {dbt}; only dbt-core installed by Python packages can be used")
+    raise DbtExecutableNotFoundError(f"no Python beside {dbt}; dbt-core must be installed as a Python package")
 
 
 class DbtRunner:
     """Runs the commands of one dbt installation.
 
-    :param dbt: path of the dbt executable
+    :param dbt: the path of the dbt executable
     """
 
     one_at_a_time: Final = True
@@ -76,21 +78,21 @@ class DbtRunner:
         self._starting = asyncio.Lock()
 
     async def start(self) -> None:
-        """Start the fork server; takes seconds the first time, and no time if it is running.
+        """Start the fork server unless it is running; this takes seconds.
 
-        :raises DbtNotFoundError: if dbt's Python is not there or cannot import dbt
+        :raises DbtExecutableNotFoundError: if dbt's Python does not exist or cannot import dbt
         """
         await self._running()
 
     async def run(self, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
-        """Run one command to its end and return its exit code (negative: killed by that signal).
+        """Run one command and return its exit code (negative: killed by that signal).
 
-        Cancelling the awaiting task ends the command within seconds, and waits for that.
+        Cancelling the awaiting task ends the command within seconds, before the cancellation propagates.
 
-        :param args: what follows ``dbt`` on a command line
-        :param env: the whole environment of the command, not additions to ours
-        :param log: file that stdout and stderr are appended to
-        :raises DbtNotFoundError: as :meth:`start`
+        :param args: the arguments after ``dbt``
+        :param env: the complete environment of the command
+        :param log: the file to append stdout and stderr to
+        :raises DbtExecutableNotFoundError: if the fork server cannot be started, see :meth:`start`
         :raises DbtRunnerError: if the command could not be started or its exit code was lost
         """
         server = await self._running()
@@ -98,7 +100,7 @@ class DbtRunner:
         return await server.run(command)
 
     async def close(self) -> None:
-        """End the fork server and every command that is still going."""
+        """End the fork server and all running commands."""
         async with self._starting:
             if self._server is not None:
                 await self._server.close()
@@ -112,7 +114,7 @@ class DbtRunner:
 
 
 class _Server:
-    """One fork server process, seen from outside."""
+    """The client side of one fork server process."""
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
@@ -123,7 +125,7 @@ class _Server:
 
     @classmethod
     async def start(cls, dbt: Path) -> _Server:
-        # -I: only dbt's own installation; not this directory, not a PYTHONPATH that is meant for Airflow.
+        # -I isolates dbt from the current directory and from a PYTHONPATH meant for Airflow.
         process = await asyncio.create_subprocess_exec(
             python_of(dbt), "-I", FORK_SERVER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
         )
@@ -135,8 +137,8 @@ class _Server:
             raise
         if "ready" not in first:
             await process.wait()
-            why = first.get("error", f"its Python ended with exit code {process.returncode}")
-            raise DbtNotFoundError(f"{dbt} does not belong to an installed dbt-core: {why}")
+            why = first.get("error", f"its Python exited with {process.returncode}")
+            raise DbtExecutableNotFoundError(f"{dbt} does not belong to an installed dbt-core: {why}")
         return cls(process)
 
     @property
@@ -151,7 +153,7 @@ class _Server:
             return await asyncio.shield(ended)
         except asyncio.CancelledError:
             ending = asyncio.create_task(self._end(number, ended))
-            self._endings.add(ending)  # a second cancellation must not stop the killing
+            self._endings.add(ending)  # a second cancellation must not interrupt it
             ending.add_done_callback(self._endings.discard)
             await asyncio.shield(ending)
             raise
@@ -167,7 +169,7 @@ class _Server:
             self._send({"id": number, "signal": int(send)})
             done, _ = await asyncio.wait([ended], timeout=seconds)
             if done:
-                ended.exception()  # the command is gone either way
+                ended.exception()  # retrieve the error: the command has ended either way
                 return
 
     def _send(self, message: dict[str, Any]) -> None:
@@ -178,7 +180,7 @@ class _Server:
         assert self._process.stdout is not None
         async for line in self._process.stdout:
             self._settle(json.loads(line))
-        lost = DbtRunnerError("the fork server of dbt ended; its commands ended with it")
+        lost = DbtRunnerError("the fork server of dbt ended, and its commands with it")
         while self._exits:
             self._exits.popitem()[1].set_exception(lost)
 

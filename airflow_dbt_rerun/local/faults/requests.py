@@ -1,23 +1,23 @@
 """Faults on demand: what networks and servers do to clients, when a test asks for it.
 
-``/_control/`` (only where faults are allowed; needs the token):
+``/_control/`` (served only with ``--faults``; needs the token):
 
-- ``POST faults`` adds a fault, ``GET faults`` lists those with something left to do, ``DELETE faults`` forgets them
-- ``GET requests`` lists the requests so far in order of arrival, ``DELETE requests`` forgets them; those over
-  one connection have the same ``client``
+- ``POST faults`` adds a fault, ``GET faults`` lists those that are not used up, ``DELETE faults`` removes them all
+- ``GET requests`` lists the requests so far in order of arrival, ``DELETE requests`` clears the list; requests over
+  the same connection have the same ``client``
 - ``GET behaviour`` and ``POST behaviour``: see :mod:`.behaviour`
-- ``jobs``, ``runs`` and ``account``: see :mod:`.mishaps`
+- ``jobs``, ``runs`` and ``account``: see :mod:`.incidents`
 
-A fault is a JSON object: ``kind`` (below), ``count`` (how many requests it meets; 1 if left out, -1 for ever),
-``method`` and ``path`` (a regular expression searched in the path; all if left out), and by kind:
+A fault is a JSON object: ``kind`` (below), ``count`` (the number of requests it applies to; default 1, -1 for no
+limit), ``method`` and ``path`` (a regular expression that is searched in the path; default: any), and by kind:
 
-- ``status``: answer ``status`` without doing anything; with ``retry_after`` in seconds if given
-- ``latency``: wait ``seconds`` first
+- ``status``: answer ``status`` without doing anything, with ``retry_after`` in seconds if given
+- ``latency``: wait for ``seconds``, then carry out the request
 - ``drop``: close the connection without doing anything
-- ``lost``: do what was asked and close the connection without an answer; with ``status``, answer that (504) instead
-- ``html``: do it, and answer 200 with a web page
-- ``malformed``: do it, and answer with the first half of the JSON
-- ``no_logs``: do it, and answer with empty step logs
+- ``lost``: carry out the request and close the connection without an answer, or answer ``status`` (504) if given
+- ``html``: carry out the request and answer 200 with a web page
+- ``malformed``: carry out the request and answer with the first half of the JSON
+- ``no_logs``: carry out the request and answer with empty step logs
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ import asyncio
 import json
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
@@ -36,19 +36,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_dbt_rerun.local.platform import Platform
-from airflow_dbt_rerun.local.server.envelope import Refusal, as_json, failure
+from airflow_dbt_rerun.local.server.envelope import Refusal, as_json, error_response
 from airflow_dbt_rerun.local.server.request_bodies import read_object
+
+T = TypeVar("T")
 
 CONTROL = "/_control"
 KINDS = ("status", "latency", "drop", "lost", "html", "malformed", "no_logs")
 
 _PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>"
-_MOST_REQUESTS = 100_000
+_MAX_REQUESTS = 100_000
 
 
 @dataclass(slots=True)
 class Fault:
-    """One fault and how many requests it still has to meet; -1 is for ever."""
+    """A fault and the number of requests that it still applies to; -1 for no limit."""
 
     kind: str
     count: int = 1
@@ -60,20 +62,20 @@ class Fault:
 
     @classmethod
     def from_json(cls, given: Mapping[str, Any]) -> Fault:
-        """Read a request for a fault.
+        """Read the JSON object that describes a fault.
 
-        :raises ValueError: if it has no meaning
+        :raises ValueError: if the description is not valid
         """
         if given.get("kind") not in KINDS:
-            raise ValueError(f"kind is one of {', '.join(KINDS)}, not {given.get('kind')!r}")
+            raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {given.get('kind')!r}")
         try:
             re.compile(given.get("path", ""))
             return cls(**given)
         except (TypeError, re.error) as error:
             raise ValueError(str(error)) from error
 
-    def meets(self, method: str, path: str) -> bool:
-        """Whether a request is one of those to meet; counts it if so."""
+    def applies_to(self, method: str, path: str) -> bool:
+        """Return whether the fault applies to a request, and count the request if so."""
         if self.count == 0 or self.method not in ("", method) or not re.search(self.path, path):
             return False
         self.count -= 1 if self.count > 0 else 0
@@ -81,40 +83,39 @@ class Fault:
 
 
 class Faults:
-    """The faults that wait for requests, and the requests so far."""
+    """The faults that have been added, and the requests received so far."""
 
     def __init__(self) -> None:
-        self.waiting: list[Fault] = []
-        self.requests: deque[dict[str, str]] = deque(maxlen=_MOST_REQUESTS)
+        self.active: list[Fault] = []
+        self.requests: deque[dict[str, str]] = deque(maxlen=_MAX_REQUESTS)
 
-    def around(self, app: ASGIApp) -> ASGIApp:
-        """Return the application with faults before and behind it; control requests meet none."""
+    def wrap(self, app: ASGIApp) -> ASGIApp:
+        """Return the application with faults injected; requests to the control path are exempt."""
 
-        async def faulty(scope: Scope, receive: Receive, send: Send) -> None:
+        async def with_faults(scope: Scope, receive: Receive, send: Send) -> None:
             if scope["type"] != "http" or scope["path"].startswith(CONTROL):
                 await app(scope, receive, send)
                 return
             method, path = scope["method"], scope["path"]
-            self.requests.append(_seen(scope))
-            fault = next((fault for fault in self.waiting if fault.meets(method, path)), None)
+            self.requests.append(_recorded(scope))
+            fault = next((fault for fault in self.active if fault.applies_to(method, path)), None)
             if fault is None:
                 await app(scope, receive, send)
             else:
-                await _misbehave(fault, app, scope, receive, send)
+                await _apply(fault, app, scope, receive, send)
 
-        return faulty
+        return with_faults
 
 
 def control_routes(platform: Platform, faults: Faults) -> list[Route]:
-    """Return the routes of the control path."""
+    """Return the control routes for faults, requests and behaviour."""
 
     async def control_faults(request: Request) -> Response:
         if request.method == "POST":
-            with_meaning = await _read(request, Fault.from_json)
-            faults.waiting.append(with_meaning)
+            faults.active.append(await _read(request, Fault.from_json))
         elif request.method == "DELETE":
-            faults.waiting.clear()
-        return as_json([asdict(fault) for fault in faults.waiting if fault.count])
+            faults.active.clear()
+        return as_json([asdict(fault) for fault in faults.active if fault.count])
 
     async def control_requests(request: Request) -> Response:
         if request.method == "DELETE":
@@ -133,14 +134,14 @@ def control_routes(platform: Platform, faults: Faults) -> list[Route]:
     ]
 
 
-async def _read(request: Request, meaning: Any) -> Any:
+async def _read(request: Request, parse: Callable[[dict[str, Any]], T]) -> T:
     try:
-        return meaning(await read_object(request))
+        return parse(await read_object(request))
     except ValueError as error:
         raise Refusal(400, str(error)) from error
 
 
-async def _misbehave(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+async def _apply(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
     if fault.kind == "latency":
         await asyncio.sleep(fault.seconds)
         await app(scope, receive, send)
@@ -153,10 +154,10 @@ async def _misbehave(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive,
         if fault.kind == "lost" and not fault.status:
             await _drop(receive, send)
         else:
-            await _spoilt(fault, answer)(scope, receive, send)
+            await _altered(fault, answer)(scope, receive, send)
 
 
-def _seen(scope: Scope) -> dict[str, str]:
+def _recorded(scope: Scope) -> dict[str, str]:
     return {
         "method": scope["method"],
         "path": scope["path"],
@@ -166,13 +167,13 @@ def _seen(scope: Scope) -> dict[str, str]:
 
 
 def _status(fault: Fault) -> Response:
-    response = failure(fault.status, "Injected fault.")
+    response = error_response(fault.status, "Injected fault.")
     if fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
     return response
 
 
-def _spoilt(fault: Fault, answer: bytes) -> Response:
+def _altered(fault: Fault, answer: bytes) -> Response:
     if fault.kind == "lost":
         return HTMLResponse("<html><body>Gateway Time-out</body></html>", fault.status)
     if fault.kind == "html":
@@ -183,7 +184,7 @@ def _spoilt(fault: Fault, answer: bytes) -> Response:
 
 
 def _without_logs(value: Any) -> Any:
-    """Empty every log, however deep."""
+    """Replace every log with an empty text, at any depth."""
     if isinstance(value, list):
         return [_without_logs(part) for part in value]
     if isinstance(value, dict):
@@ -192,7 +193,7 @@ def _without_logs(value: Any) -> Any:
 
 
 async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> bytes:
-    """Let the application do its work and keep the body of its answer."""
+    """Let the application carry out the request, and return the body of its answer."""
     parts: list[bytes] = []
 
     async def keep(message: Message) -> None:
@@ -203,7 +204,7 @@ async def _answer_of(app: ASGIApp, scope: Scope, receive: Receive) -> bytes:
 
 
 async def _drop(receive: Receive, send: Send) -> None:
-    """Close the connection as a dying server does: without a byte. ASGI has no word for that, uvicorn has."""
+    """Close the connection without sending a byte, as a crashing server does. ASGI cannot do that, uvicorn can."""
     send.__self__.transport.abort()  # type: ignore[attr-defined]
     while (await receive())["type"] != "http.disconnect":
         pass

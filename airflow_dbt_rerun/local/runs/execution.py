@@ -1,18 +1,19 @@
-"""One run, step by step."""
+"""Run the steps of one run."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from airflow_dbt_rerun.core.dbt.models import RunStatus
-from airflow_dbt_rerun.local import timestamps as moments
+from airflow_dbt_rerun.local import timestamps
 from airflow_dbt_rerun.local.dbt.commands import dbt_arguments
 from airflow_dbt_rerun.local.dbt.environment import dbt_environment
-from airflow_dbt_rerun.local.dbt.paths import STALE, StepFolder
+from airflow_dbt_rerun.local.dbt.paths import RESULT_FILES, StepFolder
 from airflow_dbt_rerun.local.dbt.project_copy import ProjectError, copy_project, needs_deps, write_profile
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord
@@ -22,33 +23,33 @@ T = TypeVar("T")
 
 FAILED = "dbt command failed"
 
-NOTHING = ("run", "--select", "no_node_has_this_name")
-"""A command that succeeds, runs no node, and leaves results that say so."""
+SELECT_NOTHING = ("run", "--select", "no_node_has_this_name")
+"""A command that succeeds without running a node, and writes empty results."""
 
 
 class Runner(Protocol):
-    """What runs dbt commands: :class:`~airflow_dbt_rerun.local.dbt.runner.DbtRunner`, or a simulation of it."""
+    """Runs dbt commands: :class:`~airflow_dbt_rerun.local.dbt.runner.DbtRunner`, or a simulation of it."""
 
     @property
     def one_at_a_time(self) -> bool:
-        """Whether two commands must not share a warehouse that is a file."""
+        """Whether commands must take turns if the warehouse is a file."""
         ...
 
     async def start(self) -> None:
-        """Get ready."""
+        """Prepare to run commands."""
 
     async def run(self, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
-        """Run one command and return its exit code; cancelling ends the command first."""
+        """Run one command and return its exit code; a cancellation ends the command before it propagates."""
         ...
 
     async def close(self) -> None:
-        """End everything."""
+        """End all commands and release all resources."""
 
 
 class Execution:
-    """The steps of one run, in one go.
+    """The execution of one run.
 
-    :param warehouse: held while a command runs, where the warehouse has room for one process only
+    :param warehouse: held while a command runs if the warehouse admits one process only
     """
 
     def __init__(
@@ -58,14 +59,23 @@ class Execution:
         self._runner = runner
         self._job = job
         self._run = run
-        self._work = platform.folders.work(job.id)
+        self._work = platform.folders.work(job.id, run.id if job.runs_in_parallel else None)
         self._connect = f"Create profile from connection {platform.account.project_name}"
         self._warehouse = warehouse
-        self._alone = True
+        self._exclusive = True
         self._index = 0
 
-    async def go(self) -> bool:
-        """Do all steps; return whether the run succeeded."""
+    async def run(self) -> bool:
+        """Run all steps and return whether the run succeeded."""
+        try:
+            return await self._steps()
+        finally:
+            if self._job.runs_in_parallel:
+                await _in_thread(lambda: shutil.rmtree(self._work, ignore_errors=True))
+
+    # --- the steps
+
+    async def _steps(self) -> bool:
         if not await self._prepare():
             return False
         if self._run.freshness:
@@ -77,8 +87,6 @@ class Execution:
         if self._run.docs:
             await self._checkbox(DOCS, "catalog.json", "has_docs_generated")
         return True
-
-    # --- the steps
 
     async def _prepare(self) -> bool:
         schema = self._run.overridden.get("schema_override")
@@ -97,68 +105,68 @@ class Execution:
         arguments = {
             "unfinished": ["retry", "--state", str(state)],
             "everything": dbt_arguments(command),
-            "nothing": NOTHING,
+            "nothing": SELECT_NOTHING,
         }[self._platform.behaviour.retry_runs]
         name = command if self._platform.behaviour.retry_step_name == "command" else "dbt retry"
         return await self._step(_invoke(name), self._dbt(arguments), command, place)
 
     async def _checkbox(self, command: str, artifact: str, flag: str) -> None:
-        """Do a step that may fail without failing the run."""
+        """Run a step that can fail without failing the run."""
         await self._step(_invoke(command), self._dbt(dbt_arguments(command)), command)
         if self._platform.folders.step(self._run.id, self._index).artifact(artifact):
             self._platform.store.change_run(self._run.id, **{flag: 1})
 
     def _skip(self, place: int) -> None:
-        """Show the commands that will not run, if the platform is set to."""
+        """Record the commands that are skipped, if the platform is set to show them."""
         status = self._platform.behaviour.skipped_step_status
         if status is not None:
             for command in self._run.chain[place:]:
-                self._add(_invoke(command), status, command)
+                self._record_step(_invoke(command), status, command)
 
-    # --- what they do
+    # --- the work of each step
 
     async def _clone(self, step: StepFolder) -> bool:
         project, root = self._platform.project, self._platform.folders.root
-        step.say(f"Copying {project} ...")
-        digest = await _in_thread(lambda: copy_project(project, self._work, besides=root))
+        step.log(f"Copying {project} ...")
+        digest = await _in_thread(lambda: copy_project(project, self._work, exclude=root))
         overrides = self._run.overridden
         branch, sha = overrides.get("git_branch") or "main", overrides.get("git_sha") or digest
         self._platform.store.change_run(self._run.id, git_branch=branch, git_sha=sha)
-        step.say(f"Successfully copied the project.\nChecked out to {sha}.")
+        step.log(f"Successfully copied the project.\nChecked out to {sha}.")
         return True
 
     async def _profile(self, step: StepFolder) -> bool:
         try:
             connection = write_profile(self._work, self._profile_changes())
         except ProjectError as error:
-            step.say(str(error))
+            step.log(str(error))
             return False
-        self._alone = self._runner.one_at_a_time and connection.adapter == "duckdb"
-        step.say(f"{self._connect}: target {connection.name}, {connection.adapter}")
+        self._exclusive = self._runner.one_at_a_time and connection.adapter == "duckdb"
+        step.log(f"{self._connect}: target {connection.name}, {connection.adapter}")
         return True
 
     async def _deps(self, step: StepFolder) -> bool:
         if needs_deps(self._work):
             return await self._dbt(["deps"])(step)
-        step.say("Running dbt...\nWarning: No packages were found in packages.yml")
+        step.log("Running dbt...\nWarning: No packages were found in packages.yml")
         return True
 
     def _dbt(self, arguments: Sequence[str]) -> Callable[[StepFolder], Awaitable[bool]]:
         async def run(step: StepFolder) -> bool:
             target = self._work / "target"
             if not self._platform.behaviour.results_outlive_steps:
-                _forget_results(target)
+                _delete_results(target)
             environment = dbt_environment(self._platform, self._run, self._work, step)
-            async with self._room():
+            async with self._warehouse_lock():
                 try:
                     code = await self._runner.run(arguments, cwd=self._work, env=environment, log=step.stdout)
                 finally:
-                    step.keep(target)
+                    step.save_artifacts(target)
             return code == 0
 
         return run
 
-    # --- how
+    # --- running a step
 
     async def _step(
         self,
@@ -167,8 +175,8 @@ class Execution:
         command: str | None = None,
         place: int | None = None,
     ) -> bool:
-        """Do one step and record what became of it."""
-        step_id = self._add(name, RunStatus.RUNNING, command, place)
+        """Run one step and record its outcome."""
+        step_id = self._record_step(name, RunStatus.RUNNING, command, place)
         folder = self._platform.folders.step(self._run.id, self._index)
         folder.make()
         status = RunStatus.ERROR
@@ -176,32 +184,32 @@ class Execution:
             if await work(folder):
                 status = RunStatus.SUCCESS
             else:
-                folder.say(FAILED)
+                folder.log(FAILED)
         except asyncio.CancelledError:
             status = RunStatus.CANCELLED
             raise
         except Exception as error:
-            folder.say(f"{error}\n{FAILED}")
+            folder.log(f"{error}\n{FAILED}")
             raise
         finally:
             self._platform.store.finish_step(step_id, status)
         return status == RunStatus.SUCCESS
 
-    def _add(self, name: str, status: int, command: str | None = None, place: int | None = None) -> int:
+    def _record_step(self, name: str, status: int, command: str | None = None, place: int | None = None) -> int:
         self._index += 1
         values: dict[str, Any] = {"run_id": self._run.id, "index": self._index, "name": name}
-        started = moments.now() if status == RunStatus.RUNNING else None
+        started = timestamps.now() if status == RunStatus.RUNNING else None
         values |= {"command": command, "place": place, "status": status, "started_at": started}
         return self._platform.store.add_step(values).id
 
-    def _room(self) -> AbstractAsyncContextManager[None]:
-        """A DuckDB file has room for one process; other warehouses take all comers."""
-        return self._warehouse if self._alone else nullcontext()
+    def _warehouse_lock(self) -> AbstractAsyncContextManager[None]:
+        """Return the lock of the warehouse: a DuckDB file admits one process, other warehouses admit many."""
+        return self._warehouse if self._exclusive else nullcontext()
 
     def _profile_changes(self) -> dict[str, Any]:
-        """Collect what the job and the trigger change in the profile; the trigger wins.
+        """Return what the job and the trigger change in the profile; the trigger takes precedence.
 
-        A job that came from the command line has no settings: the project's profile holds as it is.
+        A job from the command line has no settings, so the project's profile is used unchanged.
         """
         settings, overrides = self._job.settings.get("settings") or {}, self._run.overridden
         target = overrides.get("target_name_override") or settings.get("target_name")
@@ -217,13 +225,13 @@ def _invoke(command: str) -> str:
     return f"Invoke dbt with `{command}`"
 
 
-def _forget_results(target: Path) -> None:
-    for name in STALE:
+def _delete_results(target: Path) -> None:
+    for name in RESULT_FILES:
         (target / name).unlink(missing_ok=True)
 
 
 async def _in_thread(work: Callable[[], T]) -> T:
-    """Do blocking work elsewhere. If cancelled, wait for its end: nobody else may touch its files before."""
+    """Do blocking work in a thread. If cancelled, wait for its end, since it still uses its files until then."""
     future = asyncio.ensure_future(asyncio.to_thread(work))
     try:
         return await asyncio.shield(future)

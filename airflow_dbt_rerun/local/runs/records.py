@@ -1,4 +1,4 @@
-"""Jobs, runs and steps as they are kept: one dataclass a table, one field a column, in order."""
+"""Jobs, runs and steps as stored: a dataclass per table, and its fields in the order of the columns."""
 
 from __future__ import annotations
 
@@ -8,10 +8,20 @@ from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, RunStatus
 
+JOB_TYPES = ("ci", "scheduled", "other", "merge", "exposure_sync", "adaptive", "hybrid")
+
+_TYPES_BY_TRIGGER = {
+    "github_webhook": "ci",
+    "git_provider_webhook": "ci",
+    "on_merge": "merge",
+    "schedule": "scheduled",
+}
+"""The type of a job that was created without one, by the first of its triggers that is on."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobRecord:
-    """A job. ``definition`` is the JSON object of what was set when it was created or updated."""
+    """A job. ``definition`` is a JSON object: the settings from its creation and its updates."""
 
     id: int
     name: str
@@ -22,16 +32,29 @@ class JobRecord:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What was set."""
+        """The settings from its creation and its updates."""
         return dict(json.loads(self.definition))
+
+    @property
+    def job_type(self) -> str:
+        """The job's type: the one that was set, else the one that follows from its triggers."""
+        settings = self.settings
+        triggers = settings.get("triggers") or {}
+        inferred = (kind for trigger, kind in _TYPES_BY_TRIGGER.items() if triggers.get(trigger))
+        return str(settings.get("job_type") or next(inferred, "other"))
+
+    @property
+    def runs_in_parallel(self) -> bool:
+        """Whether its runs do not wait for each other: dbt does so for CI jobs, but not for merge jobs."""
+        return self.job_type == "ci"
 
 
 @dataclass(frozen=True, slots=True)
 class RunRecord:
-    """A run, and what it was asked to do.
+    """A run.
 
-    ``commands`` is a JSON array: the job's chain, without built-in steps. ``overrides`` is a JSON object.
-    ``freshness`` and ``docs`` say whether the job's two checkboxes apply.
+    ``commands`` is a JSON array: its dbt commands, without built-in steps. ``overrides`` is a JSON object.
+    ``freshness`` and ``docs`` tell whether the job's two checkboxes apply.
     In a retry, the first command resumes step ``retried_step`` of run ``retrying_run_id``.
     """
 
@@ -60,8 +83,8 @@ class RunRecord:
     finished_at: str | None
 
     @property
-    def is_over(self) -> bool:
-        """Whether nothing will change any more."""
+    def is_complete(self) -> bool:
+        """Whether the run has ended."""
         return self.status in TERMINAL_STATUSES
 
     @property
@@ -70,21 +93,26 @@ class RunRecord:
         return self.status == RunStatus.ERROR
 
     @property
+    def ended_at(self) -> str | None:
+        """The time of its end, even if the platform is set not to record ``finished_at``."""
+        return self.finished_at or (self.updated_at if self.is_complete else None)
+
+    @property
     def chain(self) -> tuple[str, ...]:
-        """The commands whose failure fails the run, in order."""
+        """The commands in order; the run fails when one of them fails."""
         return tuple(json.loads(self.commands))
 
     @property
     def overridden(self) -> dict[str, Any]:
-        """What the trigger changed for this run alone."""
+        """The overrides of its trigger."""
         return dict(json.loads(self.overrides))
 
 
 @dataclass(frozen=True, slots=True)
 class StepRecord:
-    """A step. ``command`` is the dbt command it runs or resumes; built-in steps have none.
+    """A step. ``command`` is the dbt command that it runs or resumes; built-in steps have none.
 
-    ``place`` is the position of the command in the run's chain; the checkboxes' steps have none.
+    ``place`` is the position of the command among those of the run; steps of the checkboxes have none.
     """
 
     id: int

@@ -1,4 +1,4 @@
-"""The account, the project, the environment and the user, over HTTP: all there is exactly one of."""
+"""The routes of the account, the project, the environment and the user. There is one of each."""
 
 from __future__ import annotations
 
@@ -9,58 +9,60 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID, Account
+from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID, LocalAccount
 from airflow_dbt_rerun.local.server.envelope import not_found, success
-from airflow_dbt_rerun.local.server.queries import number, page
+from airflow_dbt_rerun.local.server.queries import read_number, read_page
 
-Shape = Callable[[], dict[str, Any]]
+Describe = Callable[[], dict[str, Any]]
+"""Returns the only object of its kind, as the API shows it."""
 
 
-class PlaceRoutes:
-    """What v2 and v3 say about places, and who is asking."""
+class AccountRoutes:
+    """The account, its project and environment, and the token's user, in v2 and v3."""
 
-    def __init__(self, account: Account) -> None:
+    def __init__(self, account: LocalAccount) -> None:
         self._account = account
 
     def below(self, api: str) -> list[Route]:
-        """Return the routes below a version's path."""
-        account = api + "/accounts/{account_id:int}"
-        shape = self._account
-        project = account + "/projects/{project_id:int}"
+        """Return the routes below the path of an API version."""
+        account_path = api + "/accounts/{account_id:int}"
+        project_path = account_path + "/projects/{project_id:int}"
+        environment = "/environments/{environment_id:int}"
+        account = self._account
         return [
             Route(api + "/whoami", self.whoami, methods=["GET"]),
-            Route(api + "/accounts", self._list(shape.as_account), methods=["GET"]),
-            Route(account, self._get(shape.as_account), methods=["GET"]),
-            Route(account + "/projects", self._list(shape.as_project), methods=["GET"]),
-            Route(project, self._get(shape.as_project), methods=["GET"]),
-            Route(account + "/environments", self._list(shape.as_environment), methods=["GET"]),
-            Route(account + "/environments/{environment_id:int}", self._get(shape.as_environment), methods=["GET"]),
-            Route(project + "/environments", self._list(shape.as_environment), methods=["GET"]),
-            Route(project + "/environments/{environment_id:int}", self._get(shape.as_environment), methods=["GET"]),
+            Route(api + "/accounts", self._list(account.as_account), methods=["GET"]),
+            Route(account_path, self._get(account.as_account), methods=["GET"]),
+            Route(account_path + "/projects", self._list(account.as_project), methods=["GET"]),
+            Route(project_path, self._get(account.as_project), methods=["GET"]),
+            Route(account_path + "/environments", self._list(account.as_environment), methods=["GET"]),
+            Route(account_path + environment, self._get(account.as_environment), methods=["GET"]),
+            Route(project_path + "/environments", self._list(account.as_environment), methods=["GET"]),
+            Route(project_path + environment, self._get(account.as_environment), methods=["GET"]),
         ]
 
     async def whoami(self, _: Request) -> Response:
-        """Answer with whose token this is."""
+        """Answer with the user that the token belongs to."""
         user = self._account.as_user()
         return success({**user, "user": user, "account": self._account.as_account()})
 
-    def _get(self, shape: Shape) -> Callable[[Request], Any]:
+    def _get(self, describe: Describe) -> Callable[[Request], Any]:
         async def get(request: Request) -> Response:
             _check_ids(request)
-            return success(shape())
+            return success(describe())
 
         return get
 
-    def _list(self, shape: Shape) -> Callable[[Request], Any]:
+    def _list(self, describe: Describe) -> Callable[[Request], Any]:
         async def list_all(request: Request) -> Response:
             _check_ids(request)
-            there = [only for only in [shape()] if _matches(only, request)]
-            limit, offset = page(request.query_params)
-            shown = there[offset : offset + limit]
+            found = [only for only in [describe()] if _matches(only, request)]
+            limit, offset = read_page(request.query_params)
+            shown = found[offset : offset + limit]
             extra = {
                 "filters": {"limit": limit, "offset": offset, "state": "active", "account_id": self._account.id},
                 "order_by": "id",
-                "pagination": {"count": len(shown), "total_count": len(there)},
+                "pagination": {"count": len(shown), "total_count": len(found)},
             }
             return success(shown, extra=extra)
 
@@ -76,11 +78,11 @@ def _check_ids(request: Request) -> None:
         raise not_found()
 
 
-def _matches(shape: dict[str, Any], request: Request) -> bool:
-    """Whether the only element passes the filters that clients use to find it by name or project."""
+def _matches(found: dict[str, Any], request: Request) -> bool:
+    """Return whether an object passes the filters by name and project that clients use to find it."""
     params = request.query_params
-    names_it = params.get("name__icontains", "").lower() in shape["name"].lower()
-    name_is = params.get("name", shape["name"]) == shape["name"]
+    has_part = params.get("name__icontains", "").lower() in found["name"].lower()
+    has_name = params.get("name", found["name"]) == found["name"]
     project = params.get("project_id")
-    in_project = not project or number("project_id", project) == shape.get("project_id", shape["id"])
-    return names_it and name_is and in_project
+    in_project = not project or read_number("project_id", project) == found.get("project_id", found["id"])
+    return has_part and has_name and in_project

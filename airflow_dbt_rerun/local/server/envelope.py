@@ -1,4 +1,4 @@
-"""The envelope that every answer comes in, and the refusals."""
+"""The envelope of every answer, and refusals."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ WRONG_ACCOUNT = "Access denied: Token is not scoped to account."
 _SUCCESS = {"code": 200, "is_success": True, "user_message": "Success!", "developer_message": ""}
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
+class Refusal(Exception):  # noqa: N818 - an answer, not a failure
     """An answer other than 200.
 
-    :param status: HTTP status
-    :param message: for the user
+    :param status: the HTTP status
+    :param message: the message to the user
     """
 
     def __init__(self, status: int, message: str) -> None:
@@ -30,29 +30,32 @@ class Refusal(Exception):  # noqa: N818 - an answer, not an error of ours
 
 
 def not_found() -> Refusal:
-    """Return the refusal for what is not there."""
+    """Return the refusal for an object or path that does not exist."""
     return Refusal(404, NOT_FOUND)
 
 
 def as_json(content: Any, *, status: int = 200) -> Response:
-    """Return plain JSON."""
+    """Return JSON without the envelope."""
     return Response(json.dumps(content), status, media_type="application/json")
 
 
 def success(data: Any, *, extra: Mapping[str, Any] | None = None) -> Response:
-    """Return data in the envelope; lists carry ``extra``."""
+    """Return data in the envelope; lists add ``extra``."""
     envelope = {"status": _SUCCESS, "data": data}
     return as_json(envelope if extra is None else {**envelope, "extra": extra})
 
 
-async def refused(_: Request, error: Exception) -> Response:
+async def refusal_response(_: Request, error: Exception) -> Response:
     """Return a refusal in the envelope."""
     assert isinstance(error, Refusal)
-    return failure(error.status, error.message)
+    return error_response(error.status, error.message)
 
 
-def failure(code: int, message: str) -> Response:
-    """Return the envelope of an answer other than 200; a 404's developer message is empty, others' are null."""
+def error_response(code: int, message: str) -> Response:
+    """Return the envelope of an error.
+
+    As recorded, the developer message is empty in a 404 and null otherwise.
+    """
     developer_message = "" if code == 404 else None  # noqa: PLR2004 - as recorded
     status = {"code": code, "is_success": False, "user_message": message, "developer_message": developer_message}
     return as_json({"status": status, "data": None}, status=code)

@@ -1,6 +1,6 @@
-"""The few web pages there are: what people see who follow a link to a run, and what asks for ``/``.
+"""Web pages: the page of a run, which its ``href`` leads to, and the home page.
 
-They need no token, as a browser has none; so they tell what ran and how it ended, and no logs.
+A browser has no token, so the pages need none; they show the steps of a run and their outcome, but no logs.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from airflow_dbt_rerun.core.dbt.models import RunStatus
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import RunRecord, StepRecord
 from airflow_dbt_rerun.local.server.envelope import not_found
-from airflow_dbt_rerun.local.timestamps import between, clock
+from airflow_dbt_rerun.local.timestamps import elapsed, format_clock
 
 _STYLE = "body{font-family:sans-serif;margin:2em}td{padding:.2em 1em .2em 0}"
 
 
 def page_routes(platform: Platform) -> list[Route]:
-    """Return the routes of all pages."""
+    """Return the routes of the web pages."""
 
     async def home(_: Request) -> Response:
         jobs = "".join(f"<li>{escape(name)}: {job.id}" for name, job in platform.store.jobs_by_name().items())
@@ -43,12 +43,12 @@ def page_routes(platform: Platform) -> list[Route]:
 def _run_page(run: RunRecord, job: str, steps: list[StepRecord]) -> Response:
     rows = "".join(
         f"<tr><td>{step.index}<td>{escape(step.name)}<td>{_status(step.status)}"
-        f"<td>{clock(between(step.started_at, step.finished_at))}"
+        f"<td>{format_clock(elapsed(step.started_at, step.finished_at))}"
         for step in steps
     )
-    of = f" (a retry of {run.retrying_run_id})" if run.retrying_run_id else ""
+    parent = f" (a retry of {run.retrying_run_id})" if run.retrying_run_id else ""
     ended = f"{_status(run.status)} {escape(run.status_message or '')}"
-    about = f"{ended}<br>{escape(run.cause)}{of}<br>{run.created_at}"
+    about = f"{ended}<br>{escape(run.cause)}{parent}<br>{run.created_at}"
     return _page(f"{escape(job)}: run {run.id}", f"<p>{about}<table>{rows}</table>")
 
 

@@ -1,4 +1,4 @@
-"""Query parameters: filters, order, pages, and the many spellings of lists."""
+"""Read query parameters: filters, order, pages, and lists in all the spellings that clients use."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from typing import Any
 from starlette.datastructures import QueryParams
 
 from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID
-from airflow_dbt_rerun.local.runs.store import ACTIVE, DELETED, Selection
+from airflow_dbt_rerun.local.runs.store import ACTIVE, DELETED, RowFilter
 from airflow_dbt_rerun.local.server.envelope import Refusal
-from airflow_dbt_rerun.local.timestamps import parse, stamp
+from airflow_dbt_rerun.local.timestamps import format_timestamp, parse_timestamp
 
-MOST_ON_A_PAGE = 100
+MAX_PAGE_SIZE = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Filter:
     """A filter of a list.
 
-    :param sql: a condition; ``{marks}`` stands for a placeholder for each value
-    :param read: makes a value of a text; raises ValueError
-    :param many: whether it takes several values
+    :param sql: an SQL condition; ``{marks}`` stands for one placeholder per value
+    :param read: converts the text of a value; raises ValueError
+    :param many: whether the filter takes several values
     """
 
     sql: str
@@ -33,13 +33,13 @@ class Filter:
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What to select, and ``extra.filters`` and ``extra.order_by`` of the answer."""
+    """The rows to list, and the filters and the order to repeat in the answer."""
 
-    selection: Selection
+    row_filter: RowFilter
     filters: Mapping[str, Any]
     order_by: str
 
-    def about(self, count: int, total: int) -> dict[str, Any]:
+    def as_extra(self, count: int, total: int) -> dict[str, Any]:
         """Return ``extra`` for a page of ``count`` elements."""
         pagination = {"count": count, "total_count": total}
         return {"filters": self.filters, "order_by": self.order_by, "pagination": pagination}
@@ -47,12 +47,12 @@ class ListQuery:
 
 def _boolean(text: str) -> int:
     if text.lower() not in ("true", "false", "1", "0"):
-        raise ValueError("true or false is expected")
+        raise ValueError("must be true or false")
     return int(text.lower() in ("true", "1"))
 
 
-def _moment(text: str) -> str:
-    return stamp(parse(text.replace(" ", "+") if re.search(r"T.* ", text) else text))
+def _timestamp(text: str) -> str:
+    return format_timestamp(parse_timestamp(text.replace(" ", "+") if re.search(r"T.* ", text) else text))
 
 
 RUN_FILTERS: Mapping[str, Filter] = {
@@ -70,11 +70,11 @@ RUN_FILTERS: Mapping[str, Filter] = {
     "dbt_version__in": Filter("dbt_version IN ({marks})", str, many=True),
     "has_docs_generated": Filter("has_docs_generated = ?", _boolean),
     "has_sources_generated": Filter("has_sources_generated = ?", _boolean),
-    "created_at__range": Filter("created_at BETWEEN ? AND ?", _moment, many=True),
-    "finished_at__range": Filter("finished_at BETWEEN ? AND ?", _moment, many=True),
+    "created_at__range": Filter("created_at BETWEEN ? AND ?", _timestamp, many=True),
+    "finished_at__range": Filter("finished_at BETWEEN ? AND ?", _timestamp, many=True),
 }
 RUN_ORDERS = ("id", "created_at", "finished_at")
-RUN_STATES = {"all": "1", "active": "1", "1": "1", "deleted": "0", "2": "0"}  # runs are never deleted
+RUN_STATES = {"all": "1", "active": "1", "1": "1", "deleted": "0", "2": "0"}  # no run is in the state "deleted"
 
 _SETTING = "json_extract(definition, '$.{}')"
 JOB_FILTERS: Mapping[str, Filter] = {
@@ -98,12 +98,12 @@ JOB_STATES = {
 }
 
 
-def included(params: QueryParams) -> frozenset[str]:
+def read_included(params: QueryParams) -> frozenset[str]:
     """Read ``include_related``: repeated, ``a,b``, ``["a","b"]``, ``['a', 'b']`` or empty."""
     return frozenset(_texts(params, "include_related"))
 
 
-def list_query(
+def read_list_query(
     params: QueryParams,
     account_id: int,
     *,
@@ -111,52 +111,52 @@ def list_query(
     states: Mapping[str, str],
     orders: Sequence[str],
 ) -> ListQuery:
-    """Read a list's parameters. Unknown names are ignored, as the platform does; bad values are not.
+    """Read the parameters of a list. Unknown names are ignored, as on dbt's platform; invalid values are refused.
 
-    :param states: the meaning in SQL of each value of ``state``; the first is the default
-    :raises Refusal: 400, if a value has no meaning
+    :param states: the SQL condition for each value of ``state``; the first is the default
+    :raises Refusal: 400, if a value is invalid
     """
     state = params.get("state") or next(iter(states))
     if state not in states:
         raise Refusal(400, f"state: {state!r} is not one of {', '.join(states)}")
     conditions, values = [states[state]], []
-    limit, offset = page(params)
+    limit, offset = read_page(params)
     echo: dict[str, Any] = {"limit": limit, "offset": offset, "state": state, "account_id": account_id}
     for name, condition in filters.items():
         if name in params:
-            wanted = _values(params, name, condition)
-            conditions.append(condition.sql.format(marks=", ".join("?" * len(wanted))))
-            values += wanted
-            echo[name] = wanted if condition.many else wanted[0]
+            selected = _values(params, name, condition)
+            conditions.append(condition.sql.format(marks=", ".join("?" * len(selected))))
+            values += selected
+            echo[name] = selected if condition.many else selected[0]
     order_by = params.get("order_by") or "id"
     order = _order(order_by, orders)
-    return ListQuery(Selection(" AND ".join(conditions), tuple(values), order, limit, offset), echo, order_by)
+    return ListQuery(RowFilter(" AND ".join(conditions), tuple(values), order, limit, offset), echo, order_by)
 
 
-def page(params: QueryParams) -> tuple[int, int]:
-    """Read ``limit`` and ``offset``. More than a page is a page; a page of nothing would have no end.
+def read_page(params: QueryParams) -> tuple[int, int]:
+    """Read ``limit`` and ``offset``. A larger limit is capped; an empty page would make clients loop for ever.
 
-    :raises Refusal: 400, if they are no numbers or too small
+    :raises Refusal: 400, if they are not numbers or are too small
     """
-    limit, offset = _number(params, "limit", MOST_ON_A_PAGE), _number(params, "offset", 0)
+    limit, offset = _number(params, "limit", MAX_PAGE_SIZE), _number(params, "offset", 0)
     if limit < 1 or offset < 0:
-        raise Refusal(400, "limit is at least 1 and offset at least 0")
-    return min(limit, MOST_ON_A_PAGE), offset
+        raise Refusal(400, "limit must be at least 1, and offset at least 0")
+    return min(limit, MAX_PAGE_SIZE), offset
 
 
-def number(name: str, text: str) -> int:
+def read_number(name: str, text: str) -> int:
     """Read a number.
 
-    :raises Refusal: 400, if it is none
+    :raises Refusal: 400, if the text is not a number
     """
     try:
         return int(text)
     except ValueError as error:
-        raise Refusal(400, f"{name}: {text!r} is not a number") from error
+        raise Refusal(400, f"{name}: {text!r} is not a read_number") from error
 
 
 def _number(params: QueryParams, name: str, default: int) -> int:
-    return number(name, params[name]) if params.get(name) else default
+    return read_number(name, params[name]) if params.get(name) else default
 
 
 def _values(params: QueryParams, name: str, condition: Filter) -> list[Any]:
@@ -164,21 +164,21 @@ def _values(params: QueryParams, name: str, condition: Filter) -> list[Any]:
     try:
         values = [condition.read(text) for text in texts]
     except ValueError as error:
-        raise Refusal(400, f"{name}: {params[name]!r} has no meaning: {error}") from error
+        raise Refusal(400, f"{name}: {params[name]!r} is not valid: {error}") from error
     if "BETWEEN" in condition.sql and len(values) != 2:  # noqa: PLR2004 - a range
-        raise Refusal(400, f"{name}: two moments are expected")
+        raise Refusal(400, f"{name}: must be two timestamps")
     return values
 
 
 def _texts(params: QueryParams, name: str) -> list[str]:
-    """Read a list: repeated, separated by commas, or as an array with any quotes."""
+    """Read a list: a repeated parameter, comma-separated values, or an array with any kind of quotes."""
     parts = ",".join(params.getlist(name)).replace("[", "").replace("]", "").split(",")
     texts = (part.strip().strip("\"'").strip() for part in parts)
     return [text for text in texts if text]
 
 
 def _order(order_by: str, orders: Sequence[str]) -> str:
-    """Spell an order in SQL. What has no value yet counts as the latest, as in PostgreSQL."""
+    """Return the order as SQL. Null counts as the latest value, as in PostgreSQL."""
     name = order_by.removeprefix("-")
     if name not in orders:
         raise Refusal(400, f"order_by: {order_by!r} is not one of {', '.join(orders)}")

@@ -1,7 +1,7 @@
 """Jobs, runs and steps as the API shows them.
 
-Fields, types and spellings follow dbt's OpenAPI document and recorded answers, which also have nulls where the
-document has none.
+Fields, types and formats follow dbt's OpenAPI document and recorded answers; the latter have nulls in fields that
+the document does not call nullable.
 """
 
 from __future__ import annotations
@@ -11,33 +11,22 @@ from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import RunStatus
 from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID, USER_ID, USER_NAME
-from airflow_dbt_rerun.local.dbt.paths import text_of
+from airflow_dbt_rerun.local.dbt.paths import read_log
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord, StepRecord
 from airflow_dbt_rerun.local.runs.retry_rules import why_not_retryable
-from airflow_dbt_rerun.local.timestamps import between, clock, humanized
+from airflow_dbt_rerun.local.server.request_bodies import TRIGGER_FIELDS
+from airflow_dbt_rerun.local.timestamps import elapsed, format_clock, humanize
 
-Shape = dict[str, Any]
+JsonObject = dict[str, Any]
 
-_OVERRIDES = (
-    "git_branch",
-    "git_sha",
-    "azure_pull_request_id",
-    "github_pull_request_id",
-    "gitlab_merge_request_id",
-    "non_native_pull_request_id",
-    "schema_override",
-    "dbt_version_override",
-    "threads_override",
-    "target_name_override",
-    "generate_docs_override",
-    "timeout_seconds_override",
-    "steps_override",
-)
+ON_POST = ("trigger", "job")
+"""The related objects that the answer to a POST shows without being asked."""
+
 _COLOURS = {RunStatus.SUCCESS: "#00CC6A", RunStatus.ERROR: "#E2001A"}
 _GREY = "#A2A2A2"
-_TRIGGERS_AFTER = 3
-"""How far the id of a trigger is above that of its run, as in recorded answers."""
+_TRIGGER_ID_OFFSET = 3
+"""The id of a trigger is the id of its run plus this, as in recorded answers."""
 
 _TRUNCATED = "This log output is truncated. You can download the full log from the dbt Cloud UI.\n...\n\n"
 _TRUNCATED_TO = 4000
@@ -46,43 +35,43 @@ _TRUNCATED_TO = 4000
 # --- runs
 
 
-def run_shape(platform: Platform, run: RunRecord, include: Collection[str] = ()) -> Shape:
-    """Show a run; ``include`` names the related objects to fill in."""
-    shape = _run_itself(platform, run) | _run_status(run) | _run_times(run) | _run_retry(platform, run)
+def run_json(platform: Platform, run: RunRecord, include: Collection[str] = ()) -> JsonObject:
+    """Return a run with the related objects that ``include`` names."""
+    shown = _run_fields(platform, run) | _run_status(run) | _run_times(run) | _run_retry(platform, run)
     store = platform.store
     if "trigger" in include:
-        shape["trigger"] = trigger_shape(run)
+        shown["trigger"] = trigger_json(run)
     if "job" in include:
-        shape["job"] = _job_of_run(platform, store.job(run.job_id))
+        shown["job"] = _job_of_run(platform, store.job(run.job_id))
     if "environment" in include:
-        shape["environment"] = platform.account.as_environment()
+        shown["environment"] = platform.account.as_environment()
     if "run_steps" in include:
-        shape["run_steps"] = [step_shape(platform, step, include) for step in store.steps(run.id)]
+        shown["run_steps"] = [step_json(platform, step, include) for step in store.steps(run.id)]
     if "audit" in include:
-        shape["audit"] = _audit(run)
-    return shape
+        shown["audit"] = _audit(run)
+    return shown
 
 
-def trigger_shape(run: RunRecord) -> Shape:
-    """Show what started a run."""
+def trigger_json(run: RunRecord) -> JsonObject:
+    """Return the trigger of a run."""
     overrides = run.overridden
     return {
-        "id": run.id + _TRIGGERS_AFTER,
+        "id": run.id + _TRIGGER_ID_OFFSET,
         "cause": run.cause,
         "cause_category": run.cause_category,
         "cause_humanized": run.cause,
         "job_definition_id": run.job_id,
         "created_at": run.created_at,
         "job": None,
-        **{name: overrides.get(name) for name in _OVERRIDES},
+        **{name: overrides.get(name) for name in TRIGGER_FIELDS},
     }
 
 
-def _run_itself(platform: Platform, run: RunRecord) -> Shape:
-    saved = run.is_over and run.started_at is not None
+def _run_fields(platform: Platform, run: RunRecord) -> JsonObject:
+    saved = run.is_complete and run.started_at is not None
     return {
         "id": run.id,
-        "trigger_id": run.id + _TRIGGERS_AFTER,
+        "trigger_id": run.id + _TRIGGER_ID_OFFSET,
         "account_id": platform.account.id,
         "environment_id": ENVIRONMENT_ID,
         "project_id": PROJECT_ID,
@@ -98,8 +87,8 @@ def _run_itself(platform: Platform, run: RunRecord) -> Shape:
         "artifact_s3_path": f"local/runs/{run.id}/artifacts/target" if saved else None,
         "has_docs_generated": bool(run.has_docs_generated),
         "has_sources_generated": bool(run.has_sources_generated),
-        "notifications_sent": run.is_over,
-        "blocked_by": platform.store.blockers(run) if run.status == RunStatus.QUEUED else [],
+        "notifications_sent": run.is_complete,
+        "blocked_by": _blockers(platform, run),
         "trigger": None,
         "job": None,
         "environment": None,
@@ -111,13 +100,19 @@ def _run_itself(platform: Platform, run: RunRecord) -> Shape:
     }
 
 
-def _run_status(run: RunRecord) -> Shape:
+def _blockers(platform: Platform, run: RunRecord) -> list[int]:
+    if run.status != RunStatus.QUEUED or platform.store.job(run.job_id).runs_in_parallel:
+        return []
+    return platform.store.blockers(run)
+
+
+def _run_status(run: RunRecord) -> JsonObject:
     return {
         "status": run.status,
         "status_humanized": _status_name(run.status),
         "status_message": run.status_message,
-        "in_progress": not run.is_over,
-        "is_complete": run.is_over,
+        "in_progress": not run.is_complete,
+        "is_complete": run.is_complete,
         "is_success": run.status == RunStatus.SUCCESS,
         "is_error": run.is_error,
         "is_cancelled": run.status == RunStatus.CANCELLED,
@@ -125,10 +120,10 @@ def _run_status(run: RunRecord) -> Shape:
     }
 
 
-def _run_times(run: RunRecord) -> Shape:
-    whole = between(run.created_at, run.finished_at)
-    queued = between(run.created_at, run.started_at or run.finished_at)
-    running = between(run.started_at, run.finished_at)
+def _run_times(run: RunRecord) -> JsonObject:
+    whole = elapsed(run.created_at, run.ended_at)
+    queued = elapsed(run.created_at, run.started_at or run.ended_at)
+    running = elapsed(run.started_at, run.ended_at)
     return {
         "created_at": run.created_at,
         "updated_at": run.updated_at,
@@ -138,21 +133,21 @@ def _run_times(run: RunRecord) -> Shape:
         "last_checked_at": run.dequeued_at and run.updated_at,
         "last_heartbeat_at": run.started_at and run.updated_at,
         "should_start_at": None,
-        "duration": clock(whole),
-        "queued_duration": clock(queued),
-        "run_duration": clock(running),
-        "duration_humanized": humanized(whole),
-        "queued_duration_humanized": humanized(queued),
-        "run_duration_humanized": humanized(running),
-        "created_at_humanized": f"{humanized(between(run.created_at, None))} ago",
-        "finished_at_humanized": f"{humanized(between(run.finished_at, None))} ago"
+        "duration": format_clock(whole),
+        "queued_duration": format_clock(queued),
+        "run_duration": format_clock(running),
+        "duration_humanized": humanize(whole),
+        "queued_duration_humanized": humanize(queued),
+        "run_duration_humanized": humanize(running),
+        "created_at_humanized": f"{humanize(elapsed(run.created_at, None))} ago",
+        "finished_at_humanized": f"{humanize(elapsed(run.finished_at, None))} ago"
         if run.finished_at
         else "0 minutes from now",
     }
 
 
-def _run_retry(platform: Platform, run: RunRecord) -> Shape:
-    reason = why_not_retryable(platform.store, platform.folders, run)
+def _run_retry(platform: Platform, run: RunRecord) -> JsonObject:
+    reason = why_not_retryable(platform, run)
     return {
         "retrying_run_id": run.retrying_run_id if platform.behaviour.retrying_run_id_filled else None,
         "can_retry": reason is None,
@@ -160,15 +155,15 @@ def _run_retry(platform: Platform, run: RunRecord) -> Shape:
     }
 
 
-def _audit(run: RunRecord) -> Shape:
-    """Show who did what. A timeout is nobody's deed: such a run has no cancelling actor."""
+def _audit(run: RunRecord) -> JsonObject:
+    """Return who triggered and who cancelled a run. Timeouts and dbt's scheduler are not recorded as actors."""
     return {
-        "trigger": _deed_of(USER_NAME),
-        "cancellation": _deed_of(run.cancelled_by) if run.cancelled_by else None,
+        "trigger": _actor(USER_NAME),
+        "cancellation": _actor(run.cancelled_by) if run.cancelled_by else None,
     }
 
 
-def _deed_of(name: str) -> Shape:
+def _actor(name: str) -> JsonObject:
     return {
         "actor": {"id": str(USER_ID if name == USER_NAME else USER_ID + len(name)), "type": "user", "name": name}
     }
@@ -177,11 +172,11 @@ def _deed_of(name: str) -> Shape:
 # --- steps
 
 
-def step_shape(platform: Platform, step: StepRecord, include: Collection[str] = ()) -> Shape:
-    """Show a step with its logs."""
+def step_json(platform: Platform, step: StepRecord, include: Collection[str] = ()) -> JsonObject:
+    """Return a step with its logs."""
     folder = platform.folders.step(step.run_id, step.index)
-    took = between(step.started_at, step.finished_at)
-    debug = text_of(folder.debug_log, last=_TRUNCATED_TO) or text_of(folder.stdout, last=_TRUNCATED_TO)
+    took = elapsed(step.started_at, step.finished_at)
+    debug = read_log(folder.debug_log, last=_TRUNCATED_TO) or read_log(folder.stdout, last=_TRUNCATED_TO)
     return {
         "id": step.id,
         "run_id": step.run_id,
@@ -191,8 +186,8 @@ def step_shape(platform: Platform, step: StepRecord, include: Collection[str] = 
         "status": step.status,
         "status_humanized": _status_name(step.status),
         "status_color": _COLOURS.get(RunStatus(step.status), _GREY),
-        "logs": text_of(folder.stdout),
-        "debug_logs": text_of(folder.debug_log) if "debug_logs" in include else None,
+        "logs": read_log(folder.stdout),
+        "debug_logs": read_log(folder.debug_log) if "debug_logs" in include else None,
         "truncated_debug_logs": _TRUNCATED + debug,
         "log_path": None,
         "debug_log_path": None,
@@ -201,8 +196,8 @@ def step_shape(platform: Platform, step: StepRecord, include: Collection[str] = 
         "updated_at": step.updated_at,
         "started_at": step.started_at,
         "finished_at": step.finished_at,
-        "duration": clock(took),
-        "duration_humanized": humanized(took),
+        "duration": format_clock(took),
+        "duration_humanized": humanize(took),
         "run_step_command": None,
         "run_step_invocation": None,
     }
@@ -211,38 +206,40 @@ def step_shape(platform: Platform, step: StepRecord, include: Collection[str] = 
 # --- jobs
 
 
-def job_shape(platform: Platform, job: JobRecord, include: Collection[str] = ()) -> Shape:
-    """Show a job: what was set, and the platform's defaults for the rest."""
-    shape = _completed(_job_defaults(), job.settings) | _job_itself(platform, job)
+def job_json(platform: Platform, job: JobRecord, include: Collection[str] = ()) -> JsonObject:
+    """Return a job: its settings, and defaults for the rest."""
+    shown = _merged(_job_defaults(), job.settings) | _job_fields(platform, job)
     if "environment" in include:
-        shape["environment"] = platform.account.as_environment()
+        shown["environment"] = platform.account.as_environment()
     if "most_recent_run" in include:
-        shape["most_recent_run"] = _latest(platform, job, over=False)
+        shown["most_recent_run"] = _latest(platform, job, complete=False)
     if "most_recent_completed_run" in include:
-        shape["most_recent_completed_run"] = _latest(platform, job, over=True)
-    return shape
+        shown["most_recent_completed_run"] = _latest(platform, job, complete=True)
+    return shown
 
 
-def _latest(platform: Platform, job: JobRecord, *, over: bool) -> Shape | None:
-    run = platform.store.latest_run(job.id, over=over)
-    return run_shape(platform, run) if run else None
+def _latest(platform: Platform, job: JobRecord, *, complete: bool) -> JsonObject | None:
+    run = platform.store.latest_run(job.id, complete=complete)
+    return run_json(platform, run) if run else None
 
 
-def _job_of_run(platform: Platform, job: JobRecord) -> Shape:
-    """Show a job inside a run: there a schedule is told in single words, not in objects."""
-    shape = job_shape(platform, job)
-    schedule = shape["schedule"]
+def _job_of_run(platform: Platform, job: JobRecord) -> JsonObject:
+    """Return a job as a run embeds it: parts of its schedule are single words there, not objects."""
+    shown = job_json(platform, job)
+    schedule = shown["schedule"]
     words = {name: schedule[name]["type"] for name in ("date", "time")}
-    return shape | {"schedule": {"cron": schedule["cron"], **words}}
+    if platform.behaviour.job_embed == "partial":
+        del shown["execute_steps"]
+    return shown | {"schedule": {"cron": schedule["cron"], **words}}
 
 
-def _completed(defaults: Shape, given: Shape) -> Shape:
-    """Put what is given over the defaults, and inside objects too: clients send parts of them."""
-    both_objects = [name for name, value in given.items() if isinstance(value, dict)]
-    return defaults | given | {name: _completed(defaults.get(name) or {}, given[name]) for name in both_objects}
+def _merged(defaults: JsonObject, given: JsonObject) -> JsonObject:
+    """Return the defaults with the given values over them, also inside objects, of which clients send parts."""
+    objects = [name for name, value in given.items() if isinstance(value, dict)]
+    return defaults | given | {name: _merged(defaults.get(name) or {}, given[name]) for name in objects}
 
 
-def _job_itself(platform: Platform, job: JobRecord) -> Shape:
+def _job_fields(platform: Platform, job: JobRecord) -> JsonObject:
     return {
         "id": job.id,
         "account_id": platform.account.id,
@@ -250,13 +247,14 @@ def _job_itself(platform: Platform, job: JobRecord) -> Shape:
         "environment_id": ENVIRONMENT_ID,
         "name": job.name,
         "state": job.state,
-        "run_failure_count": job.settings.get("run_failure_count") or platform.store.failures_in_a_row(job.id),
+        "job_type": job.job_type,
+        "run_failure_count": job.settings.get("run_failure_count") or platform.store.consecutive_failures(job.id),
         "created_at": job.created_at.replace(" ", "T"),
         "updated_at": job.updated_at.replace(" ", "T"),
     }
 
 
-def _job_defaults() -> Shape:
+def _job_defaults() -> JsonObject:
     unknown = (
         "dbt_version",
         "raw_dbt_version",
@@ -295,7 +293,6 @@ def _job_defaults() -> Shape:
             "date": {"type": "days_of_week", "days": [0, 1, 2, 3, 4, 5, 6]},
             "time": {"type": "every_hour", "interval": 1},
         },
-        "job_type": "other",
         "compare_changes_flags": "--select state:modified",
         "cost_optimization_features": [],
         **dict.fromkeys(unknown),

@@ -1,4 +1,4 @@
-"""Runs, their steps and their artifacts, over HTTP."""
+"""The routes of runs, their steps and their artifacts."""
 
 from __future__ import annotations
 
@@ -9,30 +9,34 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_dbt_rerun.local.account import PERSON, USER_NAME
-from airflow_dbt_rerun.local.faults.incidents import check_standing
+from airflow_dbt_rerun.local.account import ACTOR_HEADER, USER_NAME
+from airflow_dbt_rerun.local.faults.incidents import check_may_start
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.create_runs import NotRetryableError, retry
-from airflow_dbt_rerun.local.runs.lifecycle import Engine
+from airflow_dbt_rerun.local.runs.lifecycle import RunLifecycle
 from airflow_dbt_rerun.local.runs.records import RunRecord
-from airflow_dbt_rerun.local.runs.retry_rules import DOCS, failure_of
+from airflow_dbt_rerun.local.runs.retry_rules import DOCS, find_failed_step
 from airflow_dbt_rerun.local.server.envelope import Refusal, not_found, success
-from airflow_dbt_rerun.local.server.queries import RUN_FILTERS, RUN_ORDERS, RUN_STATES, included, list_query, number
-from airflow_dbt_rerun.local.server.response_bodies import run_shape, step_shape
-
-ON_POST = ("trigger", "job")
-"""What answers to a POST have filled in, unasked."""
+from airflow_dbt_rerun.local.server.queries import (
+    RUN_FILTERS,
+    RUN_ORDERS,
+    RUN_STATES,
+    read_included,
+    read_list_query,
+    read_number,
+)
+from airflow_dbt_rerun.local.server.response_bodies import ON_POST, run_json, step_json
 
 _IN_LIST = frozenset({"trigger", "job", "audit", "debug_logs"})
-"""What a list can include: no steps, they would be too many."""
+"""The related objects that a list can include; steps are not among them, as on dbt's platform."""
 
 
 class RunRoutes:
-    """Everything below ``runs/`` and ``steps/``."""
+    """The routes below ``runs/`` and ``steps/``."""
 
-    def __init__(self, platform: Platform, engine: Engine) -> None:
+    def __init__(self, platform: Platform, lifecycle: RunLifecycle) -> None:
         self._platform = platform
-        self._engine = engine
+        self._lifecycle = lifecycle
 
     def below(self, account: str) -> list[Route]:
         """Return the routes below an account's path."""
@@ -40,7 +44,7 @@ class RunRoutes:
         return [
             Route(run, self.get, methods=["GET"]),
             Route(account + "/runs", self.list, methods=["GET"]),
-            Route(run + "/retry", self.failure, methods=["GET"]),
+            Route(run + "/retry", self.retry_details, methods=["GET"]),
             Route(run + "/retry", self.retry, methods=["POST"]),
             Route(run + "/cancel", self.cancel, methods=["POST"]),
             Route(run + "/artifacts", self.artifacts, methods=["GET"]),
@@ -50,38 +54,38 @@ class RunRoutes:
 
     async def get(self, request: Request) -> Response:
         """Answer with one run."""
-        return success(run_shape(self._platform, self._run(request), included(request.query_params)))
+        return success(run_json(self._platform, self._run(request), read_included(request.query_params)))
 
     async def list(self, request: Request) -> Response:
         """Answer with a page of runs."""
         filters = dict(RUN_FILTERS)
         if not self._platform.behaviour.pk_in_understood:
             del filters["pk__in"]
-        query = list_query(
+        query = read_list_query(
             request.query_params,
             self._platform.account.id,
             filters=filters,
             states=RUN_STATES,
             orders=RUN_ORDERS,
         )
-        runs, total = self._platform.store.runs(query.selection)
-        include = included(request.query_params) & _IN_LIST
+        runs, total = self._platform.store.runs(query.row_filter)
+        include = read_included(request.query_params) & _IN_LIST
         return success(
-            [run_shape(self._platform, run, include) for run in runs], extra=query.about(len(runs), total)
+            [run_json(self._platform, run, include) for run in runs], extra=query.as_extra(len(runs), total)
         )
 
-    async def failure(self, request: Request) -> Response:
-        """Answer with what a retry would run."""
+    async def retry_details(self, request: Request) -> Response:
+        """Answer with the commands that a retry would run."""
         run = self._run(request)
-        failure = failure_of(self._platform.store, run)
-        if failure is None:
+        failed = find_failed_step(self._platform.store, run)
+        if failed is None:
             raise Refusal(self._platform.behaviour.refused_retry_status, "This run has no failed step.")
         named = self._platform.behaviour.retry_details == "names"
-        command = failure.step.command
-        skipped = [*failure.skipped, *([DOCS] if run.docs else [])]
+        command = failed.step.command
+        skipped = [*failed.skipped, *([DOCS] if run.docs else [])]
         return success(
             {
-                "failed_step": failure.step.name if named or command is None else command,
+                "failed_step": failed.step.name if named or command is None else command,
                 "skipped_steps": [f"Invoke dbt with `{text}`" if named else text for text in skipped],
             }
         )
@@ -89,33 +93,33 @@ class RunRoutes:
     async def retry(self, request: Request) -> Response:
         """Resume a failed run."""
         failed = self._run(request)
-        check_standing(self._platform, self._platform.store.job(failed.job_id))
+        check_may_start(self._platform, self._platform.store.job(failed.job_id))
         try:
             run = retry(self._platform, failed)
         except NotRetryableError as error:
             raise Refusal(self._platform.behaviour.refused_retry_status, str(error)) from error
-        self._engine.submit(run)
-        return success(run_shape(self._platform, run, ON_POST))
+        self._lifecycle.submit(run)
+        return success(run_json(self._platform, run, ON_POST))
 
     async def cancel(self, request: Request) -> Response:
-        """Cancel a run; one that is over stays as it is."""
+        """Cancel a run; no effect on a complete run."""
         run = self._run(request)
-        self._engine.cancel(run, request.headers.get(PERSON, USER_NAME))
-        return success(run_shape(self._platform, self._platform.store.run(run.id), ON_POST))
+        self._lifecycle.cancel(run, request.headers.get(ACTOR_HEADER, USER_NAME))
+        return success(run_json(self._platform, self._platform.store.run(run.id), ON_POST))
 
     async def artifacts(self, request: Request) -> Response:
-        """Answer with the paths of the last step's artifacts; null if there are none."""
+        """Answer with the paths of the last step's artifacts, or null if it has none."""
         run = self._run(request)
         steps = self._platform.store.steps(run.id)
         paths = self._platform.folders.step(run.id, steps[-1].index).paths() if steps else []
         return success(paths or None)
 
     async def artifact(self, request: Request) -> Response:
-        """Answer with one artifact: of the step that is asked for, else of the last."""
+        """Answer with one artifact of the requested step, else of the last step."""
         run = self._run(request)
         step = request.query_params.get("step")
         file = find_artifact(
-            self._platform, run, request.path_params["path"], number("step", step) if step else None
+            self._platform, run, request.path_params["path"], read_number("step", step) if step else None
         )
         if file is None:
             raise not_found()
@@ -127,7 +131,7 @@ class RunRoutes:
             step = self._platform.store.step(request.path_params["step_id"])
         except KeyError as error:
             raise not_found() from error
-        return success(step_shape(self._platform, step, included(request.query_params)))
+        return success(step_json(self._platform, step, read_included(request.query_params)))
 
     def _run(self, request: Request) -> RunRecord:
         try:
@@ -137,7 +141,7 @@ class RunRoutes:
 
 
 def find_artifact(platform: Platform, run: RunRecord, path: str, step: int | None = None) -> Path | None:
-    """Return an artifact's file: of the step with this index, else of the last step."""
+    """Return the file of an artifact of a step, given by its index, else of the last step."""
     if step is None:
         steps = platform.store.steps(run.id)
         step = steps[-1].index if steps else 0
@@ -145,6 +149,6 @@ def find_artifact(platform: Platform, run: RunRecord, path: str, step: int | Non
 
 
 def send_file(file: Path) -> Response:
-    """Answer with a file, as it is."""
+    """Answer with the content of a file."""
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     return Response(file.read_bytes(), media_type=kind)

@@ -1,4 +1,4 @@
-"""What the simulated dbt leaves behind: lines as dbt prints them, and artifacts as dbt writes them."""
+"""The output of the simulated dbt: lines as dbt prints them, and artifacts as dbt writes them."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _WIDTH = 80
 _RED, _GREEN, _YELLOW = 31, 32, 33
 _COLOURS = {"success": _GREEN, "pass": _GREEN, "skipped": _YELLOW}
 _WORDS = {"success": "OK", "pass": "PASS", "skipped": "SKIP", "error": "ERROR", "fail": "FAIL"}
-_ACTS = {"model": ("sql table model", "created", "creating"), "seed": ("seed file", "loaded", "loading")}
+_VERBS = {"model": ("sql table model", "created", "creating"), "seed": ("seed file", "loaded", "loading")}
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of one node.
+    """The result of one node.
 
-    :param started_at: when, with time zone; the same as ``finished_at`` if it never ran
+    :param started_at: with time zone; equal to ``finished_at`` if the node did not run
     """
 
     node: Node
@@ -37,17 +37,17 @@ class Result:
     finished_at: datetime
 
     @property
-    def is_bad(self) -> bool:
-        """Whether the command fails because of it."""
+    def is_failure(self) -> bool:
+        """Whether it fails the command."""
         return self.status in ("error", "fail")
 
     @property
     def seconds(self) -> float:
-        """How long it took."""
+        """Its duration."""
         return (self.finished_at - self.started_at).total_seconds()
 
     def to_artifact(self) -> dict[str, Any]:
-        """Give the element of ``results`` in ``run_results.json``."""
+        """Return the element of ``results`` in ``run_results.json``."""
         times = {"started_at": _moment(self.started_at), "completed_at": _moment(self.finished_at)}
         phases = () if self.status == "skipped" else ("compile", "execute")
         return {
@@ -67,59 +67,59 @@ class Result:
 
 
 class Console:
-    """Prints as dbt does: with the time in front, in colours if they are wanted."""
+    """Prints as dbt does: each line after the time, in colours on request."""
 
     def __init__(self, log: TextIO, *, colours: bool) -> None:
         self._log = log
         self._colours = colours
 
-    def say(self, *lines: str) -> None:
-        """Print lines."""
+    def write(self, *lines: str) -> None:
+        """Write lines, each after the current time."""
         for line in lines:
             self._log.write(f"{datetime.now(UTC):%H:%M:%S}  {line}\n")
         self._log.flush()
 
     def found(self, project: SimulatedProject) -> None:
-        """Say what was read."""
+        """Report the nodes of the project."""
         counts = Counter(node.resource_type for node in project.nodes.values())
-        self.say(f"Found {', '.join(_counted(count, kind) for kind, count in counts.items())}")
+        self.write(f"Found {', '.join(_count(count, kind) for kind, count in counts.items())}")
 
     def started(self, node: Node, schema: str, place: str) -> None:
-        """Say that a node starts."""
-        self._line(f"{place} START {_what(node, schema)}", "RUN")
+        """Report the start of a node."""
+        self._line(f"{place} START {_start_label(node, schema)}", "RUN")
 
     def ended(self, result: Result, schema: str, place: str) -> None:
-        """Say how a node ended."""
+        """Report the end of a node."""
         word = _WORDS[result.status]
         mark = self._painted(word, _COLOURS.get(result.status, _RED))
         took = "" if result.status == "skipped" else f" in {result.seconds:.2f}s"
-        self._line(f"{place} {word} {_done(result, schema)}", f"{mark}{took}")
+        self._line(f"{place} {word} {_end_label(result, schema)}", f"{mark}{took}")
 
     def summary(self, results: Sequence[Result], seconds: float) -> None:
-        """Say how it all ended, with the message of each failure."""
+        """Report the end of the command, with the message of each failure."""
         kinds = Counter(result.node.resource_type for result in results)
-        finished = ", ".join(_counted(count, kind) for kind, count in kinds.items())
+        finished = ", ".join(_count(count, kind) for kind, count in kinds.items())
         took = f"0 hours 0 minutes and {seconds:.2f} seconds ({seconds:.2f}s)"
-        self.say("", f"Finished running {finished} in {took}.", "")
-        bad = [result for result in results if result.is_bad]
-        if bad:
-            how = f"Completed with {_counted(len(bad), 'error')}, 0 partial successes, and 0 warnings:"
-            self.say(self._painted(how, _RED), "")
+        self.write("", f"Finished running {finished} in {took}.", "")
+        failures = [result for result in results if result.is_failure]
+        if failures:
+            headline = f"Completed with {_count(len(failures), 'error')}, 0 partial successes, and 0 warnings:"
+            self.write(self._painted(headline, _RED), "")
         else:
-            self.say(self._painted("Completed successfully", _GREEN), "")
-        for result in bad:
+            self.write(self._painted("Completed successfully", _GREEN), "")
+        for result in failures:
             self._failure(result)
-        self.say(_totals(results))
+        self.write(_totals(results))
 
     def _failure(self, result: Result) -> None:
         node = result.node
-        self.say(self._painted(f"Failure in {node.resource_type} {node.name} ({node.path})", _RED))
-        self.say(f"  {result.message}", "")
+        self.write(self._painted(f"Failure in {node.resource_type} {node.name} ({node.path})", _RED))
+        self.write(f"  {result.message}", "")
         if node.resource_type != "seed":
-            self.say(f"  compiled code at target/compiled/{node.fqn[0]}/{node.path}", "")
+            self.write(f"  compiled code at target/compiled/{node.fqn[0]}/{node.path}", "")
 
     def _line(self, text: str, mark: str) -> None:
-        self.say(f"{f'{text} '.ljust(_WIDTH, '.')} [{mark}]")
+        self.write(f"{f'{text} '.ljust(_WIDTH, '.')} [{mark}]")
 
     def _painted(self, text: str, colour: int) -> str:
         return f"\x1b[{colour}m{text}\x1b[0m" if self._colours else text
@@ -139,7 +139,7 @@ def write_run_results(
 
 
 def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[str, Any]) -> None:
-    """Write ``manifest.json``, schema version 12, as far as the simulated dbt knows the project."""
+    """Write ``manifest.json``, schema version 12, with the parts that the simulated dbt knows."""
     written = {
         "metadata": {
             "dbt_schema_version": f"{_SCHEMAS}/manifest/v12.json",
@@ -155,7 +155,7 @@ def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[st
 
 
 def metadata_of(invocation: str, adapter: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Say who wrote an artifact; ``DBT_ENV_CUSTOM_ENV_`` variables go in, as dbt does it."""
+    """Return the metadata of an artifact, with the ``DBT_ENV_CUSTOM_ENV_`` variables, as in dbt."""
     return {
         "dbt_version": SIMULATED_VERSION,
         "generated_at": _moment(datetime.now(UTC)),
@@ -179,20 +179,20 @@ def _described(project: SimulatedProject, node: Node) -> dict[str, Any]:
     }
 
 
-def _what(node: Node, schema: str) -> str:
-    if node.resource_type not in _ACTS:
+def _start_label(node: Node, schema: str) -> str:
+    if node.resource_type not in _VERBS:
         return f"{node.resource_type} {node.name}"
-    return f"{_ACTS[node.resource_type][0]} {schema}.{node.name}"
+    return f"{_VERBS[node.resource_type][0]} {schema}.{node.name}"
 
 
-def _done(result: Result, schema: str) -> str:
+def _end_label(result: Result, schema: str) -> str:
     node = result.node
-    if node.resource_type not in _ACTS:
+    if node.resource_type not in _VERBS:
         return f"test {node.name}" if result.status == "skipped" else f"{result.failures or ''} {node.name}".strip()
-    what, done, doing = _ACTS[node.resource_type]
+    what, done, doing = _VERBS[node.resource_type]
     if result.status == "skipped":
         return f"relation {schema}.{node.name}"
-    return f"{doing if result.is_bad else done} {what} {schema}.{node.name}"
+    return f"{doing if result.is_failure else done} {what} {schema}.{node.name}"
 
 
 def _totals(results: Sequence[Result]) -> str:
@@ -201,7 +201,7 @@ def _totals(results: Sequence[Result]) -> str:
     return f"Done. PASS={passed} WARN=0 ERROR={failed} SKIP={counts['SKIP']} NO-OP=0 TOTAL={len(results)}"
 
 
-def _counted(count: int, what: str) -> str:
+def _count(count: int, what: str) -> str:
     name = "data test" if what == "test" else what
     return f"{count} {name}{'' if count == 1 else 's'}"
 

@@ -1,4 +1,4 @@
-"""A dbt project as the simulated dbt knows it: its files are the nodes, ``ref('x')`` says what needs what."""
+"""A dbt project as the simulated dbt reads it: files are nodes, and ``ref('x')`` makes a node depend on another."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Node:
     """One seed, model or singular test.
 
     :param path: relative to the project
-    :param parents: names it refers to
+    :param parents: the names of the nodes that it refers to
     """
 
     unique_id: str
@@ -36,7 +36,7 @@ class Node:
 
 
 class SimulatedProject:
-    """The nodes of a project by unique id.
+    """The nodes of a project, by unique id, and their dependencies.
 
     :raises ProjectError: if its ``dbt_project.yml`` cannot be read
     """
@@ -48,30 +48,30 @@ class SimulatedProject:
         self.nodes = {node.unique_id: node for kind in (*_FILES, _TESTS) for node in self._read(*kind)}
 
     def parents(self, unique_id: str) -> frozenset[str]:
-        """Return what a node refers to."""
+        """Return the nodes that a node refers to."""
         return frozenset(self._ids[name] for name in self.nodes[unique_id].parents if name in self._ids)
 
     def ancestors(self, unique_id: str) -> frozenset[str]:
-        """Return what a node needs, near and far."""
+        """Return the nodes that a node depends on, directly or not."""
         return self._ancestors[unique_id]
 
     def order(self, *, tests_block: bool) -> list[str]:
-        """Return all nodes, each after what it waits for.
+        """Return all nodes, each after those that it waits for.
 
-        :param tests_block: whether a node also waits for the tests of what it needs, as in ``dbt build``
+        :param tests_block: whether a node also waits for the tests of its ancestors, as in ``dbt build``
         """
         graph = {node: self.waits_for(node, tests_block=tests_block) for node in sorted(self.nodes)}
         return list(TopologicalSorter(graph).static_order())
 
     def waits_for(self, unique_id: str, *, tests_block: bool) -> frozenset[str]:
-        """Return what must have succeeded before a node can run."""
+        """Return the nodes that must have succeeded before a node can run."""
         needed = self.ancestors(unique_id)
         if not tests_block or self.nodes[unique_id].resource_type == "test":
             return needed
         return needed | {test for test in self._tests if self.parents(test) and self.parents(test) <= needed}
 
     def select(self, included: Sequence[str], excluded: Sequence[str]) -> frozenset[str]:
-        """Return the nodes that ``--select`` and ``--exclude`` mean; a test goes with what it tests."""
+        """Return the nodes that ``--select`` and ``--exclude`` match; a test goes with the nodes that it tests."""
         chosen = self._union(included) if included else frozenset(self.nodes)
         return chosen - self._union(excluded)
 
@@ -90,7 +90,7 @@ class SimulatedProject:
         if parts is None:
             return frozenset()
         method, value = parts["method"], parts["value"]
-        named = frozenset(key for key, node in self.nodes.items() if _is_meant(node, method, value))
+        named = frozenset(key for key, node in self.nodes.items() if _matches(node, method, value))
         above = {node for name in named for node in self.ancestors(name)} if parts["up"] else set()
         below = {node for node in self.nodes if self.ancestors(node) & named} if parts["down"] else set()
         return named | above | below
@@ -112,10 +112,10 @@ class SimulatedProject:
             found[node] = self.parents(node).union(*(found[parent] for parent in self.parents(node)))
         return found
 
-    def _read(self, kind: str, setting: str, usual: str, pattern: str) -> Iterator[Node]:
-        for folder in self._settings.get(setting) or [usual]:
+    def _read(self, kind: str, setting: str, default: str, pattern: str) -> Iterator[Node]:
+        for folder in self._settings.get(setting) or [default]:
             for file in sorted((self._root / folder).rglob(pattern)):
-                yield self._node(kind, usual, file, self._root / folder)
+                yield self._node(kind, default, file, self._root / folder)
 
     def _node(self, kind: str, section: str, file: Path, folder: Path) -> Node:
         fqn = (self.name, *file.relative_to(folder).with_suffix("").parts)
@@ -125,7 +125,7 @@ class SimulatedProject:
         return Node(unique_id, kind, file.stem, str(file.relative_to(self._root)), fqn, tags, parents)
 
 
-def _is_meant(node: Node, method: str | None, value: str) -> bool:
+def _matches(node: Node, method: str | None, value: str) -> bool:
     if method in (None, "fqn"):
         return value.rpartition(".")[2] in node.fqn
     if method == "tag":
@@ -136,7 +136,7 @@ def _is_meant(node: Node, method: str | None, value: str) -> bool:
 
 
 def _tags(settings: Mapping[str, Any] | None, fqn: Sequence[str]) -> Iterator[str]:
-    """Collect ``+tags`` on the way down from a section of ``dbt_project.yml``."""
+    """Yield ``+tags`` along the path of a node in a section of ``dbt_project.yml``."""
     for name in (*fqn, ""):
         if not isinstance(settings, Mapping):
             return

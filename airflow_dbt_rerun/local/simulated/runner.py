@@ -1,7 +1,7 @@
-"""A dbt that builds nothing and takes milliseconds: it reads a project's files, and says what dbt would say.
+"""A simulation of dbt that takes milliseconds: it reads the project's files and writes what dbt would write.
 
-It needs no dbt and no warehouse. What it knows of a project is in :mod:`.simulated_project`; what is to fail is
-asked for in ``failures.json``, as in the example project.
+It needs neither dbt nor a warehouse, and builds nothing. :mod:`.project` reads the project. Failures are requested
+in ``failures.json``, as in the example project.
 """
 
 from __future__ import annotations
@@ -35,58 +35,59 @@ _RUNS = {
     "snapshot": {"snapshot"},
     "test": {"test"},
 }
-"""The commands that run nodes, and which."""
+"""The resource types that each command runs."""
 
-_LEFT_UNDONE = ("error", "fail", "skipped")
-_FAILED, _CANNOT = 1, 2
+_UNFINISHED = ("error", "fail", "skipped")
+_NODES_FAILED, _NOT_STARTED = 1, 2
+"""dbt's exit codes."""
 
 
 class SimulatedRunner:
-    """Runs no dbt, and leaves the log and the artifacts that dbt would leave.
+    """Simulates dbt commands: writes the log and the artifacts that dbt would write.
 
-    :param seconds: how long each command takes before its first node; less than nothing is nothing
+    :param seconds: the time that each command takes before its first node
     """
 
-    one_at_a_time: Final = False  # there is no warehouse
+    one_at_a_time: Final = False  # there is no warehouse to share
 
     def __init__(self, seconds: float = 0.0) -> None:
         self._seconds = seconds
 
     async def start(self) -> None:
-        """Do nothing: it is ready."""
+        """Do nothing: no preparation is needed."""
 
     async def run(self, args: Sequence[str], *, cwd: Path, env: Mapping[str, str], log: Path) -> int:
-        """Pretend to run one command; when cancelled, ``run_results.json`` holds the nodes that were finished.
+        """Simulate one command; if cancelled, ``run_results.json`` contains the finished nodes only.
 
-        That is what dbt leaves behind at SIGINT: a retry of it has nothing to do with the nodes that never ran.
+        dbt does the same on SIGINT, so a retry does not run the nodes that were not started.
         """
         with log.open("a") as file:
             console = Console(file, colours=env.get("DBT_USE_COLORS") == "true")
-            console.say(f"Running with dbt={SIMULATED_VERSION}")
+            console.write(f"Running with dbt={SIMULATED_VERSION}")
             try:
                 return await self._command(args, cwd, env, console)
             except (ProjectError, argparse.ArgumentError) as error:
-                console.say("Encountered an error:", f"Runtime Error\n  {error}")
-                return _CANNOT
+                console.write("Encountered an error:", f"Runtime Error\n  {error}")
+                return _NOT_STARTED
 
     async def close(self) -> None:
-        """Do nothing: commands end when they are cancelled."""
+        """Do nothing: cancelling a command ends it."""
 
     async def _command(self, args: Sequence[str], cwd: Path, env: Mapping[str, str], console: Console) -> int:
         which = subcommand_of(args)
         if which not in (*_RUNS, "retry", "deps"):
-            console.say(f"Error: No such command '{which or ' '.join(args)}' in the simulated dbt.")
-            return _CANNOT
+            console.write(f"Error: No such command '{which or ' '.join(args)}' in the simulated dbt.")
+            return _NOT_STARTED
         await asyncio.sleep(self._seconds)
         if which == "deps":
-            console.say("Packages are not needed by the simulated dbt.")
+            console.write("Packages are not needed by the simulated dbt.")
             return 0
-        return await _Invocation(_options(args), SimulatedProject(cwd), cwd, env, console).go(which, args)
+        return await _Invocation(_options(args), SimulatedProject(cwd), cwd, env, console).run(which, args)
 
 
 @dataclass(frozen=True, slots=True)
 class _Output:
-    """The output of the profile that a command uses."""
+    """The profile's output that a command uses."""
 
     name: str
     adapter: str
@@ -95,7 +96,7 @@ class _Output:
 
 
 class _Invocation:
-    """One command that runs nodes."""
+    """One invocation of a command that runs nodes."""
 
     def __init__(
         self,
@@ -115,39 +116,39 @@ class _Invocation:
         self._console = console
         self._results: list[Result] = []
 
-    async def go(self, which: str, args: Sequence[str]) -> int:
-        """Run what is to be run; return dbt's exit code."""
-        before = _before(self._options.state or self._target) if which == "retry" else None
-        which = before.which if before else which
-        wanted = before.left_undone if before else self._wanted(which)
+    async def run(self, which: str, args: Sequence[str]) -> int:
+        """Run the selected nodes and return dbt's exit code."""
+        previous = _previous_run(self._options.state or self._target) if which == "retry" else None
+        which = previous.which if previous else which
+        selected = previous.unfinished if previous else self._selected(which)
         self._target.mkdir(exist_ok=True)
         write_manifest(self._target, self._project, self._metadata)
         command = {"which": which, "invocation_command": " ".join(["dbt", *args])}
-        asked = {"select": self._options.select, "exclude": self._options.exclude}
+        selection = {"select": self._options.select, "exclude": self._options.exclude}
         try:
-            await self._run(wanted, tests_block=which == "build")
+            await self._run(selected, tests_block=which == "build")
         finally:
-            write_run_results(self._target, self._results, self._metadata, {**command, **asked})
-        return _FAILED if any(result.is_bad for result in self._results) else 0
+            write_run_results(self._target, self._results, self._metadata, {**command, **selection})
+        return _NODES_FAILED if any(result.is_failure for result in self._results) else 0
 
-    def _wanted(self, which: str) -> frozenset[str]:
+    def _selected(self, which: str) -> frozenset[str]:
         chosen = self._project.select(self._options.select, self._options.exclude)
         return frozenset(key for key in chosen if self._project.nodes[key].resource_type in _RUNS[which])
 
-    async def _run(self, wanted: frozenset[str], *, tests_block: bool) -> None:
+    async def _run(self, selected: frozenset[str], *, tests_block: bool) -> None:
         began = datetime.now(UTC)
-        todo = [key for key in self._project.order(tests_block=tests_block) if key in wanted]
+        todo = [key for key in self._project.order(tests_block=tests_block) if key in selected]
         self._console.found(self._project)
         if not todo:
-            self._console.say("Nothing to do. Try checking your model configs and model specification args")
+            self._console.write("Nothing to do. Try checking your model configs and model specification args")
             return
         threads = f"Concurrency: {self._output.threads} threads (target='{self._output.name}')"
-        self._console.say("", threads, "")
-        undone: set[str] = set()
-        for place, key in enumerate(todo, 1):
-            blocked = bool(undone & self._project.waits_for(key, tests_block=tests_block))
-            result = await self._node(self._project.nodes[key], f"{place} of {len(todo)}", blocked=blocked)
-            undone |= {key} if result.status in _LEFT_UNDONE else set()
+        self._console.write("", threads, "")
+        blocking: set[str] = set()
+        for position, key in enumerate(todo, 1):
+            blocked = bool(blocking & self._project.waits_for(key, tests_block=tests_block))
+            result = await self._node(self._project.nodes[key], f"{position} of {len(todo)}", blocked=blocked)
+            blocking |= {key} if result.status in _UNFINISHED else set()
         self._console.summary(self._results, (datetime.now(UTC) - began).total_seconds())
 
     async def _node(self, node: Node, place: str, *, blocked: bool) -> Result:
@@ -163,7 +164,7 @@ class _Invocation:
         return result
 
     async def _outcome(self, node: Node) -> tuple[str, str | None, int | None]:
-        """Let a node succeed, unless trouble was asked for."""
+        """Return the status, message and number of failures of a node: success unless trouble is requested."""
         trouble = trouble_of(node.name, self._state, self._id)
         await asyncio.sleep(trouble.seconds)
         if trouble.message:
@@ -178,28 +179,28 @@ class _Invocation:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
-    """What a retry takes up."""
+class _PreviousRun:
+    """The command and the unfinished nodes that a retry resumes."""
 
     which: str
-    left_undone: frozenset[str]
+    unfinished: frozenset[str]
 
 
-def _before(state: Path) -> _Before:
-    """Read the results that a retry takes up.
+def _previous_run(state: Path) -> _PreviousRun:
+    """Read the results that a retry resumes.
 
-    :raises ProjectError: if there are none
+    :raises ProjectError: if there are no results
     """
     try:
         results: dict[str, Any] = json.loads((state / "run_results.json").read_text())
     except OSError as error:
         raise ProjectError(f"Could not find previous run in '{state}' target directory") from error
-    undone = (result["unique_id"] for result in results["results"] if result["status"] in _LEFT_UNDONE)
-    return _Before(results["args"]["which"], frozenset(undone))
+    unfinished = (result["unique_id"] for result in results["results"] if result["status"] in _UNFINISHED)
+    return _PreviousRun(results["args"]["which"], frozenset(unfinished))
 
 
 def _options(args: Sequence[str]) -> argparse.Namespace:
-    """Read the options that matter here; others are taken for granted."""
+    """Read the options that the simulation honours; others are ignored."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
     parser.add_argument("--select", "--models", "-s", "-m", nargs="+", action="extend", default=[])
     parser.add_argument("--exclude", nargs="+", action="extend", default=[])
@@ -208,13 +209,13 @@ def _options(args: Sequence[str]) -> argparse.Namespace:
     return parser.parse_known_args(args)[0]
 
 
-def _output(profiles: Path, wanted: str | None) -> _Output:
-    """Find the output of the one profile that the platform wrote for this run.
+def _output(profiles: Path, requested: str | None) -> _Output:
+    """Return the output of the profile that the platform wrote for this run.
 
-    :raises ProjectError: if it has no such output
+    :raises ProjectError: if the profile does not have the output
     """
     [(name, profile)] = read_yaml(profiles / "profiles.yml").items()
-    target = wanted or profile["target"]
+    target = requested or profile["target"]
     if target not in profile["outputs"]:
         raise ProjectError(f"The profile '{name}' does not have a target named '{target}'.")
     output = profile["outputs"][target]

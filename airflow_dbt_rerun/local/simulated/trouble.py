@@ -1,4 +1,4 @@
-"""Failures on demand for the simulated dbt, in the words of the example project's README."""
+"""Failures on demand for the simulated dbt, in the format that the example project's README describes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What is to happen to one node.
+    """What happens to one node.
 
-    :param message: the node ends in error, with this text
-    :param failures: a test finds so many rows
-    :param seconds: the node first takes so long
+    :param message: the message of the error with which the node ends
+    :param failures: the number of rows that a test finds
+    :param seconds: the time that the node takes first
     """
 
     message: str | None = None
@@ -21,18 +21,18 @@ class Trouble:
     seconds: float = 0.0
 
 
-NONE = Trouble()
+NO_TROUBLE = Trouble()
 
 
 def trouble_of(node: str, state: Path, invocation: str) -> Trouble:
-    """Return the first entry for a node that is still due, and count it."""
+    """Return the first entry for a node that is not used up, and count this invocation."""
     requests = state / "failures.json"
     if not requests.is_file():
-        return NONE
-    so_far = len(list(state.glob(f"troubled.{node}.*")))
+        return NO_TROUBLE
+    count = len(list(state.glob(f"troubled.{node}.*")))
     for request in json.loads(requests.read_text()):
         times = request.get("times", 1)
-        if request["node"] == node and (times < 0 or times > so_far):
+        if request["node"] == node and (times < 0 or times > count):
             (state / f"troubled.{node}.{invocation}").touch()
             return Trouble(request.get("message"), request.get("failures"), request.get("seconds") or 0.0)
-    return NONE
+    return NO_TROUBLE

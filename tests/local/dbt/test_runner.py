@@ -1,4 +1,4 @@
-"""Commands run as the dbt executable would run them, apart from each other, and end when they should."""
+"""Commands run as with the dbt executable, isolated from each other, and end when they should."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped]
 import pytest
 
-from airflow_dbt_rerun.local.dbt.runner import DbtNotFoundError, DbtRunner, DbtRunnerError, find_dbt
+from airflow_dbt_rerun.local.dbt.runner import DbtExecutableNotFoundError, DbtRunner, DbtRunnerError, find_dbt
 from tests.local.conftest import WithDbt
 from tests.local.shop import Shop, until
 from tests.support import GENEROUS
@@ -22,7 +22,7 @@ from tests.support import GENEROUS
 
 @asynccontextmanager
 async def a_runner(dbt: Path | None = None) -> AsyncIterator[DbtRunner]:
-    """A runner that is closed at the end, as every runner should be."""
+    """Provide a runner that is closed at the end."""
     runner = DbtRunner(dbt or find_dbt())
     try:
         yield runner
@@ -32,16 +32,16 @@ async def a_runner(dbt: Path | None = None) -> AsyncIterator[DbtRunner]:
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
-    """A project of its own for each test."""
+    """Return a separate project for each test."""
     return Shop(tmp_path / "shop")
 
 
 def descendants() -> set[psutil.Process]:
-    """Every process that this one started, directly or not."""
+    """Return the processes that this one started, directly or not."""
     return set(psutil.Process().children(recursive=True))
 
 
-# --- the same as the executable -----------------------------------------------------------------------------
+# --- like the executable -----------------------------------------------------------------------------
 
 
 @pytest.mark.dbt
@@ -51,7 +51,7 @@ def descendants() -> set[psutil.Process]:
 def test_exit_code_and_output_equal_those_of_the_executable(
     with_dbt: WithDbt, shop: Shop, args: tuple[str, ...]
 ) -> None:
-    """Going through the fork server changes neither what dbt prints nor how it exits."""
+    """The fork server changes neither the output of dbt nor its exit code."""
     executed = subprocess.run(
         [find_dbt(), *args],
         cwd=shop.project,
@@ -66,10 +66,8 @@ def test_exit_code_and_output_equal_those_of_the_executable(
 
 
 @pytest.mark.dbt
-def test_exit_code_tells_success_from_a_failed_node_from_a_command_that_could_not_start(
-    with_dbt: WithDbt, shop: Shop
-) -> None:
-    """0, 1 and 2 mean what they mean to dbt, one after the other on one fork server."""
+def test_exit_codes_distinguish_success_failed_nodes_and_failed_starts(with_dbt: WithDbt, shop: Shop) -> None:
+    """0, 1 and 2 have dbt's meaning, in turn on one fork server."""
 
     def code(*args: str) -> int:
         return with_dbt(lambda runner: shop.dbt(runner, *args))
@@ -85,19 +83,19 @@ def test_exit_code_tells_success_from_a_failed_node_from_a_command_that_could_no
 
 @pytest.mark.dbt
 def test_log_is_appended_to(with_dbt: WithDbt, shop: Shop) -> None:
-    """What stood in the log before the command stays."""
+    """Earlier content of the log remains."""
     shop.log.write_text("before\n")
     assert with_dbt(lambda runner: shop.dbt(runner, "parse")) == 0
     assert shop.text.startswith("before\n")
     assert "Running with dbt" in shop.text
 
 
-# --- apart from each other ----------------------------------------------------------------------------------
+# --- isolation ----------------------------------------------------------------------------------
 
 
 @pytest.mark.dbt
 def test_commands_at_the_same_time_share_nothing(with_dbt: WithDbt, tmp_path: Path) -> None:
-    """Two builds at once keep to their own directory, environment and log."""
+    """Two concurrent builds use separate directories, environments and logs."""
     ill, well = Shop(tmp_path / "ill"), Shop(tmp_path / "well")
     ill.trouble({"node": "orders", "message": "only here"})
 
@@ -112,7 +110,7 @@ def test_commands_at_the_same_time_share_nothing(with_dbt: WithDbt, tmp_path: Pa
 
 @pytest.mark.dbt
 def test_a_command_does_not_change_the_dbt_of_the_next_one(with_dbt: WithDbt, shop: Shop) -> None:
-    """``retry --warn-error`` makes dbt's process retry warnings from then on; the next command must not notice."""
+    """``retry --warn-error`` changes dbt's process for good; the next command must not be affected."""
     (shop.project / "tests" / "warns.sql").write_text("{{ config(severity='warn') }} select 1 as found")
 
     def code(*args: str) -> int:
@@ -130,10 +128,10 @@ def test_a_command_does_not_change_the_dbt_of_the_next_one(with_dbt: WithDbt, sh
 
 @pytest.mark.dbt
 def test_cancelling_ends_dbt_by_sigint_and_leaves_no_process(shop: Shop) -> None:
-    """A cancelled command is gone when the cancellation returns, and dbt could record what was finished."""
+    """The command has ended when the cancellation returns, and dbt has recorded the finished nodes."""
     shop.trouble({"node": "orders", "seconds": 600})
 
-    async def story() -> list[set[psutil.Process]]:
+    async def scenario() -> list[set[psutil.Process]]:
         async with a_runner() as runner:
             await runner.start()
             before = descendants()
@@ -145,7 +143,7 @@ def test_cancelling_ends_dbt_by_sigint_and_leaves_no_process(shop: Shop) -> None
                 await building
             return [during - before, descendants() - before]
 
-    while_running, afterwards = asyncio.run(story())
+    while_running, afterwards = asyncio.run(scenario())
     assert while_running
     assert not afterwards
     assert shop.statuses()["stg_orders"] == "success"
@@ -153,14 +151,14 @@ def test_cancelling_ends_dbt_by_sigint_and_leaves_no_process(shop: Shop) -> None
 
 
 def has_ended(process: int) -> bool:
-    """A process that its new parent has not yet reaped has ended as well."""
+    """Return whether a process has ended; one that is not reaped yet has ended too."""
     with suppress(psutil.NoSuchProcess):
         return bool(psutil.Process(process).status() == psutil.STATUS_ZOMBIE)
     return True
 
 
 def unruly_dbt(root: Path, cli: str) -> Path:
-    """Install a dbt that does whatever it likes; returns its executable."""
+    """Install a dbt with the given ``cli`` function and return its executable."""
     venv.create(root, symlinks=True)
     (packages,) = root.glob("lib/python*/site-packages")
     for package in ("dbt", "dbt/cli", "dbt/adapters", "dbt/task"):
@@ -187,11 +185,11 @@ LEAVE_A_CHILD_THAT_IGNORES_SIGNALS = f"""
 
 @pytest.mark.parametrize("cli", [IGNORE_SIGNALS, LEAVE_A_CHILD_THAT_IGNORES_SIGNALS])
 @pytest.mark.parametrize("times", [1, 2])
-def test_cancelling_ends_commands_that_do_not_listen(tmp_path: Path, cli: str, times: int) -> None:
-    """SIGKILL follows in the end, also for children, and also if who cancelled is impatient and does it again."""
+def test_cancelling_ends_commands_that_ignore_signals(tmp_path: Path, cli: str, times: int) -> None:
+    """SIGKILL follows in the end, for children too, and also after a second cancellation."""
     process, log = tmp_path / "process", tmp_path / "log"
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with a_runner(unruly_dbt(tmp_path / "venv", cli)) as runner:
             running = asyncio.create_task(runner.run([], cwd=tmp_path, env={}, log=log))
             await until(process.exists)
@@ -202,29 +200,29 @@ def test_cancelling_ends_commands_that_do_not_listen(tmp_path: Path, cli: str, t
                 await running
             await until(lambda: has_ended(int(process.read_text())))
 
-    asyncio.run(story())
+    asyncio.run(scenario())
 
 
 @pytest.mark.dbt
 def test_closing_ends_everything(shop: Shop) -> None:
-    """No fork server and no dbt is left after ``close``, and who waited for a command is told."""
+    """After ``close``, neither fork server nor dbt is left, and a waiting caller gets an error."""
     shop.trouble({"node": "orders", "seconds": 600})
     before = descendants()
 
-    async def story() -> None:
+    async def scenario() -> None:
         async with a_runner() as runner:
             building = asyncio.create_task(shop.dbt(runner, "build"))
             await shop.until_troubled("orders")
         with pytest.raises(DbtRunnerError):
             await building
 
-    asyncio.run(story())
+    asyncio.run(scenario())
     assert descendants() == before
 
 
 @pytest.mark.dbt
 def test_nothing_outlives_a_killed_parent(shop: Shop) -> None:
-    """Even a parent that gets SIGKILL in the middle of a build takes dbt with it."""
+    """dbt ends even if its parent is killed in the middle of a build."""
     shop.trouble({"node": "orders", "seconds": 600})
     script = (
         "import asyncio, os, sys; from pathlib import Path\n"
@@ -244,13 +242,13 @@ def test_nothing_outlives_a_killed_parent(shop: Shop) -> None:
 
 
 @pytest.mark.dbt
-def test_a_killed_fork_server_takes_its_commands_along_and_is_replaced(shop: Shop) -> None:
-    """The running command ends as lost, not as failed; the next command works."""
+def test_a_killed_fork_server_ends_its_commands_and_is_replaced(shop: Shop) -> None:
+    """The running command raises an error instead of returning an exit code; the next command works."""
     shop.trouble({"node": "orders", "seconds": 600})
 
     before = descendants()
 
-    async def story() -> int:
+    async def scenario() -> int:
         async with a_runner() as runner:
             await runner.start()
             (server,) = descendants() - before
@@ -265,39 +263,39 @@ def test_a_killed_fork_server_takes_its_commands_along_and_is_replaced(shop: Sho
             shop.trouble()
             return await shop.dbt(runner, "build")
 
-    assert asyncio.run(story()) == 0
+    assert asyncio.run(scenario()) == 0
 
 
-# --- what cannot work ---------------------------------------------------------------------------------------
+# --- errors ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.dbt
-def test_a_directory_that_is_not_there_is_an_error_of_the_runner_not_of_dbt(with_dbt: WithDbt, shop: Shop) -> None:
-    """A command that never started has no exit code, and the next one is not disturbed."""
+def test_a_missing_directory_is_an_error_of_the_runner(with_dbt: WithDbt, shop: Shop) -> None:
+    """A command that was not started has no exit code, and the next command is unaffected."""
 
-    async def story(runner: DbtRunner) -> int:
+    async def scenario(runner: DbtRunner) -> int:
         with pytest.raises(DbtRunnerError, match="nowhere"):
             await runner.run(["build"], cwd=shop.project / "nowhere", env=shop.env, log=shop.log)
         return await shop.dbt(runner, "parse")
 
-    assert with_dbt(story) == 0
+    assert with_dbt(scenario) == 0
 
 
 def test_a_python_without_dbt_is_named(tmp_path: Path) -> None:
-    """Naming the wrong executable gives one clear line."""
+    """A wrong executable raises an error with a clear message."""
     wrong = tmp_path / "dbt"
     wrong.touch(mode=0o755)
     (tmp_path / "python").symlink_to("/usr/bin/env")
-    with pytest.raises(DbtNotFoundError, match=r"/dbt does not belong to an installed dbt-core"):
+    with pytest.raises(DbtExecutableNotFoundError, match=r"/dbt does not belong to an installed dbt-core"):
         asyncio.run(DbtRunner(wrong).start())
     (tmp_path / "python").unlink()
-    with pytest.raises(DbtNotFoundError, match="no Python beside"):
+    with pytest.raises(DbtExecutableNotFoundError, match="no Python beside"):
         asyncio.run(DbtRunner(wrong).start())
 
 
 @pytest.fixture
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
-    """Return an executable for every place where dbt may be, from the first that counts to the last."""
+def locations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
+    """Create an executable in every place where dbt is searched, and return them in order of precedence."""
     names = {"given": "given/dbt", "named": "named/dbt", "beside": ".venv-dbt/bin/dbt", "on_path": "bin/dbt"}
     found = {key: tmp_path / name for key, name in names.items()}
     for path in found.values():
@@ -309,20 +307,22 @@ def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Path]:
     return found
 
 
-def test_dbt_is_searched_in_the_documented_order(places: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The argument wins over the variable, the variable over the project's environment, that over PATH."""
-    assert find_dbt(str(places["given"])) == places["given"]
-    assert find_dbt() == places["named"]
+def test_dbt_is_searched_for_in_the_documented_order(
+    locations: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The argument precedes the variable, the variable .venv-dbt, and .venv-dbt PATH."""
+    assert find_dbt(str(locations["given"])) == locations["given"]
+    assert find_dbt() == locations["named"]
     monkeypatch.delenv("AIRFLOW_DBT_RERUN_DBT")
-    assert find_dbt() == places["beside"]
-    places["beside"].unlink()
-    assert find_dbt() == places["on_path"]
-    places["on_path"].unlink()
-    with pytest.raises(DbtNotFoundError, match="install dbt-core"):
+    assert find_dbt() == locations["beside"]
+    locations["beside"].unlink()
+    assert find_dbt() == locations["on_path"]
+    locations["on_path"].unlink()
+    with pytest.raises(DbtExecutableNotFoundError, match="install dbt-core"):
         find_dbt()
 
 
-def test_a_named_dbt_that_is_not_there_is_not_replaced_by_another(places: dict[str, Path]) -> None:
-    """A typing error must not run some other dbt."""
-    with pytest.raises(DbtNotFoundError, match="mistyped"):
-        find_dbt(str(places["given"].with_name("mistyped")))
+def test_a_missing_executable_is_not_replaced_by_another(locations: dict[str, Path]) -> None:
+    """A typing error must not run a different dbt."""
+    with pytest.raises(DbtExecutableNotFoundError, match="mistyped"):
+        find_dbt(str(locations["given"].with_name("mistyped")))

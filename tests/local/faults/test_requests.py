@@ -1,4 +1,4 @@
-"""Faults on demand: what a client meets is what was asked for, as often as asked for."""
+"""Faults on demand: clients meet the requested fault, as often as requested."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ import requests
 
 from tests.support import LocalPlatform
 
-FOREVER = -1
+UNLIMITED = -1
 
 
 def newest(platform: LocalPlatform) -> int:
-    """Return the id of the newest run, 0 if there is none."""
+    """Return the id of the newest run, or 0."""
     runs = platform.get("runs/", order_by="-id", limit=1)
     return int(runs[0]["id"]) if runs else 0
 
 
-def test_a_status_comes_as_often_as_asked_for(platform: LocalPlatform) -> None:
-    """Then the platform is itself again; other paths and methods never met it."""
+def test_a_status_is_answered_as_often_as_requested(platform: LocalPlatform) -> None:
+    """Afterwards the platform answers normally; other paths and methods are unaffected."""
     platform.fault("status", status=429, count=2, method="GET", path=r"/jobs/$")
     assert platform.send("GET", "runs/").status_code == 200
     answers = [platform.send("GET", "jobs/") for _ in range(3)]
@@ -29,15 +29,15 @@ def test_a_status_comes_as_often_as_asked_for(platform: LocalPlatform) -> None:
     assert answers[0].json()["status"]["is_success"] is False
 
 
-def test_a_status_can_say_when_to_come_back(platform: LocalPlatform) -> None:
-    """With the header that some servers send."""
+def test_a_status_can_carry_retry_after(platform: LocalPlatform) -> None:
+    """The header that some servers send."""
     platform.fault("status", status=503, retry_after=7)
     answer = platform.send("GET", "jobs/")
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, "7")
 
 
-def test_latency_is_a_wait_before_the_work(platform: LocalPlatform) -> None:
-    """A client that waits less long sees a timeout."""
+def test_latency_delays_the_request(platform: LocalPlatform) -> None:
+    """A client with a shorter timeout gives up."""
     platform.fault("latency", seconds=30)
     with pytest.raises(requests.ReadTimeout):
         platform.session.get(
@@ -49,7 +49,7 @@ def test_latency_is_a_wait_before_the_work(platform: LocalPlatform) -> None:
 
 
 def test_a_dropped_connection_has_no_answer_and_no_effect(platform: LocalPlatform) -> None:
-    """Nothing was started."""
+    """Nothing is started."""
     before = newest(platform)
     platform.fault("drop", method="POST")
     with pytest.raises(requests.ConnectionError):
@@ -59,7 +59,7 @@ def test_a_dropped_connection_has_no_answer_and_no_effect(platform: LocalPlatfor
 
 @pytest.mark.parametrize("status", [0, 504])
 def test_a_lost_answer_has_an_effect(platform: LocalPlatform, status: int) -> None:
-    """The run is there though the client saw a dropped connection, or a gateway's error page."""
+    """The run exists although the client saw a dropped connection or a gateway's error page."""
     before = newest(platform)
     platform.fault("lost", method="POST", path=r"/run/?$", status=status)
     body = {"cause": "lost"}
@@ -73,8 +73,8 @@ def test_a_lost_answer_has_an_effect(platform: LocalPlatform, status: int) -> No
     platform.post(f"runs/{runs[0]['id']}/cancel/")
 
 
-def test_answers_can_be_something_else(platform: LocalPlatform) -> None:
-    """A web page with 200, and JSON that ends in the middle."""
+def test_answers_can_be_spoilt(platform: LocalPlatform) -> None:
+    """A web page with status 200, and truncated JSON."""
     platform.fault("html")
     platform.fault("malformed")
     page, half = platform.send("GET", "jobs/"), platform.send("GET", "jobs/")
@@ -85,8 +85,8 @@ def test_answers_can_be_something_else(platform: LocalPlatform) -> None:
 
 
 @pytest.mark.dbt
-def test_artifacts_and_logs_can_be_late_or_never_come(platform: LocalPlatform) -> None:
-    """Late is a 404, or an empty log, for a number of requests; missing is the same for ever."""
+def test_artifacts_and_logs_can_be_late_or_missing(platform: LocalPlatform) -> None:
+    """Late means a 404 or an empty log for a number of requests; missing means the same without a limit."""
     run = platform.run("seeds")
     artifact = f"runs/{run['id']}/artifacts/run_results.json"
     platform.fault("status", status=404, path="/artifacts/", count=2)
@@ -95,12 +95,12 @@ def test_artifacts_and_logs_can_be_late_or_never_come(platform: LocalPlatform) -
     logs = [platform.steps(run)[-1]["logs"] for _ in range(2)]
     assert logs[0] == ""
     assert "Completed successfully" in logs[1]
-    platform.fault("status", status=404, path="/artifacts/", count=FOREVER)
+    platform.fault("status", status=404, path="/artifacts/", count=UNLIMITED)
     assert {platform.send("GET", artifact).status_code for _ in range(5)} == {404}
 
 
-def test_faults_are_listed_and_forgotten(platform: LocalPlatform) -> None:
-    """A test sees what is left to come, and can take it back."""
+def test_faults_are_listed_and_removed(platform: LocalPlatform) -> None:
+    """A test can list the faults that are left, and remove them."""
     platform.fault("drop", count=3)
     assert [fault["count"] for fault in platform.control("GET", "faults")] == [3]
     platform.control("DELETE", "faults")
@@ -109,7 +109,7 @@ def test_faults_are_listed_and_forgotten(platform: LocalPlatform) -> None:
 
 
 def test_requests_over_one_connection_have_one_client(platform: LocalPlatform) -> None:
-    """So connections can be counted, which no client can be asked for."""
+    """The record of requests shows how many connections a client uses."""
     platform.control("DELETE", "requests")
     for _ in range(2):
         platform.send("GET", "jobs/")
@@ -122,20 +122,20 @@ def test_requests_over_one_connection_have_one_client(platform: LocalPlatform) -
 @pytest.mark.parametrize(
     "body", [{}, {"kind": "sabotage"}, {"kind": "drop", "how": "hard"}, {"kind": "drop", "path": "("}]
 )
-def test_faults_without_meaning_are_refused(platform: LocalPlatform, body: dict[str, str]) -> None:
-    """A misspelt fault must not leave a test without one."""
+def test_invalid_faults_are_refused(platform: LocalPlatform, body: dict[str, str]) -> None:
+    """A misspelt fault must not leave a test without a fault."""
     assert platform.send("POST", "/_control/faults", json=body).status_code == 400
 
 
 def test_requests_are_counted(platform: LocalPlatform) -> None:
-    """Every request is there with method and path, those that met a fault too; the control path's own are not."""
+    """Every request is listed, including those that met a fault; those to the control path are not."""
     platform.fault("drop", method="POST")
     platform.send("GET", "jobs/?limit=1")
     with pytest.raises(requests.ConnectionError):
         platform.trigger("seeds")
-    seen = platform.control("GET", "requests")
-    assert [(request["method"], request["query"]) for request in seen] == [("GET", "limit=1"), ("POST", "")]
-    assert platform.posts() == [seen[1]["path"]]
+    recorded = platform.control("GET", "requests")
+    assert [(request["method"], request["query"]) for request in recorded] == [("GET", "limit=1"), ("POST", "")]
+    assert platform.posts() == [recorded[1]["path"]]
     platform.control("DELETE", "requests")
     assert platform.control("GET", "requests") == []
 
@@ -143,7 +143,7 @@ def test_requests_are_counted(platform: LocalPlatform) -> None:
 def test_there_is_no_control_path_without_the_option(
     new_platform: Callable[..., AbstractContextManager[LocalPlatform]],
 ) -> None:
-    """A platform that was not asked for faults has no way to get any."""
+    """A platform without ``--faults`` cannot be made to fail."""
     with new_platform(faults=False) as platform:
         for what in ("faults", "requests", "behaviour", "account"):
             assert platform.send("GET", f"/_control/{what}").status_code == 404

@@ -1,4 +1,4 @@
-"""The life of runs, on real dbt: what runs, in which order, and how it ends."""
+"""The life cycle of runs on real dbt: their steps, their order and their end."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BUILT_IN = ["Clone git repository", "Create profile from connection corner_shop"
 
 @pytest.fixture
 def failed(platform: LocalPlatform) -> Json:
-    """A run that failed in the first of two commands, because of one node, once."""
+    """Return a run whose first of two commands failed because of one node, which then heals."""
     platform.run("seeds")
     platform.trouble(RESET)
     run = platform.run("nightly", steps_override=["dbt run", "dbt test --select stg_orders"])
@@ -35,8 +35,8 @@ def names(steps: list[Json]) -> list[str]:
 # --- one run
 
 
-def test_a_run_goes_from_queued_to_success_through_the_recorded_steps(platform: LocalPlatform) -> None:
-    """Three built-in steps come first, then each command under the recorded name; times are in order."""
+def test_a_successful_run_has_the_recorded_steps(platform: LocalPlatform) -> None:
+    """Three built-in steps come first, then each command by its recorded name; times are in order."""
     run = platform.trigger("seeds")
     assert (run["status"], run["status_humanized"], run["in_progress"]) == (1, "Queued", True)
     run = platform.wait(run)
@@ -50,8 +50,8 @@ def test_a_run_goes_from_queued_to_success_through_the_recorded_steps(platform: 
     assert all(re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}\+00:00", at) for at in times)
 
 
-def test_a_failed_command_stops_the_chain(platform: LocalPlatform, failed: Json) -> None:
-    """The run is an Error that says so; its last step is the failed one, with dbt's words and the recorded end."""
+def test_a_failed_command_ends_the_run(platform: LocalPlatform, failed: Json) -> None:
+    """The last step is the failed one; its log has dbt's message and the recorded last line."""
     last = platform.steps(failed)[-1]
     assert failed["status_message"] == "dbt command failed"
     assert (last["name"], last["status"]) == ("Invoke dbt with `dbt run`", 20)
@@ -61,8 +61,8 @@ def test_a_failed_command_stops_the_chain(platform: LocalPlatform, failed: Json)
     assert platform.results(failed, step=4)["orders"] == "error"
 
 
-def test_a_retry_runs_what_failed_or_was_skipped_and_then_the_rest(platform: LocalPlatform, failed: Json) -> None:
-    """Nodes that succeeded do not run again; commands that never ran do."""
+def test_a_retry_runs_unfinished_nodes_and_then_skipped_commands(platform: LocalPlatform, failed: Json) -> None:
+    """Nodes that succeeded do not run again; commands that were skipped do."""
     before = platform.results(failed, step=4)
     run = platform.retry(failed)
     assert run["status"] == 10
@@ -88,8 +88,8 @@ def test_a_retry_that_fails_can_be_retried(platform: LocalPlatform) -> None:
     assert "stg_orders" not in platform.results(third)
 
 
-def test_the_artifacts_say_whose_they_are(platform: LocalPlatform) -> None:
-    """Each run_results.json names the run, its job and the reason, as the platform's do."""
+def test_artifacts_name_their_run(platform: LocalPlatform) -> None:
+    """Each run_results.json names the run, its job and the reason, as on dbt's platform."""
     run = platform.run("seeds", cause="because")
     metadata = platform.send("GET", f"runs/{run['id']}/artifacts/run_results.json").json()["metadata"]
     assert metadata["env"]["DBT_CLOUD_RUN_ID"] == str(run["id"])
@@ -97,10 +97,10 @@ def test_the_artifacts_say_whose_they_are(platform: LocalPlatform) -> None:
     assert metadata["env"]["DBT_CLOUD_RUN_REASON"] == "because"
 
 
-def test_a_platform_failure_is_an_error_with_a_reason(
+def test_an_error_of_the_platform_ends_the_run(
     new_platform: Callable[..., AbstractContextManager[LocalPlatform]],
 ) -> None:
-    """If the platform itself cannot go on, the run ends; it does not start for ever."""
+    """The run ends as Error with a message, instead of remaining in progress."""
     with new_platform() as platform:
         (platform.project / "profiles.yml").unlink()
         profile = platform.run("seeds")
@@ -116,7 +116,7 @@ def test_a_platform_failure_is_an_error_with_a_reason(
 
 
 def test_overrides_reach_dbt(platform: LocalPlatform) -> None:
-    """Schema, threads, target name and commands are the trigger's, for this run alone; spaces do not matter."""
+    """Schema, threads, target name and commands apply to this run only; spaces in commands do not matter."""
     changed = platform.run(
         "seeds",
         schema_override="elsewhere",
@@ -132,18 +132,18 @@ def test_overrides_reach_dbt(platform: LocalPlatform) -> None:
     assert "Concurrency: 1 threads (target='duckdb')" in platform.steps(platform.run("seeds"))[3]["logs"]
 
 
-def test_documentation_is_a_last_step(platform: LocalPlatform) -> None:
-    """The override asks for it as the job's checkbox does; its artifacts come without naming a step."""
+def test_documentation_is_the_last_step(platform: LocalPlatform) -> None:
+    """The override has the effect of the job's checkbox; the artifacts are those of the last step."""
     run = platform.run("seeds", generate_docs_override=True)
     assert run["has_docs_generated"] is True
     assert names(platform.steps(run))[-1] == "Invoke dbt with `dbt docs generate`"
     assert "catalog.json" in platform.get(f"runs/{run['id']}/artifacts/")
 
 
-def test_a_checkbox_step_may_fail_without_failing_the_run(
+def test_a_checkbox_step_can_fail_without_failing_the_run(
     new_platform: Callable[..., AbstractContextManager[LocalPlatform]],
 ) -> None:
-    """Stale sources are an error of their step, which comes first, and no more."""
+    """Stale sources fail their own step, which comes first, and nothing else."""
     freshness = "loaded_at_field: at, freshness: {error_after: {count: 1, period: day}}"
     sources = f"sources: [{{name: raw, tables: [{{name: nowhere, {freshness}}}]}}]"
     with new_platform() as platform:
@@ -158,7 +158,7 @@ def test_a_checkbox_step_may_fail_without_failing_the_run(
 
 
 def test_a_timeout_cancels_without_an_actor(platform: LocalPlatform) -> None:
-    """The message is the recorded one; nobody cancelled the run, and it cannot be resumed."""
+    """The message is the recorded one; no actor is named, and the run cannot be resumed."""
     platform.run("seeds")
     platform.trouble({"node": "stg_orders", "seconds": 60})
     run = platform.run("orders", timeout_seconds_override=2)
@@ -174,8 +174,8 @@ def test_a_timeout_cancels_without_an_actor(platform: LocalPlatform) -> None:
 # --- side by side
 
 
-def test_runs_of_a_job_go_one_after_the_other(platform: LocalPlatform) -> None:
-    """The second waits in the queue and names the first; a run of another job does not wait for its end."""
+def test_runs_of_a_job_take_turns(platform: LocalPlatform) -> None:
+    """The second run is queued and names the first; a run of another job does not wait."""
     platform.run("seeds")
     platform.trouble({"node": "stg_orders", "seconds": 60})
     first, second = platform.trigger("orders"), platform.trigger("orders")
@@ -187,8 +187,8 @@ def test_runs_of_a_job_go_one_after_the_other(platform: LocalPlatform) -> None:
     assert platform.wait(second)["status"] == 10
 
 
-def test_a_cancelled_run_is_over_at_once_and_leaves_the_warehouse_free(platform: LocalPlatform) -> None:
-    """dbt is killed in the middle of a query, the run names who did it, and the next run succeeds."""
+def test_a_cancelled_run_ends_at_once_and_releases_the_warehouse(platform: LocalPlatform) -> None:
+    """dbt is killed in the middle of a query, the run names the actor, and the next run succeeds."""
     platform.run("seeds")
     platform.trouble({"node": "stg_orders", "seconds": 60})
     run = platform.trigger("orders")
@@ -201,23 +201,23 @@ def test_a_cancelled_run_is_over_at_once_and_leaves_the_warehouse_free(platform:
     assert platform.steps(run)[-1]["status_humanized"] == "Cancelled"
 
 
-def test_a_queued_run_can_be_cancelled_and_a_finished_one_cannot(platform: LocalPlatform) -> None:
-    """Cancelling ends a run that never began; it does not rewrite what has ended."""
+def test_a_queued_run_can_be_cancelled_and_a_complete_run_cannot(platform: LocalPlatform) -> None:
+    """Cancelling ends a run that has not started, and does not change a run that has ended."""
     platform.run("seeds")
     platform.trouble({"node": "stg_orders", "seconds": 60})
-    going, queued = platform.trigger("orders"), platform.trigger("orders")
+    in_progress, queued = platform.trigger("orders"), platform.trigger("orders")
     assert platform.post(f"runs/{queued['id']}/cancel/")["status"] == 30
-    platform.post(f"runs/{going['id']}/cancel/")
+    platform.post(f"runs/{in_progress['id']}/cancel/")
     done = platform.run("seeds")
     assert platform.post(f"runs/{done['id']}/cancel/")["status"] == 10
     assert platform.steps(queued) == []
 
 
-# --- may it be resumed?
+# --- can it be resumed?
 
 
 def reason_of(platform: LocalPlatform, run: Json) -> tuple[bool, str | None]:
-    """Return what a list of runs says about a retry; a single run has to say the same."""
+    """Return whether a run can be retried, and why not; a list and the run itself must agree."""
     listed = platform.get("runs/", pk=run["id"])[0]
     single = platform.get(f"runs/{run['id']}/")
     answers = [(shown["can_retry"], shown["retry_not_supported_reason"]) for shown in (listed, single)]
@@ -235,10 +235,10 @@ def reason_of(platform: LocalPlatform, run: Json) -> tuple[bool, str | None]:
         ({}, "RETRY_NOT_FAILED_RUN"),
     ],
 )  # fmt: skip
-def test_what_cannot_be_resumed_is_refused_with_its_reason(
+def test_a_run_that_cannot_be_resumed_is_refused_with_the_reason(
     platform: LocalPlatform, overrides: Json, reason: str
 ) -> None:
-    """The reason is in the run, in lists, and in the refusal. Results of an earlier command do not count."""
+    """The reason is in the run, in lists and in the refusal. Results of an earlier command do not count."""
     run = platform.run("seeds", **overrides)
     assert reason_of(platform, run) == (False, reason)
     answer = platform.send("POST", f"runs/{run['id']}/retry/")
@@ -247,7 +247,7 @@ def test_what_cannot_be_resumed_is_refused_with_its_reason(
 
 
 def test_only_the_latest_run_can_be_resumed(platform: LocalPlatform, failed: Json) -> None:
-    """A retry supersedes the run that it retries: a second one is refused, and starts nothing."""
+    """A retry supersedes the run that it retries: a second retry is refused and starts nothing."""
     assert reason_of(platform, failed) == (True, None)
     run = platform.retry(failed)
     assert reason_of(platform, failed) == (False, "RETRY_NOT_LATEST_RUN")
@@ -256,8 +256,8 @@ def test_only_the_latest_run_can_be_resumed(platform: LocalPlatform, failed: Jso
     assert newest[0]["id"] == run["id"]
 
 
-def test_the_failure_of_a_run_is_told_before_it_is_retried(platform: LocalPlatform, failed: Json) -> None:
-    """GET on the retry path names the failed command and those that never ran, and starts nothing."""
+def test_the_failed_step_is_shown_before_a_retry(platform: LocalPlatform, failed: Json) -> None:
+    """GET on the retry path names the failed and the skipped commands, and starts nothing."""
     details = platform.get(f"runs/{failed['id']}/retry/")
     assert details == {"failed_step": "dbt run", "skipped_steps": ["dbt test --select stg_orders"]}
     assert reason_of(platform, failed) == (True, None)
@@ -273,27 +273,29 @@ def test_rerun_resumes_a_failed_latest_run(platform: LocalPlatform, failed: Json
 
 
 @pytest.mark.parametrize("overrides", [{}, {"steps_override": ["dbt run --no-such-option"]}])
-def test_rerun_runs_everything_if_nothing_can_be_resumed(platform: LocalPlatform, overrides: Json) -> None:
-    """After a success, and by default after a failure that cannot be resumed, all commands of the job run."""
+def test_rerun_runs_all_commands_if_the_newest_run_cannot_be_resumed(
+    platform: LocalPlatform, overrides: Json
+) -> None:
+    """After a success, and by default also after a failure that cannot be resumed."""
     before = platform.run("seeds", **overrides)
     run = platform.wait(platform.post(f"jobs/{before['job_id']}/rerun/"))
     assert (run["status"], run["retrying_run_id"]) == (10, None)
     assert names(platform.steps(run))[3:] == ["Invoke dbt with `dbt seed`"]
 
 
-# --- what nobody knows
+# --- switches
 
 
 @pytest.mark.parametrize("status", [403, 409, 422])
 def test_the_status_of_a_refused_retry_can_be_chosen(platform: LocalPlatform, status: int) -> None:
-    """Whatever the real status is, clients can be tried against it."""
+    """Clients can be tested with any likely status."""
     platform.behave(refused_retry_status=status)
     run = platform.run("seeds")
     assert platform.send("POST", f"runs/{run['id']}/retry/").status_code == status
 
 
 def test_rerun_can_be_made_to_refuse(platform: LocalPlatform) -> None:
-    """A failure that cannot be resumed is then refused, and nothing runs."""
+    """If the newest run failed and cannot be resumed, nothing runs."""
     platform.behave(rerun_when_not_retryable="refuse")
     run = platform.run("seeds", steps_override=["dbt run --no-such-option"])
     answer = platform.send("POST", f"jobs/{run['job_id']}/rerun/")
@@ -310,10 +312,10 @@ def test_rerun_can_be_made_to_refuse(platform: LocalPlatform) -> None:
         ({"retry_keeps_overrides": False}, (True, "Invoke dbt with `dbt retry`", None)),
     ],
 )
-def test_the_looks_of_a_retry_can_be_chosen(
+def test_the_appearance_of_a_retry_can_be_chosen(
     platform: LocalPlatform, switches: Json, expected: tuple[bool, str, str | None]
 ) -> None:
-    """Whether it names the run, how its step is called, and whether it has the overrides."""
+    """Whether it names its parent, what its step is called, and whether it has the overrides."""
     platform.behave(**switches)
     platform.run("seeds", schema_override="another")
     platform.trouble({**RESET, "node": "stg_orders"})
@@ -324,7 +326,7 @@ def test_the_looks_of_a_retry_can_be_chosen(
 
 
 def test_skipped_steps_can_be_shown_and_named(platform: LocalPlatform) -> None:
-    """They are then in run_steps with the chosen status, and the failure's details give names of steps."""
+    """They appear in run_steps with the chosen status, and by name in the details of the failure."""
     platform.behave(skipped_step_status=1, retry_details="names")
     run = platform.run("seeds", steps_override=["dbt run --no-such-option", "dbt seed"])
     last = platform.steps(run)[-1]

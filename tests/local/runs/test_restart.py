@@ -1,4 +1,4 @@
-"""What a platform remembers when its server dies, and what it leaves behind when it is stopped."""
+"""What survives a crash or a stop of the server, and what does not."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ pytestmark = pytest.mark.dbt
 NewPlatform = Callable[..., AbstractContextManager[LocalPlatform]]
 
 
-def test_a_run_that_was_going_when_the_server_died_is_an_error(new_platform: NewPlatform) -> None:
-    """Not Starting for ever, and not resumable; a run that waited takes its turn under the new server."""
+def test_a_run_that_a_crash_interrupted_is_an_error(new_platform: NewPlatform) -> None:
+    """It ends and cannot be resumed; the run that waited for it runs on the new server."""
     with new_platform() as first:
         first.run("seeds")
         first.trouble({"node": "stg_orders", "seconds": 60})
-        going, waiting = first.trigger("orders"), first.trigger("orders")
+        interrupted, waiting = first.trigger("orders"), first.trigger("orders")
         first.until_troubled("stg_orders")
         first.kill()
     with new_platform() as second:
-        died = second.get(f"runs/{going['id']}/")
-        assert (died["status"], died["finished_at"] is not None) == (20, True)
-        assert "stopped" in died["status_message"]
-        assert (died["can_retry"], second.steps(died)[-1]["status"]) == (False, 20)
+        shown = second.get(f"runs/{interrupted['id']}/")
+        assert (shown["status"], shown["finished_at"] is not None) == (20, True)
+        assert "stopped" in shown["status_message"]
+        assert (shown["can_retry"], second.steps(shown)[-1]["status"]) == (False, 20)
         assert second.wait(waiting)["status"] == 10
 
 
-def test_a_new_server_goes_on_where_the_old_one_stopped(new_platform: NewPlatform) -> None:
-    """Jobs keep their ids and the token holds; runs, artifacts and logs are there; a failed run can be resumed."""
+def test_a_new_server_continues_where_the_old_one_stopped(new_platform: NewPlatform) -> None:
+    """Job ids, the token, runs, artifacts and logs are the same, and a failed run can be resumed."""
     with new_platform() as first:
         first.run("seeds")
         first.trouble({"node": "orders", "times": 1, "message": "Connection reset by peer"})
@@ -49,8 +49,8 @@ def test_a_new_server_goes_on_where_the_old_one_stopped(new_platform: NewPlatfor
     assert (resumed["status"], resumed["id"]) == (10, failed["id"] + 1)
 
 
-def test_jobs_of_an_earlier_server_follow_the_new_options(new_platform: NewPlatform) -> None:
-    """The same name is the same job, with new commands; a job that is not named stays."""
+def test_jobs_of_an_earlier_server_are_updated(new_platform: NewPlatform) -> None:
+    """A job with the same name gets the new commands; other jobs remain."""
     with new_platform(jobs={"a": "dbt seed", "b": "dbt build"}) as first:
         ids = dict(first.jobs)
     with new_platform(jobs={"a": "dbt seed; dbt run"}) as second:
@@ -61,7 +61,7 @@ def test_jobs_of_an_earlier_server_follow_the_new_options(new_platform: NewPlatf
 
 @pytest.mark.parametrize("how", ["stop", "kill"])
 def test_nothing_is_left_running(new_platform: NewPlatform, how: str) -> None:
-    """Stopped or killed in the middle of a query, the server takes dbt with it."""
+    """dbt ends with the server, even in the middle of a query."""
     with new_platform() as platform:
         platform.run("seeds")
         platform.trouble({"node": "stg_orders", "seconds": 60})
@@ -77,7 +77,7 @@ def test_nothing_is_left_running(new_platform: NewPlatform, how: str) -> None:
 
 
 def test_the_state_directory_may_lie_in_the_project(new_platform: NewPlatform, tmp_path: Path) -> None:
-    """As it does by default for whoever serves the current directory: no run copies the runs before it."""
+    """That is the default when the current directory is served; runs do not copy it."""
     inside = tmp_path / "project" / ".local-platform"
     with new_platform("--state-dir", str(inside)) as platform:
         assert platform.run("seeds")["status"] == 10
@@ -87,7 +87,7 @@ def test_the_state_directory_may_lie_in_the_project(new_platform: NewPlatform, t
 
 
 def test_two_servers_do_not_share_a_state_directory(new_platform: NewPlatform) -> None:
-    """The second would take the runs of the first for dead: it is refused, and the first goes on."""
+    """The second would fail the runs of the first, so it is refused; the first continues."""
     with new_platform() as platform:
         state = str(platform.state.parent)
         command = [sys.executable, "-m", "airflow_dbt_rerun.local", "--project-dir", str(EXAMPLE_PROJECT)]

@@ -1,4 +1,4 @@
-"""The Admin API as clients spell it: paths, tokens, lists, bodies, and what is refused."""
+"""The Administrative API as clients use it: paths, tokens, lists, bodies and refusals."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NOT_FOUND = "The requested resource was not found. Please check that you have th
 
 @pytest.fixture(scope="module")
 def runs(shared_platform: LocalPlatform) -> list[Json]:
-    """Three runs, oldest first: a success, an error, and a success of another job."""
+    """Return three runs, oldest first: a success, an error, and a success of another job."""
     return [
         shared_platform.run("seeds"),
         shared_platform.run("seeds", steps_override=["dbt run --no-such-option"]),
@@ -28,23 +28,21 @@ def runs(shared_platform: LocalPlatform) -> list[Json]:
 
 
 def ids(answer: list[Json]) -> list[int]:
-    """Return the ids of a list."""
+    """Return the ids in a list."""
     return [element["id"] for element in answer]
 
 
 def envelope(code: int, user_message: str, developer_message: str | None) -> Json:
-    """Return what an error was recorded to look like."""
+    """Return an error in the recorded format."""
     status = {"code": code, "is_success": False, "user_message": user_message}
     return {"status": {**status, "developer_message": developer_message}, "data": None}
 
 
-# --- who asks, and how
+# --- paths and tokens
 
 
-def test_paths_are_answered_in_place_with_and_without_a_last_slash(
-    platform: LocalPlatform, runs: list[Json]
-) -> None:
-    """No redirect in between: some clients do not follow one, and some lose the body of a POST on the way."""
+def test_a_trailing_slash_makes_no_difference(platform: LocalPlatform, runs: list[Json]) -> None:
+    """There is no redirect: some clients do not follow it, others lose the body of a POST."""
     run, job = f"runs/{runs[0]['id']}", f"jobs/{platform.jobs['seeds']}"
     for path in ("runs", run, job, f"{run}/artifacts"):
         answers = [platform.send("GET", spelling) for spelling in (path, f"{path}/")]
@@ -63,7 +61,7 @@ def test_both_kinds_of_authorization_are_understood(platform: LocalPlatform, kin
 
 @pytest.mark.parametrize("header", [None, "Token", "Token wrong", "Bearer \xff", "Basic {token}", "{token}"])
 def test_a_wrong_token_is_answered_as_recorded(platform: LocalPlatform, header: str | None) -> None:
-    """401, with the recorded body, whatever the path; the control path is no way around."""
+    """401 with the recorded body on every path, including the control path."""
     headers = {} if header is None else {"Authorization": header.format(token=platform.token).encode("latin-1")}
     for path in ("runs/", "/api/v2/no-such-thing", "/api/v2/accounts/1/runs/", "/_control/requests"):
         answer = platform.send("GET", path, headers=headers)
@@ -72,7 +70,7 @@ def test_a_wrong_token_is_answered_as_recorded(platform: LocalPlatform, header: 
 
 
 def test_a_wrong_account_is_answered_as_recorded(platform: LocalPlatform) -> None:
-    """403, never 404: the token is right, the account is not."""
+    """403, not 404: the token is right, the account is not."""
     for version in ("v2", "v3"):
         answer = platform.send("GET", f"/api/{version}/accounts/{platform.account_id + 1}/projects/")
         assert answer.status_code == 403
@@ -82,15 +80,15 @@ def test_a_wrong_account_is_answered_as_recorded(platform: LocalPlatform) -> Non
 @pytest.mark.parametrize(
     "path", ["runs/1/", "jobs/1/", "steps/1/", f"runs/{10**23}/", "runs/abc/", "nothing/", "/nothing", "/api/v2/"]
 )
-def test_what_is_not_there_is_answered_as_recorded(platform: LocalPlatform, path: str) -> None:
-    """404, with the recorded body, for unknown ids and unknown paths."""
+def test_unknown_ids_and_paths_are_answered_as_recorded(platform: LocalPlatform, path: str) -> None:
+    """404 with the recorded body."""
     answer = platform.send("GET", path)
     assert answer.status_code == 404
     assert answer.json() == envelope(404, NOT_FOUND, "")
 
 
 def test_a_wrong_method_is_refused_in_the_envelope(platform: LocalPlatform) -> None:
-    """Even this answer is a JSON object with a status."""
+    """This answer, too, is a JSON object with a status."""
     answer = platform.send("POST", "runs/")
     assert (answer.status_code, answer.json()["status"]["code"]) == (405, 405)
 
@@ -98,8 +96,8 @@ def test_a_wrong_method_is_refused_in_the_envelope(platform: LocalPlatform) -> N
 # --- one run
 
 
-def test_every_run_answer_carries_what_clients_rely_on(platform: LocalPlatform, runs: list[Json]) -> None:
-    """Alone, in a list and after a POST; ids are whole numbers above 2^31."""
+def test_every_run_has_the_fields_that_clients_rely_on(platform: LocalPlatform, runs: list[Json]) -> None:
+    """Alone, in a list and after a POST; ids are integers above 2^31."""
     posted = platform.trigger("seeds")
     platform.post(f"runs/{posted['id']}/cancel/")
     for run in (posted, platform.get(f"runs/{runs[0]['id']}/"), *platform.get("runs/")):
@@ -111,14 +109,29 @@ def test_every_run_answer_carries_what_clients_rely_on(platform: LocalPlatform, 
         assert run["href"].endswith(f"/runs/{run['id']}/")
 
 
-def test_related_objects_are_there_if_asked_for(platform: LocalPlatform, runs: list[Json]) -> None:
-    """A POST shows trigger and job unasked; a GET has nulls and no steps."""
+def test_related_objects_are_shown_on_request(platform: LocalPlatform, runs: list[Json]) -> None:
+    """A POST always shows trigger and job; a GET has nulls and no steps by default."""
     posted = platform.trigger("seeds", cause="because")
     platform.post(f"runs/{posted['id']}/cancel/")
     assert posted["trigger"]["cause"] == "because"
     assert posted["job"]["name"] == "seeds"
     plain = platform.get(f"runs/{runs[0]['id']}/")
     assert (plain["trigger"], plain["job"], plain["run_steps"]) == (None, None, [])
+
+
+@pytest.mark.parametrize(("job_embed", "has_commands"), [("full", True), ("partial", False)])
+def test_the_job_inside_a_run_can_be_partial(
+    platform: LocalPlatform, runs: list[Json], job_embed: str, *, has_commands: bool
+) -> None:
+    """It then lacks its commands wherever a run shows it; the job itself always shows them."""
+    platform.behave(job_embed=job_embed)
+    posted = platform.trigger("seeds")
+    platform.cancel(posted)
+    single = platform.get(f"runs/{runs[0]['id']}/", include_related="job")
+    listed = platform.get("runs/", pk=runs[0]["id"], include_related="job")[0]
+    for run in (posted, single, listed):
+        assert ("execute_steps" in run["job"], run["job"]["name"]) == (has_commands, "seeds")
+    assert platform.get(f"jobs/{platform.jobs['seeds']}/")["execute_steps"] == ["dbt seed"]
 
 
 @pytest.mark.parametrize(
@@ -128,7 +141,7 @@ def test_related_objects_are_there_if_asked_for(platform: LocalPlatform, runs: l
 def test_all_spellings_of_include_related_mean_the_same(
     platform: LocalPlatform, runs: list[Json], spelling: str | list[str]
 ) -> None:
-    """Clients write lists in five ways; an empty one asks for nothing."""
+    """Clients write lists in five ways; an empty list requests nothing."""
     run = platform.get(f"runs/{runs[0]['id']}/", include_related=spelling)
     assert len(run["run_steps"]) == 4
     assert run["job"]["id"] == platform.jobs["seeds"]
@@ -137,13 +150,13 @@ def test_all_spellings_of_include_related_mean_the_same(
 
 
 def test_a_list_has_no_steps(platform: LocalPlatform, runs: list[Json]) -> None:
-    """As documented, a list can include triggers and jobs only."""
+    """As documented, a list includes triggers and jobs, but no steps."""
     run = platform.get("runs/", pk=runs[0]["id"], include_related="run_steps,job,trigger")[0]
     assert (run["run_steps"], run["job"]["name"], run["trigger"]["cause"]) == ([], "seeds", "a test")
 
 
-def test_debug_logs_are_whole_if_asked_for(platform: LocalPlatform, runs: list[Json]) -> None:
-    """Else there is only the truncated text, which says that it is."""
+def test_debug_logs_are_complete_on_request(platform: LocalPlatform, runs: list[Json]) -> None:
+    """By default there is only the truncated text, marked as such."""
     step = platform.steps(runs[0])[-1]
     assert step["debug_logs"] is None
     assert step["truncated_debug_logs"].startswith("This log output is truncated.")
@@ -154,7 +167,7 @@ def test_debug_logs_are_whole_if_asked_for(platform: LocalPlatform, runs: list[J
 
 
 def test_filters_select_runs(platform: LocalPlatform, runs: list[Json]) -> None:
-    """Each documented filter selects what it says, and is echoed as understood."""
+    """Each documented filter selects the runs that it describes."""
     good, bad, other = (run["id"] for run in runs)
     ours = [good, bad, other]
 
@@ -183,8 +196,8 @@ def test_filters_select_runs(platform: LocalPlatform, runs: list[Json]) -> None:
     assert listed(no_such_filter=1) == ours
 
 
-def test_a_range_of_ends_holds_no_run_that_goes_on(platform: LocalPlatform) -> None:
-    """What has no end yet is not between two moments."""
+def test_a_range_of_ends_contains_no_run_in_progress(platform: LocalPlatform) -> None:
+    """A run without an end is not between two times; in an order by end it comes last."""
     platform.run("seeds")
     platform.trouble({"node": "stg_orders", "seconds": 60})
     run = platform.trigger("orders")
@@ -198,19 +211,19 @@ def test_a_range_of_ends_holds_no_run_that_goes_on(platform: LocalPlatform) -> N
 @pytest.mark.parametrize(
     "spelling", ["[{0},{1}]", "{0},{1}", '["{0}", "{1}"]', "[{0}]&pk__in=[{1}]", "{0}&pk__in={1}"]
 )
-def test_arrays_can_be_spelt_in_every_way(platform: LocalPlatform, runs: list[Json], spelling: str) -> None:
-    """JSON in one parameter, with commas, or repeated."""
+def test_all_spellings_of_arrays_mean_the_same(platform: LocalPlatform, runs: list[Json], spelling: str) -> None:
+    """JSON in one parameter, comma-separated values, or a repeated parameter."""
     query = spelling.format(runs[0]["id"], runs[1]["id"])
     assert ids(platform.get(f"runs/?pk__in={query}")) == ids(runs[:2])
 
 
 def test_an_empty_array_selects_nothing(platform: LocalPlatform) -> None:
-    """It is not the same as no filter."""
+    """An empty filter differs from no filter."""
     assert platform.get("runs/?pk__in=[]") == []
 
 
-def test_pk_in_can_be_unknown(platform: LocalPlatform, runs: list[Json]) -> None:
-    """If the platform does not know it, it is ignored as any unknown name, and not echoed."""
+def test_pk_in_can_be_unsupported(platform: LocalPlatform, runs: list[Json]) -> None:
+    """The platform then ignores it like any unknown name and does not echo it."""
     platform.behave(pk_in_understood=False)
     answer = platform.send("GET", "runs/", params={"pk__in": f"[{runs[0]['id']}]"}).json()
     assert len(answer["data"]) > 1
@@ -218,7 +231,7 @@ def test_pk_in_can_be_unknown(platform: LocalPlatform, runs: list[Json]) -> None
 
 
 def test_pages_are_counted_as_recorded(platform: LocalPlatform, runs: list[Json]) -> None:
-    """A page says how many it holds and how many there are; more than 100 on a page are not to be had."""
+    """A page shows its own and the total count; a page has at most 100 elements."""
     params = {"pk__in": json.dumps(ids(runs)), "limit": 2, "offset": 1, "order_by": "-created_at"}
     answer = platform.send("GET", "runs/", params=params).json()
     assert ids(answer["data"]) == [runs[1]["id"], runs[0]["id"]]
@@ -251,8 +264,8 @@ def test_pages_are_counted_as_recorded(platform: LocalPlatform, runs: list[Json]
         "has_docs_generated=perhaps",
     ],
 )
-def test_values_without_meaning_are_refused(platform: LocalPlatform, query: str) -> None:
-    """400, and the message names the parameter: nothing is guessed."""
+def test_invalid_values_are_refused(platform: LocalPlatform, query: str) -> None:
+    """400, and the message names the parameter."""
     answer = platform.send("GET", f"runs/?{query}")
     assert answer.status_code == 400
     assert query.partition("=")[0] in answer.json()["status"]["user_message"]
@@ -277,8 +290,8 @@ def test_values_without_meaning_are_refused(platform: LocalPlatform, query: str)
         (b'{"cause": "c", "generate_docs_override": 1}', "generate_docs_override"),
     ],
 )
-def test_a_trigger_without_meaning_starts_nothing(platform: LocalPlatform, body: bytes, named: str) -> None:
-    """400, and the message names what is wrong."""
+def test_an_invalid_trigger_starts_nothing(platform: LocalPlatform, body: bytes, named: str) -> None:
+    """400, and the message names the field."""
     newest = platform.get("runs/?order_by=-id&limit=1")
     answer = platform.send("POST", f"jobs/{platform.jobs['seeds']}/run/", data=body)
     assert answer.status_code == 400
@@ -286,8 +299,8 @@ def test_a_trigger_without_meaning_starts_nothing(platform: LocalPlatform, body:
     assert ids(platform.get("runs/?order_by=-id&limit=1")) == ids(newest)
 
 
-def test_nulls_and_unknown_names_in_a_trigger_say_nothing(platform: LocalPlatform) -> None:
-    """Clients send all overrides as nulls, and ids that are in the path already."""
+def test_nulls_and_unknown_names_in_a_trigger_are_ignored(platform: LocalPlatform) -> None:
+    """Clients send all overrides as nulls, and repeat the ids of the path."""
     job = platform.jobs["seeds"]
     body = {"cause": "a test", "steps_override": None, "threads_override": None, "job_id": job, "account_id": 1}
     run = platform.post(f"jobs/{job}/run/", body)
@@ -298,8 +311,8 @@ def test_nulls_and_unknown_names_in_a_trigger_say_nothing(platform: LocalPlatfor
 # --- artifacts
 
 
-def test_artifacts_are_those_of_the_step_or_of_the_last(platform: LocalPlatform, runs: list[Json]) -> None:
-    """Without a step, the last one's; a step that wrote none has none, and built-in steps never do."""
+def test_artifacts_belong_to_a_step(platform: LocalPlatform, runs: list[Json]) -> None:
+    """By default to the last step; built-in steps have none."""
     path = f"runs/{runs[0]['id']}/artifacts/run_results.json"
     last = platform.send("GET", path)
     assert last.headers["content-type"] == "application/json"
@@ -310,8 +323,8 @@ def test_artifacts_are_those_of_the_step_or_of_the_last(platform: LocalPlatform,
     assert platform.send("GET", path, params={"step": "last"}).status_code == 400
 
 
-def test_a_run_without_artifacts_has_null(platform: LocalPlatform, runs: list[Json]) -> None:
-    """Not an empty list, as recorded."""
+def test_the_artifacts_of_a_run_without_any_are_null(platform: LocalPlatform, runs: list[Json]) -> None:
+    """As recorded, not an empty list."""
     assert platform.get(f"runs/{runs[1]['id']}/artifacts/") is None
 
 
@@ -320,12 +333,12 @@ def test_artifacts_stay_inside_their_directory(platform: LocalPlatform, runs: li
     """No spelling of a path leads to another file."""
     url = f"{platform.base_url}/api/v2/accounts/{platform.account_id}/runs/{runs[0]['id']}/artifacts/{path}"
     request = requests.Request("GET", url, headers={"Authorization": f"Token {platform.token}"}).prepare()
-    request.url = url  # as it is: requests would tidy it up
+    request.url = url  # requests would normalise the path
     assert platform.session.send(request).status_code in (400, 404)
 
 
-def test_a_jobs_artifact_is_that_of_its_latest_success(platform: LocalPlatform, runs: list[Json]) -> None:
-    """A failed run in between does not hide it."""
+def test_the_artifact_of_a_job_is_that_of_its_latest_success(platform: LocalPlatform, runs: list[Json]) -> None:
+    """Failed runs are skipped, and a missing artifact is a 404."""
     artifact = platform.send("GET", f"jobs/{platform.jobs['orders']}/artifacts/run_results.json").json()
     assert artifact["metadata"]["env"]["DBT_CLOUD_RUN_ID"] == str(runs[2]["id"])
     assert platform.send("GET", f"jobs/{platform.jobs['orders']}/artifacts/no.json").status_code == 404
@@ -335,7 +348,7 @@ def test_a_jobs_artifact_is_that_of_its_latest_success(platform: LocalPlatform, 
 
 
 def test_jobs_are_created_changed_and_deleted(platform: LocalPlatform) -> None:
-    """What is not given stays; a deleted job is gone from lists and cannot be run."""
+    """An update keeps the other settings; a deleted job is not listed and cannot be run."""
     created = platform.post(
         "jobs/", {"name": "Made here", "execute_steps": ["dbt ls"], "triggers": {"schedule": True}}
     )
@@ -359,15 +372,15 @@ def test_jobs_are_created_changed_and_deleted(platform: LocalPlatform) -> None:
 @pytest.mark.parametrize(
     "body", [{}, {"name": 1}, {"name": "x", "execute_steps": ["ls"]}, {"name": "x", "triggers": []}]
 )
-def test_a_job_without_meaning_is_not_created(platform: LocalPlatform, body: Json) -> None:
+def test_an_invalid_job_is_not_created(platform: LocalPlatform, body: Json) -> None:
     """400, and no job."""
     before = platform.get("jobs/", state="all")
     assert platform.send("POST", "jobs/", json=body).status_code == 400
     assert platform.get("jobs/", state="all") == before
 
 
-def test_jobs_show_their_latest_runs_if_asked_for(platform: LocalPlatform, runs: list[Json]) -> None:
-    """One request tells the state of every job; failures in a row are counted."""
+def test_jobs_show_their_latest_runs_on_request(platform: LocalPlatform, runs: list[Json]) -> None:
+    """One request shows the state of a job; consecutive failures are counted."""
     job = platform.get(f"jobs/{platform.jobs['orders']}/", include_related="['most_recent_run', 'environment']")
     assert job["most_recent_run"]["id"] >= runs[2]["id"]
     assert job["environment"]["id"] == job["environment_id"]
@@ -378,12 +391,12 @@ def test_jobs_show_their_latest_runs_if_asked_for(platform: LocalPlatform, runs:
     platform.send("DELETE", f"jobs/{failing['id']}/")
 
 
-# --- places
+# --- account, project, environment
 
 
 @pytest.mark.parametrize("version", ["v2", "v3"])
 def test_account_project_and_environment_are_found(platform: LocalPlatform, version: str) -> None:
-    """By id, in lists, and by name, as clients look for them."""
+    """By id, in lists and by name, as clients search for them."""
     api = f"/api/{version}/accounts/"
     account = platform.get(f"{api}{platform.account_id}/")
     project = platform.get(f"{api}{platform.account_id}/projects/", name__icontains="CORNER")[0]
@@ -398,7 +411,7 @@ def test_account_project_and_environment_are_found(platform: LocalPlatform, vers
 
 
 def test_links_lead_to_pages_that_need_no_token(platform: LocalPlatform, runs: list[Json]) -> None:
-    """Who follows the link of a run sees how it ended, but no logs; ``/`` is a web page, as it is there."""
+    """The page of a run shows how it ended, but no logs; ``/`` is a web page, as on dbt's platform."""
     for page in ("/", urlsplit(runs[1]["href"]).path):
         answer = platform.send("GET", page, headers={})
         assert (answer.status_code, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
@@ -406,6 +419,6 @@ def test_links_lead_to_pages_that_need_no_token(platform: LocalPlatform, runs: l
     assert "No such option" not in answer.text
 
 
-def test_only_this_machine_is_spoken_to(platform: LocalPlatform) -> None:
-    """The address is of the loopback interface."""
+def test_the_platform_listens_on_loopback_only(platform: LocalPlatform) -> None:
+    """Its address belongs to the loopback interface."""
     assert urlsplit(platform.base_url).hostname == "127.0.0.1"

@@ -1,4 +1,4 @@
-"""Clients made for the real platform drive the local one through a failure and its rerun, unchanged, over TLS."""
+"""Clients of the real platform work unchanged with the local one, over TLS, through a failure and its rerun."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ CLIENTS = Path(__file__).with_name("clients")
 JOB, COMMANDS = "nightly", "dbt seed; dbt build --exclude resource_type:seed"
 ERROR, SUCCESS = 20, 10
 
-#: ``customers`` fails once: the rerun has to run it and what was skipped, and nothing else.
+#: ``customers`` fails once; the rerun must run it and the skipped nodes, and nothing else.
 FAILING = {"node": "customers", "times": 1, "message": "Connection reset by peer"}
 UNFINISHED = {"customers", "top_customers"}
 
 
 @dataclass(frozen=True)
 class Client:
-    """Runs the clients, each in a process of its own, with what its user would set."""
+    """Runs the clients, each in a separate process with the variables that its user would set."""
 
     platform: LocalPlatform
     folder: Path
@@ -42,7 +42,7 @@ class Client:
         return str(self.platform.jobs[JOB])
 
     def run(self, *command: str | Path, **env: str) -> str:
-        """Run a command and return what it printed."""
+        """Run a command and return its output."""
         done = subprocess.run(
             command,
             env={**self.env, **env},
@@ -64,7 +64,7 @@ class Client:
 
 @pytest.fixture(scope="module")
 def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """A platform of its own for this module, since it needs TLS."""
+    """Serve a separate platform for this module, with TLS."""
     folder = tmp_path_factory.mktemp("secured")
     cert, key = certificate(folder)
     options, jobs = ("--tls-cert", str(cert), "--tls-key", str(key)), {JOB: COMMANDS}
@@ -74,13 +74,13 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
 
 @pytest.fixture
 def client(secured: Client) -> Client:
-    """The job's next run fails, and the one after it heals."""
+    """Let the job's next run fail and the run after it succeed."""
     secured.platform.trouble(FAILING)
     return secured
 
 
 def client_env(platform: LocalPlatform, folder: Path, cert: Path) -> dict[str, str]:
-    """Return what a user of the clients sets; of the first two, blocking clients read one, async ones the other."""
+    """Return the variables that a user sets. Blocking clients read the first of them, async clients the second."""
     host = platform.base_url.removeprefix("https://")
     login = {"host": host, "login": str(platform.account_id), "password": platform.token}
     return {
@@ -111,7 +111,7 @@ def test_hook_of_the_official_provider(client: Client) -> None:
 
 @pytest.fixture(scope="module")
 def airflow(secured: Client) -> Path:
-    """Airflow with a database of its own; returns its executable."""
+    """Prepare Airflow with a separate database and return its executable."""
     executable = Path(sys.executable).with_name("airflow")
     secured.run(executable, "db", "migrate")
     return executable
@@ -120,7 +120,7 @@ def airflow(secured: Client) -> Path:
 @pytest.mark.airflow
 @pytest.mark.parametrize("deferrable", ["no", "yes"])
 def test_operator_and_sensor_of_the_official_provider(client: Client, airflow: Path, deferrable: str) -> None:
-    """DbtCloudRunJobOperator fails in its first try and heals in its second, in both modes; the sensor agrees."""
+    """In both modes the operator fails in its first try and heals in its second; the sensor agrees."""
     names = {"JOB_ID": client.job_id, "DEFERRABLE": deferrable}
     printed = client.run(airflow, "dags", "test", "official_operator", **names)
     # Airflow 2 prints each line twice.

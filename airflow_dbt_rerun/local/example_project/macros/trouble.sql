@@ -1,4 +1,4 @@
-{# Sleep or fail as failures.json asks for this node; README.md describes the file. Return the request or none. #}
+{# Sleep or fail as failures.json requests for this node (see README.md). Return the request, or none. #}
 {% macro trouble_on_request() %}
   {%- if execute and target.type == 'duckdb' -%}
     {%- set request = requested_trouble(model.name) -%}
@@ -39,7 +39,7 @@
 {% endmacro %}
 
 
-{# Tests have no hooks: dbt asks these two macros for their SQL just before it runs it. #}
+{# Tests have no hooks; dbt calls these two macros for the SQL of a test just before it runs the test. #}
 {% macro duckdb__get_test_sql(main_sql, fail_calc, warn_if, error_if, limit) %}
   {%- set request = trouble_on_request() -%}
   {%- if request and request.failures -%}

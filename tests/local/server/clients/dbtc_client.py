@@ -1,4 +1,4 @@
-"""dbtc drives a job that fails and heals. Arguments: account id, job id, report file."""
+"""Run a job that fails, and rerun it, with dbtc. Arguments: account id, job id, report file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from dbtc import dbtCloudClient
 
 ACCOUNT_ID, JOB_ID, REPORT = int(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3])
-cloud: Any = dbtCloudClient().cloud  # host and token come from variables
+cloud: Any = dbtCloudClient().cloud  # host and token come from environment variables
 
 
 def results(run_id: int) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The official provider's hook drives a job that fails and heals. Arguments: job id, job name, report file."""
+"""Run a job that fails, and rerun it, with the official hook. Arguments: job id, job name, report file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ hook: Any = DbtCloudHook()
 
 
 def run(*, retry_from_failure: bool) -> tuple[int, bool]:
-    """Return the id of a run and whether the hook took it for a success."""
+    """Run the job; return the id of the run, and whether the hook reports success."""
     answer = hook.trigger_job_run(JOB_ID, "a test", retry_from_failure=retry_from_failure)
     run_id = answer.json()["data"]["id"]
     try:
@@ -31,7 +31,7 @@ def results(run_id: int) -> dict[str, str]:
 
 
 def job_by_name() -> int:
-    """Return the id of the job, found as the operator finds it when it is given names."""
+    """Return the id of the job, looked up by name as the operator does."""
     (project,) = hook.list_projects()[0].json()["data"]
     (environment,) = hook.list_environments(project["id"])[0].json()["data"]
     names = {"project_name": project["name"], "environment_name": environment["name"]}
