@@ -15,7 +15,7 @@ from typing import Any
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
-from airflow_dbt_rerun.core.heal.lineage import chain
+from airflow_dbt_rerun.core.heal.lineage import chain, uncertain_in
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, StartRun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
@@ -73,6 +73,7 @@ class Driver:
             client,
             pace=pace,
             with_manifest=policy is not None and policy.needs_manifest,
+            fits=work.fits,
             log=self._log,
             clock=clock,
             sleep=sleep,
@@ -100,19 +101,25 @@ class Driver:
         return session, seen
 
     def _begin(self, deadline: float | None) -> tuple[RerunSession, Observation]:
-        runs = self._earlier_runs()
+        listed = self._runs()
+        runs = self._earlier_runs(listed)
         if not runs:
             return self._begin_afresh(deadline)
         given = self._work.of_run
         full = [self._reader.read(run_id) for run_id in (*([given] if given else []), *(run.id for run in runs))]
-        session = RerunSession.of_chain(full, now=self._clock(), deadline=deadline, given=given is not None)
+        session = RerunSession.of_chain(
+            full,
+            now=self._clock(),
+            deadline=deadline,
+            given=given is not None,
+            uncertain=uncertain_in(listed, runs, after=given),
+        )
         for run in full[:-1]:  # earlier failures show whether the heal makes progress
             session = session.recalling(diagnose(run, self._reader.results(run), signatures=self._signatures))
         return session, self._reader.observe(session, full[-1].id)
 
-    def _earlier_runs(self) -> tuple[Run, ...]:
+    def _earlier_runs(self, runs: Sequence[Run]) -> tuple[Run, ...]:
         """Return the runs to continue from; otherwise cancel what an earlier life left in progress."""
-        runs = self._runs()
         self.pace = replace(self.pace, usual=usual_seconds(runs))
         ours = self._ours(runs)
         if ours:
@@ -121,7 +128,8 @@ class Driver:
             found = chain(runs, marker)
             if found and self._work.reattach and not found[-1].is_success:
                 return found
-            self._stop(found, "its task was cleared")
+            uncertain = uncertain_in(runs, found)
+            self._stop([run for run in found if run.id not in uncertain], "its task was cleared")
         return ()
 
     def plan(self) -> RerunPlan:
@@ -162,8 +170,10 @@ class Driver:
 
     def cancel(self) -> None:
         """Cancel all runs of this work in progress, including one whose POST was cut off before its id came."""
-        ours = [run for run in self._ours(self._runs()) if run.id not in self._work.theirs]
-        self._stop(ours, "its task was killed")
+        listed = self._runs()
+        work = self._ours(listed)
+        theirs = self._work.theirs | uncertain_in(listed, work, after=self._work.of_run)
+        self._stop([run for run in work if run.id not in theirs], "its task was killed")
 
     def _stop(self, runs: Sequence[Run], why: str) -> None:
         for run in runs:

@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
@@ -13,6 +14,7 @@ from airflow_dbt_rerun.api.endpoints import (
     FULL_RUN,
     Endpoint,
     RetryPreview,
+    get_job,
     get_json_artifact,
     get_run,
     get_step_results,
@@ -22,7 +24,7 @@ from airflow_dbt_rerun.api.endpoints import (
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
-from airflow_dbt_rerun.core.heal.lineage import rerun_of
+from airflow_dbt_rerun.core.heal.lineage import find_rerun
 from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import verify
@@ -57,6 +59,7 @@ class RunReader:
     :param client: sends requests.
     :param pace: how long API errors are tolerated, and the pauses between reads.
     :param with_manifest: whether to read a failed run's ``manifest.json`` as well; it can be large.
+    :param fits: whether another run of the job may stand for a superseded one, for example by a sensor's filter.
     :param clock: returns the time in epoch seconds.
     :param sleep: waits the given number of seconds.
     """
@@ -67,6 +70,7 @@ class RunReader:
         *,
         pace: Pace = Pace(),  # noqa: B008 - an immutable value
         with_manifest: bool = False,
+        fits: Callable[[Run], bool] = lambda _: True,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -74,6 +78,7 @@ class RunReader:
         self._client = client
         self._pace = pace
         self._with_manifest = with_manifest
+        self._fits = fits
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._sleep = sleep
@@ -84,9 +89,9 @@ class RunReader:
             run = self.read(run_id)
             if run.is_error:
                 run, results = self._evidence(run)
-                newer = self._newer_if_superseded(run)
-                newest, rerun = (newer[0] if newer else None), rerun_of(run, newer)
-                return RunSeen(run, results, newest=newest, rerun=rerun, facts=self._facts(run))
+                return self._superseded(RunSeen(run, results, facts=self._facts(run)))
+            if run.is_cancelled and run.cancelled_by is None:
+                return self._superseded(RunSeen(run))
             if run.is_success and (repaired := session.repaired_by(run_id)):
                 return self._with_proof(run, repaired)
         except BEARABLE as error:
@@ -95,11 +100,21 @@ class RunReader:
 
     def read(self, run_id: int) -> Run:
         """Read a run with its steps, job, trigger and audit."""
-        return self.patiently(lambda: self._client.send(get_run(run_id, include_related=FULL_RUN)))
+        run = self.patiently(lambda: self._client.send(get_run(run_id, include_related=FULL_RUN)))
+        return run if run.job_commands else self._with_commands(run)
 
-    def newest_runs(self, job_id: int) -> list[Run]:
+    def _with_commands(self, run: Run) -> Run:
+        """Read the job's commands from the job itself, where the run's answer holds only a part of it."""
+        try:
+            commands = self._client.send(get_job(run.job_id)).execute_steps
+        except DbtApiError as error:
+            self._log.warning("Cannot read the commands of job %s: %s", run.job_id, error)
+            return run
+        return replace(run, job_commands=commands, commands=run.commands or commands)
+
+    def newest_runs(self, job_id: int, *, include_related: Sequence[str] = ("trigger",)) -> list[Run]:
         """List a job's newest runs, newest first, with their triggers."""
-        page = self._client.send(list_runs(job_id=job_id, include_related=("trigger",)))
+        page = self._client.send(list_runs(job_id=job_id, include_related=include_related))
         return list(page)
 
     def root_of_latest(self, job_id: int) -> int | None:
@@ -118,10 +133,25 @@ class RunReader:
             self._log.info("dbt does not say what a retry of run %s would run; planning without: %s", run.id, error)
             return None
 
-    def _newer_if_superseded(self, run: Run) -> list[Run]:
-        if run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
-            return []
-        return self.patiently(lambda: self.newest_runs(run.job_id))
+    def _superseded(self, seen: RunSeen) -> RunSeen:
+        """Add the job's newer runs, if dbt refuses to resume this one because of them or cancelled it by itself."""
+        run = seen.run
+        if not run.is_cancelled and run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
+            return seen
+        runs = self._listed_with_newer(run)
+        newer = tuple(each for each in runs if each.id > run.id)
+        fitting = tuple(filter(self._fits, newer))
+        return replace(seen, newer=fitting, newest=newer[0] if newer else None, rerun=find_rerun(run, runs))
+
+    def _listed_with_newer(self, run: Run) -> list[Run]:
+        """List the job's runs; where dbt says that there is a newer one, wait a little until it is listed."""
+        related = ("trigger", "job")
+        for pause in (*self._pace.artifact_pauses, None):
+            runs = self.patiently(lambda: self.newest_runs(run.job_id, include_related=related))
+            if pause is None or run.is_cancelled or any(each.id > run.id for each in runs):
+                break
+            self._sleep(pause)
+        return runs
 
     def _evidence(self, run: Run) -> tuple[Run, tuple[StepResults, ...]]:
         """Fetch the results of the failed steps; wait a little for late artifacts, then continue without them."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import retry_run, trigger_job
 from airflow_dbt_rerun.core.dbt.models import Run
-from airflow_dbt_rerun.core.heal.lineage import Marker, rerun_of
+from airflow_dbt_rerun.core.heal.lineage import FoundRerun, Marker, find_rerun
 from airflow_dbt_rerun.core.heal.next_steps import Rerun
 from airflow_dbt_rerun.core.heal.observations import Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.wording import cause_of
@@ -18,6 +18,8 @@ from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
 from airflow_dbt_rerun.engine.refusals import REFUSALS, Explanation, explain
 from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtApiError
+
+T = TypeVar("T")
 
 RETRY_POSTS = 3
 """Most POSTs of one run's retry. The platform refuses a second retry once the first has taken effect."""
@@ -37,6 +39,8 @@ class Work:
     """Markers of the task's earlier lives, the newest first."""
     reattach: bool = False
     """Whether to continue a run of an earlier life, unless it succeeded; if not, one in progress is cancelled."""
+    fits: Callable[[Run], bool] = lambda _: True
+    """Whether another run of the job may stand for ours when it is superseded: a sensor's filter."""
     theirs: frozenset[int] = frozenset()
     """Runs of this work that this task did not start; they are never cancelled."""
 
@@ -111,15 +115,15 @@ class RunStarter:
         """Post a retry of exactly the failed run, unless a search finds that it exists already."""
         failed = self._reader.read(step.of_run)
 
-        def find() -> Run | None:
-            return rerun_of(failed, self._reader.newest_runs(self._work.job_id))
+        def find() -> FoundRerun | None:
+            return find_rerun(failed, self._reader.newest_runs(self._work.job_id))
 
         existing = self._reader.patiently(find)
         for _ in range(RETRY_POSTS):
             if existing is not None:
                 break
             try:
-                existing = self._client.send(retry_run(step.of_run))
+                existing = FoundRerun(self._client.send(retry_run(step.of_run)))
             except REFUSALS as refusal:
                 # A second retry of the same run is refused, too: search again before this counts as a refusal.
                 existing = self._reader.patiently(find)
@@ -131,7 +135,13 @@ class RunStarter:
             return Refused(
                 failed, f"{RETRY_POSTS} POSTs of the retry got no answer, and no rerun was found after them"
             )
-        return self._started(existing)
+        if not existing.certain:
+            self._log.warning(
+                "dbt does not record which run %s resumes; it may be run %s, so nothing is posted",
+                existing.run.id,
+                step.of_run,
+            )
+        return self._started(existing.run, certain=existing.certain)
 
     def _refused(self, run: Run, refusal: DbtApiError) -> Refused:
         if run.retry_not_supported_reason:  # the run itself explains the refusal
@@ -139,19 +149,19 @@ class RunStarter:
         explanation = explain(self._client, self._work.job_id, refusal)
         return Refused(run, explanation.words, explanation.final)
 
-    def _started(self, run: Run) -> Observation:
+    def _started(self, run: Run, *, certain: bool = True) -> Observation:
         self._on_run(run)
         if run.blocked_by:
             ahead = ", ".join(map(str, run.blocked_by))
             self._log.info("Run %s is queued behind run %s of the same job", run.id, ahead)
-        return RunSeen(run)
+        return RunSeen(run, certain=certain)
 
-    def _find_after_lost_answer(self, find: Callable[[], Run | None]) -> Run | None:
+    def _find_after_lost_answer(self, find: Callable[[], T | None]) -> T | None:
         self._log.warning("The answer to the POST was lost: searching for the run before posting again")
         for pause in self._pace.lost_answer_pauses:
             self._sleep(pause)
             found = self._reader.patiently(find)
             if found is not None:
-                self._log.info("Run %s was started although its answer was lost: continuing with it", found.id)
+                self._log.info("The run was started although its answer was lost: continuing with it")
                 return found
         return None

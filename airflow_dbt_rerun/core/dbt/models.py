@@ -145,6 +145,8 @@ class Run:
     """The runs that a queued run waits for: a job's runs go one after the other."""
     job_name: str | None = None
     """The job's name, where the job was asked for along with the run."""
+    job_commands: tuple[str, ...] = ()
+    """The job's own commands, where the job was requested along with the run."""
     job_target: str | None = None
     """The job's target name, where the job was requested along with the run."""
     job_dbt_version: str | None = None
@@ -235,6 +237,7 @@ class Run:
             cancelled_by_starter=_is_same(_actor(data, "cancellation"), _actor(data, "trigger")),
             blocked_by=tuple(data.get("blocked_by") or ()),
             job_name=(data.get("job") or {}).get("name"),
+            job_commands=tuple((data.get("job") or {}).get("execute_steps") or ()),
             job_target=((data.get("job") or {}).get("settings") or {}).get("target_name"),
             job_dbt_version=(data.get("job") or {}).get("dbt_version"),
             failed_runs=(data.get("job") or {}).get("run_failure_count"),

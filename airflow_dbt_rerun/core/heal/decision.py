@@ -17,6 +17,9 @@ NO_PROGRESS_LIMIT = 2
 """After this many consecutive attempts with the same failure, one more identical failure ends the reruns."""
 
 
+UNCERTAIN = "dbt does not record which run this one resumes, so it may not be part of this work and is not rerun"
+
+
 def decide(
     session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> RerunDecision:
@@ -30,6 +33,8 @@ def decide(
         return RerunDecision(RerunAction.FAIL, "no policy was given, so the failure is only reported")
     if session.attempts[-1].kind == SUPERSEDED_BY and policy.superseded is not Superseded.ADOPT_AND_RERUN:
         return RerunDecision(RerunAction.FAIL, "this newer run of the job was started outside this task")
+    if not session.attempts[-1].certain:
+        return RerunDecision(RerunAction.FAIL, UNCERTAIN)
     if stuck := _no_progress(session, diagnosis):
         return RerunDecision(RerunAction.FAIL, stuck, exhausted=diagnosis.verdict.healable)
     policy = replace(policy, rules=_rules(session, run, diagnosis, policy))

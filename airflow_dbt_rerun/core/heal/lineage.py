@@ -1,13 +1,13 @@
-"""Find the runs of a job that belong to one piece of work: by the marker in their cause, and as chains of reruns."""
+"""Which runs of a job belong to one piece of work: by the marker in a run's cause, and by the chain of reruns."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
+from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunTrigger, epoch
 
 CAUSE_MAX_LENGTH = 255
 """Characters. The platform refuses longer causes; the official provider cuts at the same length."""
@@ -74,20 +74,99 @@ def chain(runs: Iterable[Run], marker: Marker, *, after: int | None = None) -> t
     return tuple(found)
 
 
-def rerun_of(failed: Run, runs: Iterable[Run]) -> Run | None:
-    """Return the platform's rerun from failure of ``failed`` among its job's runs; None if there is none.
+@dataclass(frozen=True, slots=True)
+class FoundRerun:
+    """The rerun from failure of a run."""
 
-    It is recognised by ``retrying_run_id``. If the platform leaves that null, the job's very next run counts as the
-    rerun if its cause category is ``rerun``: only a job's newest run can be resumed, so a later rerun resumes
-    another run.
+    run: Run
+    certain: bool = True
+    """False if dbt does not record which run it resumes, and more than one is possible."""
+
+
+def rerun_of(failed: Run, runs: Iterable[Run]) -> Run | None:
+    """Return what :func:`find_rerun` finds, without saying whether that is certain."""
+    found = find_rerun(failed, runs)
+    return found.run if found else None
+
+
+def find_rerun(failed: Run, runs: Iterable[Run]) -> FoundRerun | None:
+    """Find the platform's rerun from failure of ``failed`` among its job's runs.
+
+    It is recognised by ``retrying_run_id``. If the platform leaves that null, the oldest newer run with cause
+    category ``rerun`` counts that can have resumed this one: ours or unclear, so no second rerun may be posted.
+
+    :param runs: runs of the job, with their triggers; older ones help to tell which run a rerun can have resumed.
     """
-    newer = [run for run in runs if run.id > failed.id and run.job_id == failed.job_id]
-    named = next((run for run in newer if run.retrying_run_id == failed.id), None)
-    if named is not None or not failed.is_error or not newer:
-        return named
-    upcoming = min(newer, key=lambda run: run.id)
-    category = upcoming.trigger.cause_category if upcoming.trigger else None
-    return upcoming if upcoming.retrying_run_id is None and category == "rerun" else None
+    known = sorted((run for run in runs if run.job_id == failed.job_id), key=lambda run: run.id)
+    newer = [run for run in known if run.id > failed.id]
+    for run in newer:
+        if run.retrying_run_id == failed.id:
+            return FoundRerun(run)
+    if not failed.is_error:
+        return None
+    older = [run for run in known if run.id < failed.id]
+    for run in filter(_is_unnamed_rerun, newer):
+        parents = _possible_parents(run, [*older, failed, *newer])
+        if failed.id in parents and not _contradicts(failed, run):
+            return FoundRerun(run, certain=parents == {failed.id})
+    return None
+
+
+def _is_unnamed_rerun(run: Run) -> bool:
+    return run.retrying_run_id is None and run.trigger is not None and run.trigger.cause_category == "rerun"
+
+
+def _possible_parents(rerun: Run, runs: Sequence[Run]) -> set[int]:
+    """Return the runs that a rerun without a recorded parent can have resumed.
+
+    dbt's documents have two readings: only a job's newest run can be resumed (``RETRY_NOT_LATEST_RUN``), or each
+    failed run that no newer run has succeeded after (docs.getdbt.com/docs/deploy/retry-jobs). What the platform
+    says of its other failed runs may tell which one is in force.
+    """
+    before = [run for run in runs if run.id < rerun.id]
+    newest = {before[-1].id} if before and before[-1].is_error else set()
+    if _only_newest_can_be_resumed(runs):
+        return newest
+    return newest | {run.id for run in before if run.is_error and not _has_success_between(run, rerun, before)}
+
+
+def _only_newest_can_be_resumed(runs: Sequence[Run]) -> bool:
+    """Return whether a failed run is refused as not the latest although no newer run has succeeded."""
+    reason = RetryNotSupported.NOT_LATEST_RUN
+    return any(
+        run.is_error
+        and run.retry_not_supported_reason == reason
+        and not any(other.is_success for other in runs if other.id > run.id)
+        for run in runs
+    )
+
+
+def _has_success_between(failed: Run, rerun: Run, runs: Sequence[Run]) -> bool:
+    """Return whether a newer run had certainly succeeded before the rerun was created."""
+    created = epoch(rerun.created_at)
+    ends = (epoch(run.finished_at) for run in runs if run.id > failed.id and run.is_success)
+    return created is not None and any(end is not None and end <= created for end in ends)
+
+
+def _contradicts(failed: Run, rerun: Run) -> bool:
+    """Return whether a rerun shows overrides that the failed run does not have."""
+    theirs = (rerun.trigger.overrides or {}) if rerun.trigger else {}
+    ours = (failed.trigger.overrides or {}) if failed.trigger else {}
+    return any(ours.get(name) != value for name, value in theirs.items())
+
+
+def uncertain_in(runs: Iterable[Run], work: Sequence[Run], *, after: int | None = None) -> frozenset[int]:
+    """Return which runs of a chain may as well be the rerun of a run outside it.
+
+    :param runs: the job's runs, as :func:`chain` takes them.
+    :param work: what :func:`chain` returned for them.
+    :param after: as there.
+    """
+    known = tuple(runs)
+    first = next((run for run in known if run.id == after), None)
+    before = (*((first,) if first else ()), *work)
+    found = (find_rerun(one, known) for one in before)
+    return frozenset(each.run.id for each in found if each and not each.certain and each.run in work)
 
 
 def repaired_run(run: Run, previous: Run | None) -> int | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.heal.lineage import FoundRerun
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,16 +21,20 @@ class RunSeen:
 
     ``results``: in Error, the node results of the failed steps; in Success, those of all dbt steps.
     ``before``: for a green rerun, the node results of the failed steps of the runs it repairs.
-    ``newest``: the job's newest run, if this one is superseded.
+    ``newer``: the job's newer runs that may stand for this one, if it is superseded or was cancelled by no person.
+    ``newest``: the job's newest run, in the same cases.
     ``rerun``: the rerun from failure that supersedes this run, if it was started outside this task.
+    ``certain``: False if ``run`` may as well be the rerun of a run outside this work.
     ``facts``: what the project's manifest adds, if the policy needs it.
     """
 
     run: Run
     results: tuple[StepResults, ...] = ()
     before: tuple[StepResults, ...] = ()
+    newer: tuple[Run, ...] = ()
     newest: Run | None = None
-    rerun: Run | None = None
+    rerun: FoundRerun | None = None
+    certain: bool = True
     facts: ManifestFacts | None = None
 
 

@@ -10,9 +10,12 @@ from airflow_dbt_rerun.core.heal.decision import rerun_state
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS, is_uncounted, out_of_reach, owed_commands
-from airflow_dbt_rerun.core.heal.session import GIVEN, SUPERSEDED_BY, Attempt, PlannedRerun, RerunSession
-from airflow_dbt_rerun.core.heal.verify import Verification, hollow_diagnosis, verify
+from airflow_dbt_rerun.core.heal.session import GIVEN, TRIGGERED, Attempt, PlannedRerun, RerunSession
+from airflow_dbt_rerun.core.heal.verify import Proof, Verification, hollow_diagnosis, verify
+from airflow_dbt_rerun.core.messages import counted, listed
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
+
+_SHOWN = 5
 
 
 def on_success(
@@ -24,7 +27,10 @@ def on_success(
     :param now: epoch seconds.
     """
     run, current = seen.run, session.attempts[-1]
+    session = session.with_current(warnings=_warnings(seen))
     if not session.repaired_by(run.id):
+        whole = None if current.kind in (TRIGGERED, GIVEN) else f"{Proof.VERIFIED}: the commands ran as a whole"
+        session = session.with_current(proof=whole and Proof.VERIFIED, verification=whole)
         return session, Succeed(run.id, _why_done(current))
     checked = verify(
         seen.before,
@@ -36,6 +42,7 @@ def on_success(
         uncounted=is_uncounted(session),
     )
     session = session.with_current(
+        proof=checked.proof,
         verification=checked.summary,
         hollow=checked.is_hollow,
         nodes_run=checked.nodes_run,
@@ -44,6 +51,14 @@ def on_success(
     if checked.is_hollow:
         return _on_hollow(session, seen, checked, policy, now)
     return session, Succeed(run.id, checked.summary)
+
+
+def _warnings(seen: RunSeen) -> tuple[str, ...]:
+    """Name the nodes that failed in a run that dbt calls a success, as far as its results were read."""
+    failed = [node.name for artifact in seen.results for node in artifact.nodes if node.is_failed]
+    if not failed:
+        return ()
+    return (f"dbt reports success, but {counted(len(failed), 'node')} failed: {listed(failed, _SHOWN)}",)
 
 
 def _why_done(current: Attempt) -> str:
@@ -64,10 +79,12 @@ def _on_hollow(
     if why_not:
         session = session.with_current(decision=f"fail: {why_not}")
         return session, Fail(f"{reason}; {why_not}", kind="hollow", run=run, diagnosis=diagnosis)
-    action = RerunAction.RERUN_FROM_STEP
-    plan = PlannedRerun(run.id, action, now, 0.0, "the resumed run was hollow", commands)
+    action, current = RerunAction.RERUN_FROM_STEP, session.attempts[-1]
+    # A run that may be somebody else's is not the one that is repaired.
+    of_run = run.id if current.certain or current.of_run is None else current.of_run
+    plan = PlannedRerun(of_run, action, now, 0.0, "the resumed run was hollow", commands)
     session = replace(session.with_current(decision=f"{action}: {plan.reason}"), plan=plan)
-    return session, Rerun(action, run.id, plan.reason, session.overrides_of(action, commands, {}))
+    return session, Rerun(action, of_run, plan.reason, session.overrides_of(action, commands, {}))
 
 
 def _why_not_once_more(
@@ -75,8 +92,6 @@ def _why_not_once_more(
 ) -> str | None:
     if policy is None:
         return "no policy was given, so nothing is rerun"
-    if session.attempts[-1].kind == SUPERSEDED_BY:
-        return "the job's newer run did other work and was started outside this task"
     if any(attempt.hollow for attempt in session.attempts[:-1]):
         return "an earlier run was hollow too"
     if not owed_commands(session):

@@ -23,6 +23,7 @@ def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, 
     return {
         "version": REPORT_VERSION,
         "outcome": _outcome(session, end),
+        "verified": session.attempts[-1].proof if session.attempts else None,
         "reason": end.reason,
         "job_run_id": session.run_id,
         "reruns": max(len(session.attempts) - 1, 0),
@@ -78,7 +79,9 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
         "decision": attempt.decision,
         "waited_seconds": round(attempt.waited, 1),
         "seconds": None if attempt.seconds is None else round(attempt.seconds, 1),
+        "verified": attempt.proof,
         "verification": attempt.verification,
+        "warnings": list(attempt.warnings),
         "nodes_run": attempt.nodes_run,
         "nodes_saved": attempt.nodes_saved,
     }
@@ -101,8 +104,10 @@ def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[
             yield f"Run {new.run_id} {new.progress}"
         yield f"Decision: {new.decision}"
     if new is not None and new.verification and (old is None or old.verification != new.verification):
-        yield f"Run {new.run_id} {new.verification}"
+        yield f"Run {new.run_id} is {new.verification}"
         yield from _commit_lines(after.attempts)
+    if new is not None and new.warnings and (old is None or old.warnings != new.warnings):
+        yield from (f"Warning: run {new.run_id}: {warning}" for warning in new.warnings)
     yield from _step_lines(after, step)
 
 

@@ -12,6 +12,7 @@ from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.rebuild import rebuild
+from airflow_dbt_rerun.core.heal.same_work import place_of
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 
 WHY_NOT_FROM_FAILURE = {
@@ -50,7 +51,6 @@ class RerunChoice:
 
     action: RerunAction
     why_not_wanted: str | None = None
-    superseded: bool = False
     commands: tuple[str, ...] = ()
     """The commands that it runs or resumes; empty for a rerun from start."""
 
@@ -64,6 +64,7 @@ def choose_kind(
     *,
     resumed: Sequence[str] = (),
     facts: ManifestFacts | None = None,
+    why_superseded: str | None = None,
 ) -> RerunChoice:
     """Choose the kind of rerun that the platform and dbt allow.
 
@@ -73,14 +74,13 @@ def choose_kind(
     :param overrides: what the rule changes for the rerun; a resumed run keeps its own settings.
     :param resumed: the commands that this run resumed, if it is itself a rerun from failure.
     :param facts: what the run's manifest adds, if it was read.
+    :param why_superseded: why a run that is not the latest cannot be left to the newer one, if that is the case.
     """
-    if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
-        return RerunChoice(
-            RerunAction.FAIL, WHY_NOT_FROM_FAILURE[RetryNotSupported.NOT_LATEST_RUN], superseded=True
-        )
     commands = commands_from_failed_step(run, tuple(resumed))
     if wanted is RerunAction.REBUILD_TESTED:
         choice = _rebuild(commands, diagnosis, fallback, facts)
+    elif wanted is RerunAction.RERUN_FROM_FAILURE and why_superseded:
+        choice = RerunChoice(fallback, why_superseded, commands=commands)
     elif wanted is RerunAction.RERUN_FROM_FAILURE:
         choice = _resume(run, diagnosis, fallback, overrides or {}, commands)
     else:
@@ -117,6 +117,8 @@ def _why_not_resume(
     """Return what rules out ``dbt retry``: the platform's reason, or a case where it would silently do nothing."""
     if overrides:
         return f"a resumed run keeps its own settings, but the rule changes {', '.join(overrides)}"
+    if place := place_of(run):
+        return f"dbt does not document that a resumed run keeps {', '.join(place)}"
     if run.is_cancelled:
         return "a cancelled run cannot be resumed"
     if run.can_retry is False:

@@ -20,6 +20,10 @@ PULL_REQUESTS = (
 )
 
 
+HOW = frozenset({"threads_override", "generate_docs_override", "timeout_seconds_override", "steps_override"})
+"""Overrides of how a run works, and of its commands: a resumed run needs none of them to do the same work."""
+
+
 def override(name: str) -> Callable[[Run], Any]:
     """Read a field of the request that started a run; None where it was not given."""
     return lambda run: overrides_of(run).get(name)
@@ -71,19 +75,23 @@ def is_same_work(ours: Run, other: Run) -> bool:
     return not differences(ours, other)
 
 
-def stands_for(ours: Run, newer: Iterable[Run], fits: Callable[[Run], bool]) -> Run | None:
-    """Return the newest run that stands for ours, if any: a whole run of the same work that has not failed to fit.
+def stand_in(ours: Run, newer: Iterable[Run]) -> Run | None:
+    """Return the newest run that stands for ours, if any: a whole run of the same work.
 
     :param newer: newer runs of the job, with their triggers and their job.
-    :param fits: a further filter, for example a sensor's.
     """
-    candidates = (run for run in newer if is_whole(run) and fits(run) and is_same_work(ours, run))
+    candidates = (run for run in newer if is_whole(run) and is_same_work(ours, run))
     return max(candidates, key=lambda run: run.id, default=None)
 
 
 def is_whole(run: Run) -> bool:
     """Return whether a run is a run of its own, not the *rerun from failure* of another one."""
     return run.retrying_run_id is None and not (run.trigger and run.trigger.cause_category == "rerun")
+
+
+def place_of(run: Run) -> tuple[str, ...]:
+    """Name the overrides of a run that decide where and from what it builds."""
+    return tuple(name for name in overrides_of(run) if name not in HOW)
 
 
 def _differs(name: str, ours: Run, other: Run) -> bool:

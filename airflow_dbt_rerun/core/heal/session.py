@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
@@ -16,12 +16,13 @@ from airflow_dbt_rerun.core.policy.policy import RerunAction
 
 SESSION_VERSION = 2
 
-RUNS_EVERYTHING = frozenset({RerunAction.RERUN_FROM_START})
+SUPERSEDED_BY = "superseded_by"
+
+RUNS_EVERYTHING = frozenset({RerunAction.RERUN_FROM_START, SUPERSEDED_BY})
 """Kinds of rerun that run all nodes, and so owe no particular one."""
 
 TRIGGERED = "trigger"
 GIVEN = "given"
-SUPERSEDED_BY = "superseded_by"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +46,26 @@ class Attempt:
     """What this rerun healed of what the previous attempt had left undone."""
     decision: str | None = None
     waited: float = 0.0
+    proof: str | None = None
+    """Of a green rerun: ``verified``, ``not verifiable`` or ``hollow``."""
     verification: str | None = None
+    """The same in words, with the evidence."""
+    warnings: tuple[str, ...] = ()
+    """What a person should know of a green run, for example nodes that failed in it."""
     hollow: bool = False
     """Whether dbt reported success although the owed work was not done."""
     seconds: float | None = None
     """How long dbt ran, from start to end."""
     nodes_run: int | None = None
     nodes_saved: int | None = None
+    certain: bool = True
+    """False if dbt does not record which run this one resumes, and another one is possible."""
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read an attempt from plain JSON values."""
+        lists = {name: tuple(data.get(name) or ()) for name in ("resumes", "warnings")}
+        return cls(**{**data, **lists})
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +82,8 @@ class PlannedRerun:
     """What the rule changes for this rerun: fields of dbt's trigger request."""
     of_earlier_try: bool = False
     """Whether it was started before this try of the task began."""
+    certain: bool = True
+    """False if the rerun that carried it out may as well be that of a run outside this work."""
 
     @property
     def starter_unknown(self) -> bool:
@@ -156,13 +172,20 @@ class RerunSession:
 
     @classmethod
     def of_chain(
-        cls, runs: Sequence[Run], *, now: float, deadline: float | None, given: bool = False
+        cls,
+        runs: Sequence[Run],
+        *,
+        now: float,
+        deadline: float | None,
+        given: bool = False,
+        uncertain: Collection[int] = (),
     ) -> RerunSession:
         """Rebuild the session from the platform's record: the runs of one piece of work, oldest first, with steps.
 
         The newest run is left out, since it has not been examined yet.
 
         :param given: whether the first of them was started outside this task.
+        :param uncertain: those that may as well be the rerun of a run outside this work.
         """
         started_at = epoch(runs[1 if given else 0].created_at)
         session = cls(now if started_at is None else min(started_at, now), deadline)
@@ -170,7 +193,7 @@ class RerunSession:
             session = session.following(run)
             if given and len(session.attempts) == 1:
                 session = session.with_current(kind=GIVEN, ours=False)
-            session = session.planning(following, after=run)
+            session = session.planning(following, after=run, certain=following.id not in uncertain)
         return replace(session, adopted=True)
 
     @classmethod
@@ -192,23 +215,29 @@ class RerunSession:
                 run.id,
                 str(plan.action),
                 run.href,
-                ours=failed.ours or not plan.starter_unknown,
+                ours=plan.certain and (failed.ours or not plan.starter_unknown),
                 of_run=plan.run_id,
                 resumes=plan.commands,
                 waited=plan.wait_seconds,
+                certain=plan.certain,
             )
         adopted = plan is not None and plan.of_earlier_try
         return replace(self, attempts=(*self.attempts, attempt), plan=None, adopted=adopted)
 
     def planning(
-        self, rerun: Run, *, after: Run, why: str = "it had already started when this try of the task began"
+        self,
+        rerun: Run,
+        *,
+        after: Run,
+        why: str = "it had already started when this try of the task began",
+        certain: bool = True,
     ) -> RerunSession:
         """Record a rerun that was started before this session began, or outside this task, as a plan."""
         action = _action_of(rerun, after.id)
         resumed = action is RerunAction.RERUN_FROM_FAILURE
         commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else rerun.commands
         commands = () if action is RerunAction.RERUN_FROM_START else commands
-        plan = PlannedRerun(after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True)
+        plan = PlannedRerun(after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True, certain=certain)
         return replace(
             self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
             plan=plan,
@@ -236,7 +265,7 @@ class RerunSession:
         return cls(
             started_at=data["started_at"],
             deadline=data["deadline"],
-            attempts=tuple(Attempt(**{**each, "resumes": tuple(each["resumes"])}) for each in data["attempts"]),
+            attempts=tuple(map(Attempt.from_dict, data["attempts"])),
             plan=PlannedRerun.from_dict(data["plan"]) if data["plan"] else None,
             overrides=dict(data["overrides"]),
             adopted=data["adopted"],

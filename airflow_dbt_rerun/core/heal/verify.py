@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.merging import merged, undone
@@ -19,6 +20,16 @@ from airflow_dbt_rerun.core.messages import listed
 MORE_WAS_OWED = "the run that it resumed had left more undone than is recorded"
 
 _SHOWN = 5
+
+
+class Proof(StrEnum):
+    """Whether dbt's record shows that a rerun did what was owed."""
+
+    VERIFIED = "verified"
+    NOT_VERIFIABLE = "not verifiable"
+    """The record does not say; dbt's own status counts, and the report does not claim more."""
+    HOLLOW = "hollow"
+    """dbt reported success, but the record shows that owed work was not done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +55,13 @@ class Verification:
     """Whether more was owed than is recorded, and it was not run as a whole."""
 
     @property
+    def proof(self) -> Proof:
+        """The result of the verification, in one word."""
+        if not self.checked:
+            return Proof.NOT_VERIFIABLE
+        return Proof.HOLLOW if self.is_hollow else Proof.VERIFIED
+
+    @property
     def is_hollow(self) -> bool:
         """Whether dbt reported success although owed work was not done, or nothing at all was done."""
         did_nothing = not (self.whole_commands or self.healed or self.nodes_run)
@@ -53,12 +71,13 @@ class Verification:
     def summary(self) -> str:
         """The result of the verification, in words for a log."""
         if not self.checked:
-            return "not verified: the node results could not be read, so dbt's own status counts"
+            return "not verifiable: the node results could not be read, so dbt's own status counts"
         if self.is_hollow:
             return f"hollow: dbt reports success, but {self._undone}"
         if self.whole_commands and not (self.healed or self.gone):
             return "verified: the commands ran as a whole"
-        return f"verified: all {len(self.healed)} nodes that had failed or been skipped are done now{self._besides}"
+        of = f"{len(self.healed)} of {len(self.healed)} owed {'node' if len(self.healed) == 1 else 'nodes'}"
+        return f"verified: {of} done, by the node results{self._besides}"
 
     @property
     def _undone(self) -> str:

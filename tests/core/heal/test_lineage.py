@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
-from airflow_dbt_rerun.core.heal.lineage import CAUSE_MAX_LENGTH, Marker, chain
+from airflow_dbt_rerun.core.heal.lineage import (
+    CAUSE_MAX_LENGTH,
+    FoundRerun,
+    Marker,
+    chain,
+    find_rerun,
+    uncertain_in,
+)
 from tests.core.builders import run
 
 MINE, OTHER = Marker.of("dag", "run", "task", -1, 0), Marker.of("dag", "run", "task", -1, 1)
@@ -56,10 +65,40 @@ def test_rerun_without_a_parent_is_known_by_its_cause_category() -> None:
     assert ids(rerun(1, None)) == []
 
 
+def refused(run: Run) -> Run:
+    """A failed run that dbt does not resume since the job has a newer one, which has not succeeded."""
+    return replace(run, can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+
+
 def test_rerun_of_a_run_in_between_is_not_ours() -> None:
-    """P3: only a job's newest run can be resumed, so a nameless rerun belongs to the run right before it."""
-    assert ids(started_by(MINE, 1), started_by(OTHER, 2), rerun(3, None)) == [1]
-    assert ids(started_by(MINE, 1), started_by(OTHER, 2), rerun(3, 1)) == [1, 3]
+    """P3: where only a job's newest run can be resumed, a nameless rerun belongs to the run right before it."""
+    assert ids(refused(started_by(MINE, 1)), started_by(OTHER, 2), rerun(3, None)) == [1]
+    assert ids(refused(started_by(MINE, 1)), started_by(OTHER, 2), rerun(3, 1)) == [1, 3]
+
+
+def test_rerun_that_may_be_ours_is_uncertain() -> None:
+    """P2: where an older failed run can be resumed as well, a nameless rerun is ours or unclear."""
+    runs = (started_by(MINE, 1), started_by(OTHER, 2), rerun(3, None))
+    found = find_rerun(runs[0], runs)
+    assert found == FoundRerun(runs[2], certain=False)
+    assert uncertain_in(runs, chain(runs, MINE)) == {3}
+    adjacent = (run(1, 20), started_by(MINE, 2), rerun(3, None))
+    assert find_rerun(adjacent[1], adjacent) == FoundRerun(adjacent[2], certain=False)
+
+
+def test_rerun_after_a_newer_success_is_not_ours() -> None:
+    """Under both readings a run cannot be resumed once a newer one has succeeded."""
+    success = run(2, 10, finished_at="2026-01-01 00:00:00+00:00")
+    later = replace(rerun(4, None), created_at="2026-01-01 01:00:00+00:00")
+    assert find_rerun(started_by(MINE, 1), (started_by(MINE, 1), success, run(3, 20), later)) is None
+    earlier = replace(later, created_at="2025-12-31 23:00:00+00:00")
+    assert find_rerun(started_by(MINE, 1), (started_by(MINE, 1), success, run(3, 20), earlier)) is not None
+
+
+def test_rerun_with_other_overrides_is_not_ours() -> None:
+    """What it shows of another schema rules it out."""
+    elsewhere = replace(rerun(3, None), trigger=RunTrigger("", "rerun", {"schema_override": "client_b"}))
+    assert find_rerun(started_by(MINE, 1), (started_by(MINE, 1), started_by(OTHER, 2), elsewhere)) is None
 
 
 def test_order_does_not_matter() -> None:

@@ -14,15 +14,15 @@ from tenacity import stop_after_attempt, wait_fixed
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NodeResult
-from airflow_dbt_rerun.core.heal.lineage import Marker
+from airflow_dbt_rerun.core.heal.lineage import FoundRerun, Marker
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartRun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
-from airflow_dbt_rerun.core.heal.session import RerunSession
+from airflow_dbt_rerun.core.heal.session import PlannedRerun, RerunSession
 from airflow_dbt_rerun.core.heal.wording import cause_of
 from airflow_dbt_rerun.core.policy.conditions import any_node, every
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule, Superseded
-from tests.core.builders import RESET, SYNTAX, node, results, run, state, step, steps
+from tests.core.builders import COMMANDS, RESET, SYNTAX, node, results, run, state, step, steps
 
 NOW = 1_000.0
 AT_ONCE = RerunPolicy(wait=wait_fixed(0))
@@ -190,7 +190,7 @@ def test_green_rerun_without_artifacts_is_accepted_and_said() -> None:
     """Where the artifacts cannot be had, dbt's own status counts, and the report says that nothing was verified."""
     session, answer = play([failed(), RunSeen(run(102, 10, retrying_run_id=101))])
     assert isinstance(answer, Succeed)
-    assert "not verified" in (session.attempts[-1].verification or "")
+    assert "not verifiable" in (session.attempts[-1].verification or "")
 
 
 def test_attempts_are_bounded() -> None:
@@ -331,19 +331,23 @@ def test_failure_without_a_failed_node_is_not_resumed() -> None:
     assert "no failed node is recorded" in (answer.why_not_wanted or "")
 
 
+def superseded_by(newer: Run) -> RunSeen:
+    """A failed run that dbt does not resume since the job has a newer one."""
+    seen = failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+    return replace(seen, newer=(newer,), newest=newer)
+
+
 @pytest.mark.parametrize("policy", list(Superseded))
 def test_superseded(policy: Superseded) -> None:
     """P3: when the job has a newer run, the policy's word decides: adopt it, fail, or run from start."""
-    seen = replace(
-        failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
-    )
+    seen = superseded_by(run(150, status=3))
     session, answer = play([seen], RerunPolicy(wait=wait_fixed(0), superseded=policy))
     if policy in (Superseded.ADOPT, Superseded.ADOPT_AND_RERUN):
         assert answer == WaitForRun(150)
         assert session.attempts[-1].ours is False
     elif policy is Superseded.FAIL:
         assert isinstance(answer, Fail)
-        assert "run 150" in answer.reason
+        assert "newer run, 150" in answer.reason
     else:
         assert isinstance(answer, Rerun)
         assert answer.action is RerunAction.RERUN_FROM_START
@@ -352,9 +356,7 @@ def test_superseded(policy: Superseded) -> None:
 @pytest.mark.parametrize("status", [10, 20])
 def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
     """A newer run that succeeds did the work; one that fails is not ours to rerun."""
-    seen = replace(
-        failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
-    )
+    seen = superseded_by(run(150, status=3))
     newer = RunSeen(run(150, 10)) if status == 10 else failed(150)
     _, answer = play([seen, newer])
     assert isinstance(answer, Succeed if status == 10 else Fail)
@@ -364,8 +366,7 @@ def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
 def test_somebody_elses_rerun_of_our_run_is_verified(done: tuple[str, ...]) -> None:
     """P6, P9: whoever resumed our run before us owes what we would; their rerun is not ours to cancel."""
     theirs = run(150, status=3, retrying_run_id=101)
-    superseded = failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
-    seen = replace(superseded, newest=theirs, rerun=theirs)
+    seen = replace(superseded_by(theirs), rerun=FoundRerun(theirs))
     session, answer = play([seen, healed(150, *done)])
     assert session.attempts[-1].ours is False
     assert isinstance(answer, Succeed if len(done) == 2 else Rerun)
@@ -374,24 +375,87 @@ def test_somebody_elses_rerun_of_our_run_is_verified(done: tuple[str, ...]) -> N
 def test_adopted_newer_run_is_rerun_where_the_policy_says_so() -> None:
     """superseded="adopt_and_rerun" makes the newer run's failure ours to heal."""
     policy = RerunPolicy(wait=wait_fixed(0), superseded=Superseded.ADOPT_AND_RERUN)
-    seen = replace(
-        failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
-    )
+    seen = superseded_by(run(150, status=3))
     session, answer = play([seen, failed(150, RESET + "b")], policy)
     assert isinstance(answer, Rerun)
     assert answer.of_run == 150
     assert [attempt.ours for attempt in session.attempts] == [True, False]
 
 
-def test_adopted_newer_run_that_did_other_work_is_no_success() -> None:
-    """P6, P7: a newer run of the job that left our owed nodes alone did not do our work."""
-    seen = replace(
-        failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
+def test_newer_run_that_did_other_work_is_not_adopted() -> None:
+    """P11: then our failed command and those after it run again, and the reason names what differs."""
+    other = run(150, 10, commands=("dbt build --select other",))
+    _, answer = play([superseded_by(other)])
+    assert isinstance(answer, Rerun)
+    assert (answer.action, answer.of_run) == (RerunAction.RERUN_FROM_STEP, 101)
+    assert "150, which did other work (commands dbt build --select other instead of" in str(answer.why_not_wanted)
+
+
+def test_work_is_that_of_the_first_attempt() -> None:
+    """A rerun from the step runs fewer commands; a run of all of them still stands for the work."""
+    first = failed()
+    again = run(
+        102, commands=("dbt build",), job_commands=COMMANDS, can_retry=False, trigger=RunTrigger("x", "api")
     )
-    other = RunSeen(run(150, 10), results(node("model.shop.other", "success")), before=seen.results)
-    _, answer = play([seen, other])
+    stuck = replace(
+        superseded_by(run(150, 10)), run=replace(again, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+    )
+    session = RerunSession(0.0).following(first.run)
+    plan = PlannedRerun(101, RerunAction.RERUN_FROM_STEP, 0.0, 0.0, "x", ("dbt build",))
+    _, answer = next_step(replace(session, plan=plan), stuck, AT_ONCE, 0.0)
+    assert answer == WaitForRun(150)
+
+
+def test_newer_run_that_is_not_listed_yet_is_no_reason_to_start_another() -> None:
+    """P2: dbt says that there is one, so nothing is posted before it can be looked at."""
+    unlisted = failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+    _, answer = play([unlisted])
     assert isinstance(answer, Fail)
-    assert "the job's newer run did other work" in answer.reason
+    assert "does not list it" in answer.reason
+
+
+@pytest.mark.parametrize("policy", [None, RerunPolicy()], ids=["detects", "heals"])
+def test_run_that_dbt_cancelled_for_the_next_one_is_followed(policy: RerunPolicy | None) -> None:
+    """dbt's scheduler cancels a queued run when the next one is queued: that is no failure."""
+    scheduled = RunTrigger("scheduled", "scheduled")
+    cancelled = RunSeen(run(101, 30, trigger=scheduled), newer=(run(150, 3, trigger=scheduled),))
+    session, answer = play([cancelled, RunSeen(run(150, 10, trigger=scheduled))], policy)
+    assert isinstance(answer, Succeed)
+    assert [attempt.kind for attempt in session.attempts] == ["trigger", "superseded_by"]
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        run(150, 3, trigger=RunTrigger("x", "api")),
+        run(150, 3, trigger=RunTrigger("scheduled", "scheduled", {"schema_override": "x"})),
+    ],
+    ids=["another trigger", "other work"],
+)
+def test_other_newer_runs_do_not_explain_a_cancellation(newer: Run) -> None:
+    """Only the next run of the same trigger and the same work does."""
+    cancelled = RunSeen(run(101, 30, trigger=RunTrigger("scheduled", "scheduled")), newer=(newer,))
+    _, answer = play([cancelled])
+    assert isinstance(answer, Fail)
+
+
+def test_rerun_that_may_be_of_another_run_is_not_rerun() -> None:
+    """P3: where dbt does not record what a rerun resumes, it may not be ours; if it fails, a person decides."""
+    seen = replace(failed(102), certain=False)
+    session, answer = play([failed(), seen])
+    assert isinstance(answer, Fail)
+    assert "may not be part of this work" in answer.reason
+    assert session.attempts[-1].ours is False
+
+
+@pytest.mark.parametrize("place", ["schema_override", "target_name_override", "git_sha", "github_pull_request_id"])
+def test_run_with_a_place_of_its_own_is_not_resumed(place: str) -> None:
+    """P13: dbt does not document what a resumed run keeps, so the overrides are sent again."""
+    seen = failed(trigger=RunTrigger("x", "api", {place: "elsewhere"}))
+    _, answer = play([seen])
+    assert isinstance(answer, Rerun)
+    assert answer.action is RerunAction.RERUN_FROM_STEP
+    assert answer.overrides[place] == "elsewhere"
 
 
 @pytest.mark.parametrize("who", ["ann", None])

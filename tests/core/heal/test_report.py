@@ -52,7 +52,7 @@ def test_log_tells_the_story_of_a_heal() -> None:
         "Run 102 resumed run 101 from its failed step",
         "Attempt 2: dbt run 102 is Running (https://dbt.example/runs/102/)",
         "Attempt 2: dbt run 102 is Success (https://dbt.example/runs/102/)",
-        "Run 102 verified: all 2 nodes that had failed or been skipped are done now",
+        "Run 102 is verified: 2 of 2 owed nodes done, by the node results",
         "Done: healed in 2 attempts",
     ]
 

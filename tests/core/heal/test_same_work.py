@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from airflow_dbt_rerun.core.dbt.models import OVERRIDE_FIELDS, Run, RunTrigger
-from airflow_dbt_rerun.core.heal.same_work import IN_FORCE, differences, stands_for
+from airflow_dbt_rerun.core.heal.same_work import IN_FORCE, differences, stand_in
 from tests.core.builders import run
 
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "data" / "dbt-admin-api-v2.yaml").read_text(encoding="utf-8"))
@@ -68,7 +68,7 @@ def started(
 def test_other_work_is_named(ours: Run, other: Run, words: str) -> None:
     """What differs is named, and the run does not stand for ours."""
     assert differences(ours, other) == (words,)
-    assert stands_for(ours, [other], lambda _: True) is None
+    assert stand_in(ours, [other]) is None
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_other_work_is_named(ours: Run, other: Run, words: str) -> None:
 def test_same_work_is_the_same(ours: Run, other: Run) -> None:
     """What is in force counts, not how it is spelled or who asked."""
     assert differences(ours, other) == ()
-    assert stands_for(ours, [other], lambda _: True) is other
+    assert stand_in(ours, [other]) is other
 
 
 @pytest.mark.parametrize("side", ["ours", "other"])
@@ -100,12 +100,11 @@ def test_unknown_commands_are_no_proof(side: str) -> None:
     assert differences(*pair) == ("the commands are not known",)
 
 
-def test_newest_fitting_whole_run_stands_for_ours() -> None:
-    """Reruns of other runs do not count, nor what a sensor's filter leaves out."""
+def test_newest_whole_run_stands_for_ours() -> None:
+    """The rerun from failure of another run does part of its work only, so it does not count."""
     ours = started()
     newer = [started(102), started(103), started(104, category="rerun"), started(105, schema_override="x")]
-    assert stands_for(ours, newer, lambda _: True) is newer[1]
-    assert stands_for(ours, newer, lambda each: each.id != 103) is newer[0]
+    assert stand_in(ours, newer) is newer[1]
 
 
 def test_every_field_of_the_trigger_request_is_known() -> None:
