@@ -1,4 +1,4 @@
-"""Which runs of a job belong to one piece of work: by the marker in a run's cause, and by the chain of reruns."""
+"""Find the runs of a job that belong to one piece of work, by the marker in their cause and by their reruns."""
 
 from __future__ import annotations
 
