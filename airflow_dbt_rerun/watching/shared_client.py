@@ -34,7 +34,7 @@ class SharedClient:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = RotatingClient(make_client)
-        self.lookout = NewRunsPoller(self.send, timer=timer)
+        self.new_runs = NewRunsPoller(self.send, timer=timer)
         self.users = 0
         self._throttle = throttle or Throttle(timer)
 

@@ -129,7 +129,7 @@ def test_runs_that_did_not_fail(run: Run, platform: LocalPlatform) -> None:
     platform.until_troubled("orders")
     status, page, _ = run(running["id"])
     assert status == 0
-    assert f"dbt run {running['id']} is not over: its status is Running." in page
+    assert f"dbt run {running['id']} has not ended: its status is Running." in page
     platform.post(f"runs/{running['id']}/cancel/")
     platform.wait(running)
     page = run(running["id"])[1]
