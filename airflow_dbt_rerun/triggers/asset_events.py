@@ -50,8 +50,8 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
     therefore tolerate repetition; ``DbtCloudRerunOperator`` does, since it continues with an existing rerun.
 
     There is no event for runs that ended before the watcher's first start, that ended more than ``lookback``
-    seconds before a restart, that dbt lists more than five minutes after their end, or that have no ``finished_at``. If
-    the cursor cannot be saved, a warning is logged, and a restart misses the runs that ended meanwhile.
+    seconds before a restart, that dbt lists more than five minutes after their end, or that have no
+    ``finished_at``. If the cursor cannot be saved, a warning is logged, and a restart misses what ended meanwhile.
 
     All watchers of a connection and account in one triggerer share one request an interval.
 

@@ -152,7 +152,7 @@ def test_the_teams_signatures_count(run: Run, platform: LocalPlatform, monkeypat
         ({}, "answered 404"),
         ({"password": "another-token"}, "answered 401"),
         ({"host": "http://127.0.0.1:9"}, "cannot be reached"),
-        ({"host": "http://example.org"}, "host of connection 'dbt_cloud_default' must be reached by https"),
+        ({"host": "http://example.org"}, "host of connection 'dbt_cloud_default' must use https"),
         ({"login": "none"}, "login (account id) of connection 'dbt_cloud_default' must be a number"),
     ],
 )
