@@ -1,4 +1,4 @@
-"""The path by which Airflow's database may still hold the sensor's trigger, from before 0.1.0."""
+"""The former path of the sensor's trigger, which rows of Airflow's database from before 0.1.0 may hold."""
 
 from airflow_dbt_rerun.triggers import DbtCloudRunArrivalTrigger
 

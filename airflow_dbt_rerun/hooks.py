@@ -1,4 +1,4 @@
-"""The hook: an Airflow connection, turned into a client of the dbt API."""
+"""The hook: makes clients of the dbt API from an Airflow connection."""
 
 from __future__ import annotations
 
@@ -33,16 +33,17 @@ T = TypeVar("T")
 
 
 class DbtCloudRerunHook(BaseHook):
-    """A connection to the dbt platform. Any connection of the official dbt Cloud layout works, whatever its type.
+    """Connect to the dbt platform, by any connection of the official dbt Cloud layout, whatever its type.
 
-    Nothing is looked up before the first request.
+    The connection is read at the first request.
 
     :param dbt_cloud_conn_id: the connection: host = access URL, login = account id, password = API token.
-    :param account_id: the account, where it is not the connection's.
-    :param timeout_seconds: to connect, and of silence while waiting; else the extra's ``timeout``, or 30.
-    :param retry_limit: tries of one request, the first included. A POST is sent once, whatever this says.
-    :param retry_delay: seconds before a request's second try, doubled each time.
-    :param retry_total: seconds after its first try within which a request's last one may start.
+    :param account_id: the account, if it differs from the connection's.
+    :param timeout_seconds: seconds to connect, and seconds of silence while waiting for an answer. Defaults to
+        ``timeout`` in the connection's extra, or 30.
+    :param retry_limit: tries of one request, including the first. A POST is always sent once.
+    :param retry_delay: seconds before the second try of a request, doubled each time.
+    :param retry_total: seconds after the first try within which the last try of a request may start.
     """
 
     conn_name_attr = "dbt_cloud_conn_id"
@@ -72,7 +73,7 @@ class DbtCloudRerunHook(BaseHook):
 
     @cached_property
     def client(self) -> DbtClient:
-        """The blocking client, for workers. Not for an event loop: use :meth:`async_client` there.
+        """The blocking client, for workers. In an event loop, use :meth:`async_client`.
 
         :raises DbtConfigError: if the connection is not usable, naming the field.
         """
@@ -83,14 +84,14 @@ class DbtCloudRerunHook(BaseHook):
 
         :raises DbtConfigError: if the connection is not usable, naming the field.
         """
-        # The first import takes longer than the triggerer's watchdog lets a trigger hold up all others.
+        # The first import takes longer than the triggerer's watchdog lets a trigger block the event loop.
         await asyncio.to_thread(import_module, "airflow_dbt_rerun.api.client")
         from airflow_dbt_rerun.api.client import AsyncDbtClient  # noqa: PLC0415 - see _blocking_client
 
         return AsyncDbtClient(self._settings(await get_async_connection(self.dbt_cloud_conn_id)), self.retries)
 
     def _blocking_client(self, retries: Retries) -> DbtClient:
-        # requests and aiohttp are most of what this package would cost a DAG file, and parsing sends nothing.
+        # Importing requests and aiohttp would dominate the time to parse a DAG file, which sends no request.
         from airflow_dbt_rerun.api.client import DbtClient  # noqa: PLC0415
 
         return DbtClient(self._settings(self.get_connection(self.dbt_cloud_conn_id)), retries)
@@ -99,9 +100,9 @@ class DbtCloudRerunHook(BaseHook):
         return settings_from(connection, account_id=self.account_id, timeout=self.timeout_seconds)
 
     def send(self, endpoint: Endpoint[T]) -> T:
-        """Send any endpoint of :mod:`airflow_dbt_rerun.api.endpoints`, and read the answer.
+        """Send any endpoint of :mod:`airflow_dbt_rerun.api.endpoints` and return the parsed answer.
 
-        :raises DbtApiError: the subclass that fits.
+        :raises DbtApiError: the subclass for the failure.
         """
         return self.client.send(endpoint)
 
@@ -121,36 +122,36 @@ class DbtCloudRerunHook(BaseHook):
         return self.send(endpoints.trigger_job(job_id, cause=cause, overrides=overrides))
 
     def retry_run(self, run_id: Id) -> Run:
-        """Resume a failed run from its point of failure; returns the new run.
+        """Resume a failed run from its point of failure and return the new run.
 
-        :raises DbtRefusedError: if the platform will not resume this run.
+        :raises DbtRefusedError: if the platform refuses to resume this run.
         :raises DbtAnswerLostError: if the new run may or may not have been started.
         """
         return self.send(endpoints.retry_run(run_id))
 
     def cancel_run(self, run_id: Id) -> Run:
-        """Stop a run."""
+        """Cancel a run."""
         return self.send(endpoints.cancel_run(run_id))
 
     def get_artifact(self, run_id: Id, path: str, *, step: int | None = None) -> bytes:
-        """Fetch one artifact as it is, for example ``manifest.json``."""
+        """Fetch one artifact, such as ``manifest.json``, of the step with this 1-based index, or of the last."""
         return self.send(endpoints.get_artifact(run_id, path, step=step))
 
     def test_connection(self) -> tuple[bool, str]:
-        """Prove token, account and jobs, each for itself, and say which of them fails."""
+        """Check token, account and jobs, one by one, and report which of them fails."""
         try:
             with self._blocking_client(NO_RETRIES) as client:
-                return _prove(client)
+                return _check_access(client)
         except DbtRerunError as error:
             return False, str(error)
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Describe the connection form for Airflow 2, which spells the keys with underscores."""
+        """Return the connection form for Airflow 2, which spells the keys with underscores."""
         return {name.replace("-", "_"): value for name, value in UI_FIELD_BEHAVIOUR.items()}
 
 
-def _prove(client: DbtClient) -> tuple[bool, str]:
+def _check_access(client: DbtClient) -> tuple[bool, str]:
     account = f"account {client.settings.account_id}"
     try:
         client.send(endpoints.get_account())
@@ -158,7 +159,7 @@ def _prove(client: DbtClient) -> tuple[bool, str]:
     except DbtUnauthorizedError as error:
         return False, f"token refused: {error}"
     except (DbtForbiddenError, DbtNotFoundError):
-        # A service token may run jobs without the right to read the account: the jobs decide.
+        # A service token may run jobs without permission to read the account: the jobs decide.
         account_seen = f"{account} not readable"
     try:
         jobs = client.send(endpoints.list_jobs(limit=1))
@@ -170,6 +171,6 @@ def _prove(client: DbtClient) -> tuple[bool, str]:
 def connection_key(
     dbt_cloud_conn_id: str, account_id: int | str | None, hook_params: Mapping[str, Any] | None
 ) -> Hashable:
-    """Name what has to be equal for two to share what one hook makes: a session, and a pause at a 429."""
+    """Return the key under which triggers share a session and the pause after a 429."""
     account = None if account_id is None else str(account_id)
     return dbt_cloud_conn_id, account, json.dumps(hook_params, sort_keys=True, default=str)

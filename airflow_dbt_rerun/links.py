@@ -12,10 +12,10 @@ XCOM_REPORT = "dbt_rerun_report"
 
 
 class DbtCloudRunLink(BaseOperatorLink):
-    """Opens the newest run of the task's chain in dbt, also while the task still runs."""
+    """Open the newest dbt run of the task, even while the task is still running."""
 
     name = "dbt run"
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002 - Airflow's signature
-        """Read the address from XCom: in Airflow 2 in the web server, in Airflow 3 in the worker."""
+        """Return the URL from XCom. Airflow 2 calls this in the web server, Airflow 3 in the worker."""
         return XCom.get_value(key=XCOM_RUN_URL, ti_key=ti_key) or ""

@@ -1,10 +1,10 @@
-"""Count what happens, by Airflow's own Stats (StatsD, OpenTelemetry, ...). Never a reason for a task to fail.
+"""Send metrics through Airflow's Stats (StatsD, OpenTelemetry, ...). Errors of a backend never fail a task.
 
 | metric | counts | tags |
 |---|---|---|
-| ``dbt_rerun.attempt`` | reruns that were started | ``kind``, ``verdict`` |
+| ``dbt_rerun.attempt`` | started reruns | ``kind``, ``verdict`` |
 | ``dbt_rerun.succeeded`` | tasks whose first run succeeded | |
-| ``dbt_rerun.healed`` | tasks that are green because of reruns | |
+| ``dbt_rerun.healed`` | tasks that succeeded by reruns | |
 | ``dbt_rerun.gave_up`` | tasks that failed | ``outcome`` |
 | ``dbt_rerun.duration`` | milliseconds from the first run to the end of a task | ``outcome`` |
 """
@@ -16,13 +16,13 @@ from collections.abc import Mapping
 from typing import Any
 
 _LOG = logging.getLogger(__name__)
-_GREEN = ("succeeded", "healed")
+_SUCCESS = ("succeeded", "healed")
 
 
 def rerun(happened: Mapping[str, Any]) -> None:
     """Count a rerun.
 
-    :param happened: what :func:`airflow_dbt_rerun.core.heal.report.happened` gives.
+    :param happened: the result of :func:`airflow_dbt_rerun.core.heal.report.happened`.
     """
     tags = {"kind": happened["kind"], "verdict": happened["verdict"] or "unknown"}
     _send(lambda stats: stats.incr("dbt_rerun.attempt", tags=tags))
@@ -31,19 +31,19 @@ def rerun(happened: Mapping[str, Any]) -> None:
 def ended(report: Mapping[str, Any]) -> None:
     """Count the end of a task.
 
-    :param report: what :func:`airflow_dbt_rerun.core.heal.report.report` gives.
+    :param report: the result of :func:`airflow_dbt_rerun.core.heal.report.report`.
     """
     outcome = report["outcome"]
-    name = outcome if outcome in _GREEN else "gave_up"
-    tags = {} if outcome in _GREEN else {"outcome": outcome}
+    name = outcome if outcome in _SUCCESS else "gave_up"
+    tags = {} if outcome in _SUCCESS else {"outcome": outcome}
     _send(lambda stats: stats.incr(f"dbt_rerun.{name}", tags=tags))
     _send(lambda stats: stats.timing("dbt_rerun.duration", report["seconds"] * 1000, tags={"outcome": outcome}))
 
 
 def _send(what: Any) -> None:
     try:
-        from airflow.providers.common.compat.sdk import Stats  # noqa: PLC0415 - only a task that runs needs it
+        from airflow.providers.common.compat.sdk import Stats  # noqa: PLC0415 - needed only while a task runs
 
         what(Stats)
-    except Exception as error:  # noqa: BLE001 - whatever a metrics backend raises
-        _LOG.debug("No metrics: %s", error)
+    except Exception as error:  # noqa: BLE001 - a metrics backend may raise anything
+        _LOG.debug("Cannot send dbt_rerun metrics: %s", error)

@@ -1,6 +1,6 @@
-"""What Airflow reads from the entry point ``apache_airflow_provider``.
+"""Provider information for Airflow's entry point ``apache_airflow_provider``.
 
-Read at every start of every Airflow process: data only, and no import of the rest of the package.
+Every Airflow process reads it at its start, so this module holds data only and imports nothing else of the package.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ UI_FIELD_BEHAVIOUR: dict[str, Any] = {
     "placeholders": {
         "host": "abc12.us1.dbt.com (default: cloud.getdbt.com)",
         "login": "the number after /deploy/ in the address bar of dbt",
-        "password": "a service token that may run jobs",
+        "password": "a service token with permission to run jobs",
         "extra": '{"proxies": {"https": "http://proxy:3128"}}',
     },
 }
-"""The connection form: the fields of the official dbt Cloud connection, which works here as it is."""
+"""The connection form. Its fields are those of the official dbt Cloud connection, which works unchanged."""
 
 CONFIG_OPTIONS: dict[str, dict[str, Any]] = {
     "signatures": {
         "description": (
-            "Errors that your dbt jobs meet and that mean something else to you than to everybody: a JSON or YAML\n"
-            "list of {category, pattern, name, source}, or the absolute path of a file that holds one. They are\n"
-            "tried after those given in code and in the Airflow Variable dbt_rerun_signatures, and before the\n"
-            "built-in ones.\n"
+            "Known errors of your own dbt jobs: a JSON or YAML list of {category, pattern, name, source}, or the\n"
+            "absolute path of a file that holds one. They are tried after those given in code and in the Airflow\n"
+            "Variable dbt_rerun_signatures, and before the built-in ones.\n"
         ),
         "version_added": "0.1.0",
         "type": "string",
@@ -40,11 +39,11 @@ CONFIG_OPTIONS: dict[str, dict[str, Any]] = {
         "default": "",
     }
 }
-"""What ``airflow.cfg`` may say in that section."""
+"""The options of that section."""
 
 
 def get_provider_info() -> dict[str, Any]:
-    """Describe this provider to Airflow (its ``provider_info.schema.json``)."""
+    """Return the description of this provider (Airflow's ``provider_info.schema.json``)."""
     return {
         "package-name": "airflow-provider-dbt-rerun",
         "name": INTEGRATION,
@@ -70,7 +69,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": {
                     "timeout": {
                         "label": "Timeout (seconds)",
-                        "description": "To connect, and of silence while an answer is awaited. Default: 30.",
+                        "description": "To connect, and between two parts of an answer. Default: 30.",
                         "schema": {"type": ["number", "null"]},
                     }
                 },

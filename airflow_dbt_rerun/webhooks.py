@@ -1,22 +1,22 @@
-"""Read dbt's webhooks, for those who have an endpoint of their own. Needs no Airflow and no web framework.
+"""Verify and parse dbt's webhooks in your own HTTP endpoint. Needs neither Airflow nor a web framework.
 
 ::
 
-    event = receive(body, headers.get("Authorization"), secret)   # the raw body, before anything parsed it
+    event = receive(body, headers.get("Authorization"), secret)   # the raw, unparsed body
     if inbox.accepts(event):
         act(event.payload)
 
 dbt sends ``job.run.started``, ``job.run.errored`` (at once; artifacts may come later) and ``job.run.completed``
-(for any end). Who subscribes to the last two gets both for one failed run, and each delivery up to five times more.
-``accepts`` says yes once for each end of a run. The payload is that of
-:class:`~airflow_dbt_rerun.triggers.asset_events.DbtCloudJobRunEventTrigger`, so one DAG can serve both.
+(for any end). With a subscription to the last two, one failed run causes both, and dbt may repeat each delivery up
+to five times. ``accepts`` returns True once for each end of a run. The payload is that of
+:class:`~airflow_dbt_rerun.triggers.DbtCloudJobRunEventTrigger`, so one DAG can serve both.
 
 ::
 
     ValueError
     └── WebhookError
-        ├── WebhookSignatureError     not from dbt, or for another secret: answer 401
-        └── WebhookBodyError          signed, but not what dbt documents: answer 400
+        ├── WebhookSignatureError     not from dbt, or signed with another secret: answer 401
+        └── WebhookBodyError          signed, but not as dbt documents: answer 400
 """
 
 from __future__ import annotations
@@ -39,15 +39,15 @@ STARTED = "job.run.started"
 ERRORED = "job.run.errored"
 COMPLETED = "job.run.completed"
 ENDS = frozenset({ERRORED, COMPLETED})
-"""The types of events that tell of a run's end."""
+"""The types of events that report a run's end."""
 
 
 class WebhookError(ValueError):
-    """A request that is no webhook of dbt's. Nothing of its body is in the message."""
+    """A request is not a webhook of dbt. The message quotes nothing of its body."""
 
 
 class WebhookSignatureError(WebhookError):
-    """The signature is missing, or is not that of this body with this secret."""
+    """The signature is missing or does not match this body and secret."""
 
 
 class WebhookBodyError(WebhookError):
@@ -56,9 +56,9 @@ class WebhookBodyError(WebhookError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookEvent:
-    """What dbt says in one webhook.
+    """The content of one webhook.
 
-    ``status`` is dbt's number (3, 10, 20 or 30), ``finished_at`` the moment of the end or of the error. Timestamps
+    ``status`` is dbt's number (3, 10, 20 or 30), ``finished_at`` the time of the end or of the error. Timestamps
     are dbt's own text.
     """
 
@@ -84,12 +84,12 @@ class WebhookEvent:
 
     @property
     def is_end(self) -> bool:
-        """Whether it tells of a run's end."""
+        """Whether the event reports a run's end."""
         return self.event_type in ENDS and self.status in TERMINAL_STATUSES
 
     @property
     def payload(self) -> dict[str, Any]:
-        """What an asset event of this run would carry. A webhook knows neither category nor url: they are None."""
+        """The payload of an asset event of this run. A webhook has neither category nor url, so these are None."""
         return run_payload(
             run_id=self.run_id,
             job_id=self.job_id,
@@ -100,13 +100,13 @@ class WebhookEvent:
 
 
 def receive(body: bytes, authorization: str | None, secret: str) -> WebhookEvent:
-    """Verify a request, then read it.
+    """Verify a request, then parse it.
 
-    :param body: as it came, byte for byte.
-    :param authorization: the header of this name.
-    :param secret: the webhook's secret, which dbt shows once, when the webhook is made.
+    :param body: the raw request body.
+    :param authorization: the ``Authorization`` header.
+    :param secret: the webhook's secret, which dbt shows once, when the webhook is created.
     :raises WebhookSignatureError: if it was not signed with this secret.
-    :raises WebhookBodyError: if it was, and is not what dbt documents.
+    :raises WebhookBodyError: if it was, but does not have the documented fields.
     """
     verify(body, authorization, secret)
     return parse(body)
@@ -115,11 +115,11 @@ def receive(body: bytes, authorization: str | None, secret: str) -> WebhookEvent
 def verify(body: bytes, authorization: str | None, secret: str) -> None:
     """Check that dbt signed this body: HMAC-SHA256 of it, as hex, in the ``Authorization`` header.
 
-    Takes the same time for any wrong signature. A body that was sent before has a good signature, too: dbt signs no
-    moment. See :class:`Inbox`.
+    Compares in constant time. dbt signs no timestamp, so a repeated body has a valid signature, too; see
+    :class:`Inbox`.
 
-    :raises WebhookSignatureError: if not.
-    :raises ValueError: if there is no secret, with which anybody could sign.
+    :raises WebhookSignatureError: if the signature is missing or wrong.
+    :raises ValueError: if the secret is empty, since anyone could then sign.
     """
     if not secret:
         raise ValueError("a webhook's secret must not be empty")
@@ -132,14 +132,14 @@ def verify(body: bytes, authorization: str | None, secret: str) -> None:
 
 
 def parse(body: bytes) -> WebhookEvent:
-    """Read a body that was verified. Unknown fields and types of events are taken as they come.
+    """Parse a verified body. Unknown fields and event types are accepted.
 
-    :raises WebhookBodyError: if it is not what dbt documents.
+    :raises WebhookBodyError: if it does not have the documented fields.
     """
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
-        raise WebhookBodyError("the body is no JSON") from None
+        raise WebhookBodyError("the body is not JSON") from None
     event = _Fields(content, "the body")
     data = _Fields(event.get("data"), "data")
     return WebhookEvent(
@@ -166,19 +166,19 @@ def parse(body: bytes) -> WebhookEvent:
 
 
 class Seen(Protocol):
-    """Remembers keys. Several processes with one endpoint need one that they share, for example in a database."""
+    """Remember keys. Several processes that serve one endpoint must share one, for example in a database."""
 
     def add(self, key: str) -> bool:
-        """Take in a key, atomically; tell whether it is new."""
+        """Add a key, atomically, and return whether it is new."""
 
     def discard(self, key: str) -> None:
         """Forget a key."""
 
 
 class RecentlySeen:
-    """Remembers the last so many keys, in this process. Threads may share it.
+    """Remember the most recent keys in this process. Thread-safe.
 
-    :param most: how many.
+    :param most: how many keys to remember.
     """
 
     def __init__(self, most: int = 100_000) -> None:
@@ -187,7 +187,7 @@ class RecentlySeen:
         self._lock = Lock()
 
     def add(self, key: str) -> bool:
-        """Take in a key; tell whether it is new."""
+        """Add a key and return whether it is new."""
         with self._lock:
             is_new = key not in self._keys
             self._keys[key] = None
@@ -202,24 +202,24 @@ class RecentlySeen:
 
 
 class Inbox:
-    """Says which webhooks to act on: each event once, and each run's end once, by whichever event comes first.
+    """Decide which webhooks to act on: each event once, and each run's end once, whichever event comes first.
 
-    The first is usually ``job.run.errored``, some seconds ahead of ``job.run.completed``; a delivery that failed
-    may turn that round. A task of this package waits for late artifacts, so there is nothing to wait for here.
+    The first is usually ``job.run.errored``, some seconds before ``job.run.completed``; a repeated delivery may
+    reverse the order. Tasks of this package wait for late artifacts, so there is no need to wait here.
 
-    :param seen: what remembers; by default this process, while it lives.
+    :param seen: remembers accepted events. Defaults to the memory of this process.
     """
 
     def __init__(self, seen: Seen | None = None) -> None:
         self._seen: Seen = RecentlySeen() if seen is None else seen
 
     def accepts(self, event: WebhookEvent) -> bool:
-        """Tell whether to act on an event, and remember that it was accepted."""
+        """Return whether to act on an event, and remember it as accepted."""
         is_new = self._seen.add(_event_key(event))
         return is_new and (not event.is_end or self._seen.add(_end_key(event)))
 
     def put_back(self, event: WebhookEvent) -> None:
-        """Forget an accepted event that could not be acted on: dbt's next delivery, or the other of a pair, may."""
+        """Forget an accepted event after a failure, so that its next delivery or its pair is accepted."""
         self._seen.discard(_event_key(event))
         if event.is_end:
             self._seen.discard(_end_key(event))
@@ -234,11 +234,11 @@ def _end_key(event: WebhookEvent) -> str:
 
 
 class _Fields:
-    """Fields of a JSON object, read strictly: dbt writes ids as text, and "None" for nothing."""
+    """Read fields of a JSON object strictly. dbt writes ids as text, and "None" for a missing value."""
 
     def __init__(self, content: Any, name: str) -> None:
         if not isinstance(content, Mapping):
-            raise WebhookBodyError(f"{name} is no JSON object")
+            raise WebhookBodyError(f"{name} is not a JSON object")
         self._content = content
 
     def get(self, name: str) -> Any:
@@ -246,16 +246,16 @@ class _Fields:
         return None if value in ("", "None") else value
 
     def text(self, name: str) -> str:
-        return _there(name, self.text_or_none(name))
+        return _required(name, self.text_or_none(name))
 
     def text_or_none(self, name: str) -> str | None:
         value = self.get(name)
         if not isinstance(value, str | None):
-            raise WebhookBodyError(f"{name} is no text")
+            raise WebhookBodyError(f"{name} is not text")
         return value
 
     def number(self, name: str) -> int:
-        return _there(name, self.number_or_none(name))
+        return _required(name, self.number_or_none(name))
 
     def number_or_none(self, name: str) -> int | None:
         value = self.get(name)
@@ -263,18 +263,18 @@ class _Fields:
             return None
         text = str(value)
         if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_ID:
-            raise WebhookBodyError(f"{name} is no id or number")
+            raise WebhookBodyError(f"{name} is not an id or number")
         return int(text)
 
     def moment(self, name: str) -> str:
-        return _there(name, self.moment_or_none(name))
+        return _required(name, self.moment_or_none(name))
 
     def moment_or_none(self, name: str) -> str | None:
         value = self.text_or_none(name)
         try:
             epoch(value)
         except ValueError:
-            raise WebhookBodyError(f"{name} is no moment") from None
+            raise WebhookBodyError(f"{name} is not a timestamp") from None
         return value
 
 
@@ -282,7 +282,7 @@ _LONGEST_ID = 19
 """Digits of a 64-bit number."""
 
 
-def _there(name: str, value: T | None) -> T:
+def _required(name: str, value: T | None) -> T:
     if value is None:
         raise WebhookBodyError(f"{name} is missing")
     return value

@@ -9,7 +9,7 @@ import sys
 COLUMNS, LINE, LETTER = 150, 17, 7.3
 COLOURS = {
     "[ok]": "#7ee787",
-    "[NOT SO]": "#ff7b72",
+    "[FAILED]": "#ff7b72",
     "Diagnosis": "#ffa657",
     "Decision": "#79c0ff",
     "Done": "#7ee787",

@@ -160,7 +160,7 @@ def test_a_refusal_carries_the_reason(server: ScriptedServer) -> None:
     [
         ({"login": "abc"}, r"login \(account id\) of connection 'dbt_cloud_default' must be a number"),
         ({"password": ""}, r"password \(API token\) of connection 'dbt_cloud_default' is missing"),
-        ({"host": "http://dbt.example"}, "must be reached by https"),
+        ({"host": "http://dbt.example"}, "must use https"),
     ],
 )
 def test_a_wrong_connection_is_one_clear_line_in_both_modes(
@@ -192,7 +192,7 @@ FORBIDDEN = error(403, "Access denied: Token is not scoped to account.")
         ((error(401, "Invalid token."),), False, "token refused: GET account: "),
         ((FORBIDDEN, FORBIDDEN), False, "token accepted; account 123 not readable; jobs not readable: GET jobs/: "),
         ((ACCOUNT, FORBIDDEN), False, "token accepted; account 123 reachable; jobs not readable: GET jobs/: "),
-        ((html(),), False, "an HTML page: is this host dbt's access URL?"),
+        ((html(),), False, "an HTML page: check that the connection's host is dbt's access URL"),
         ((drop,), False, "cannot be reached: the connection was dropped"),
         ((error(503, None),), False, "answered 503"),
     ],

@@ -1,7 +1,7 @@
 """Send endpoints to the dbt API, blocking or async.
 
-Both clients take the same endpoints, go the same way (:mod:`.transport`), repeat the same requests
-(:mod:`.retries`) and raise the same errors (:mod:`.replies`). They differ in how one request is sent, and in how
+Both clients send the same endpoints over the same transport (:mod:`.transport`), repeat the same requests
+(:mod:`.retries`) and raise the same errors (:mod:`.replies`). They differ only in how they send a request and how
 they sleep.
 """
 
@@ -36,7 +36,7 @@ USER_AGENT = f"airflow-provider-dbt-rerun/{__version__}"
 
 
 class _Client:
-    """What both senders share: everything but sending and sleeping."""
+    """Base of both clients: everything except sending and sleeping."""
 
     def __init__(
         self,
@@ -63,7 +63,7 @@ class _Client:
         return Reply(status, {name.lower(): value for name, value in headers.items()}, shown)
 
     def _pause(self, endpoint: Endpoint[Any], outcome: RequestOutcome, tries: int, started: float) -> float | None:
-        """Log an outcome, and decide on the next try: seconds to wait for it, or None when this was the last."""
+        """Log an outcome, and return the seconds to wait before the next try, or None if this was the last."""
         elapsed = self._clock() - started
         pause = pause_before_retry(
             endpoint, outcome, tries=tries, elapsed=elapsed, retries=self.retries, dice=self._dice()
@@ -73,7 +73,12 @@ class _Client:
             log.debug("%s: %s after %.3f s", endpoint, what, elapsed)
         else:
             log.warning(
-                "%s: %s: again in %.1f s (try %d of %d)", endpoint, what, pause, tries + 1, self.retries.limit
+                "%s: %s; trying again in %.1f s (try %d of %d)",
+                endpoint,
+                what,
+                pause,
+                tries + 1,
+                self.retries.limit,
             )
         return pause
 
@@ -82,11 +87,11 @@ class _Client:
 
 
 class DbtClient(_Client):
-    """The dbt API, blocking. Holds one session; not for use by several threads at once.
+    """Send requests to the dbt API, blocking. Holds one session and is not thread-safe.
 
-    :param settings: where to, and as whom.
-    :param retries: how patient to be with one request.
-    :param sleep: called with the seconds to wait before a request is repeated.
+    :param settings: the host, the account, the token and the transport.
+    :param retries: how often, and for how long, to repeat a request.
+    :param sleep: waits the given number of seconds before a request is repeated.
     """
 
     def __init__(
@@ -101,9 +106,9 @@ class DbtClient(_Client):
         self._sleep = sleep
 
     def send(self, endpoint: Endpoint[T]) -> T:
-        """Ask, and read the answer.
+        """Send a request and return the parsed answer.
 
-        :raises DbtApiError: the subclass that fits.
+        :raises DbtApiError: the subclass for the failure.
         """
         started = self._clock()
         for tries in itertools.count(1):
@@ -115,7 +120,7 @@ class DbtClient(_Client):
         return self._read(endpoint, outcome, tries)
 
     def collect(self, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
-        """Ask for a list, page after page, to its end."""
+        """Return a whole list, requested page by page."""
         items: list[T] = []
         upcoming: Endpoint[Page[T]] | None = endpoint
         while upcoming:
@@ -125,7 +130,7 @@ class DbtClient(_Client):
         return tuple(items)
 
     def close(self) -> None:
-        """Close the session, if one was opened. The client can be used again."""
+        """Close the session, if it is open. The next request opens a new one."""
         if session := self.__dict__.pop("_session", None):
             session.close()
 
@@ -142,7 +147,7 @@ class DbtClient(_Client):
     def _send_once(self, endpoint: Endpoint[Any]) -> RequestOutcome:
         session = self._session
         try:
-            # Proxies and verify are passed although the session has them: left out, the environment would win.
+            # The session has proxies and verify already, but without these arguments the environment would win.
             response = session.request(
                 endpoint.method,
                 self.settings.base_url + endpoint.location(self.settings.account_id),
@@ -159,9 +164,9 @@ class DbtClient(_Client):
 
 
 class AsyncDbtClient(_Client):
-    """The dbt API for an event loop. Any number of tasks may share it; use ``async with``, or call :meth:`close`.
+    """Send requests to the dbt API in an event loop. Tasks may share it; use ``async with``, or call :meth:`close`.
 
-    Parameters as for :class:`DbtClient`.
+    The parameters are those of :class:`DbtClient`.
     """
 
     def __init__(
@@ -176,9 +181,9 @@ class AsyncDbtClient(_Client):
         self._sleep = sleep
 
     async def send(self, endpoint: Endpoint[T]) -> T:
-        """Ask, and read the answer.
+        """Send a request and return the parsed answer.
 
-        :raises DbtApiError: the subclass that fits.
+        :raises DbtApiError: the subclass for the failure.
         """
         started = self._clock()
         for tries in itertools.count(1):
@@ -190,7 +195,7 @@ class AsyncDbtClient(_Client):
         return self._read(endpoint, outcome, tries)
 
     async def collect(self, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
-        """Ask for a list, page after page, to its end."""
+        """Return a whole list, requested page by page."""
         items: list[T] = []
         upcoming: Endpoint[Page[T]] | None = endpoint
         while upcoming:
@@ -200,12 +205,12 @@ class AsyncDbtClient(_Client):
         return tuple(items)
 
     async def prepare(self) -> None:
-        """Read certificates and proxies in a thread. Left out, the first request does it, and holds up the loop."""
-        with contextlib.suppress(*ASYNC_ERRORS):  # a bad file meets the first request again, which puts it in words
+        """Read certificates and proxies in a thread. Otherwise the first request does so and blocks the loop."""
+        with contextlib.suppress(*ASYNC_ERRORS):  # the first request fails on a bad file, too, and reports it
             await asyncio.to_thread(lambda: (self._trusted, self._proxy))
 
     async def close(self) -> None:
-        """Close the session, if one was opened. The client can be used again."""
+        """Close the session, if it is open. The next request opens a new one."""
         if session := self.__dict__.pop("_session", None):
             await session.close()
 

@@ -1,9 +1,9 @@
-"""Every endpoint of the dbt Administrative API that this package uses, once, as a value.
+"""The endpoints of the dbt Administrative API that this package uses, as values.
 
-A function here sends nothing: it returns an :class:`Endpoint`, which says how to ask and how to read the answer.
-Blocking and async senders (:mod:`.client`) take the same values. To add an endpoint, add a function.
+The functions send nothing: each returns an :class:`Endpoint`, which holds the request and the parser of its answer.
+The blocking and the async client (:mod:`.client`) send the same values. To add an endpoint, add a function.
 
-Ids are accepted as numbers or as text, since templates render to text.
+Ids may be numbers or text, since templates render to text.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ Id = int | str
 Moment = datetime | str
 
 PAGE = 100
-"""Elements in one page of a list, and the most the platform gives at once."""
+"""Elements in one page of a list; the platform returns no more."""
 
 FULL_RUN = ("trigger", "job", "audit", "run_steps")
-"""``include_related`` for a run as a diagnosis needs it: what was asked for, who stopped it, every step's log."""
+"""``include_related`` for a diagnosis: the run's trigger, job, audit (who cancelled it) and steps with logs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint(Generic[T]):
-    """How to ask for something, and how to read the answer's body.
+    """A request, and the parser of its answer's body.
 
     ``path`` is relative to the account. ``json`` stays out of the repr: overrides may carry ``--vars``.
     """
@@ -55,23 +55,23 @@ class Endpoint(Generic[T]):
     version: str = "v2"
 
     def __str__(self) -> str:
-        """Name it for messages: ``GET runs/123/``."""
+        """Return a name for messages: ``GET runs/123/``."""
         return f"{self.method} {self.path or 'account'}"
 
     @property
     def is_repeatable(self) -> bool:
-        """Whether asking twice does no more than asking once. No POST of this API is."""
+        """Whether the request may safely be sent twice. No POST of this API may."""
         return self.method == "GET"
 
     def location(self, account_id: int) -> str:
-        """Spell out path and query, from ``/api`` on."""
-        query = urlencode({name: _on_the_wire(value) for name, value in self.params.items() if value is not None})
+        """Return path and query, from ``/api`` on."""
+        query = urlencode({name: _encoded(value) for name, value in self.params.items() if value is not None})
         return f"/api/{self.version}/accounts/{account_id}/{self.path}" + (f"?{query}" if query else "")
 
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page of a list. ``total`` counts all pages, where the platform says so."""
+    """One page of a list. ``total`` is the number of elements on all pages, or None if the platform omits it."""
 
     items: tuple[T, ...]
     total: int | None = None
@@ -85,7 +85,7 @@ class Page(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Resource:
-    """A project or environment: what is needed to find it by name."""
+    """A project or environment, with the fields needed to find it by name."""
 
     id: int
     name: str
@@ -102,7 +102,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class RetryPreview:
-    """What a retry of a run would do: the names the platform shows before it retries."""
+    """What a retry of a run would do: the names of steps, as the platform shows them."""
 
     failed_step: str | None
     skipped_steps: tuple[str, ...]
@@ -114,12 +114,12 @@ class RetryPreview:
 
 
 def get_account() -> Endpoint[Account]:
-    """Read the account. A service token may lack this right and still run jobs."""
+    """Read the account. A service token may lack this permission and still run jobs."""
     return Endpoint("GET", "", _data(Account.from_api))
 
 
 def list_projects(*, name_contains: str | None = None, offset: int = 0) -> Endpoint[Page[Resource]]:
-    """List projects; ``name_contains`` ignores case. From v3: v2 calls its own list deprecated."""
+    """List projects; ``name_contains`` ignores case. Uses v3, since the list of v2 is deprecated."""
     params = {"name__icontains": name_contains, "limit": PAGE, "offset": offset}
     return Endpoint("GET", "projects/", _page(Resource.from_api), params, version="v3")
 
@@ -127,7 +127,7 @@ def list_projects(*, name_contains: str | None = None, offset: int = 0) -> Endpo
 def list_environments(
     project_id: Id, *, name_contains: str | None = None, offset: int = 0
 ) -> Endpoint[Page[Resource]]:
-    """List a project's environments; ``name_contains`` ignores case. From v3, as above."""
+    """List a project's environments; ``name_contains`` ignores case. Uses v3, as above."""
     params = {"name__icontains": name_contains, "limit": PAGE, "offset": offset}
     path = f"projects/{number('project_id', project_id)}/environments/"
     return Endpoint("GET", path, _page(Resource.from_api), params, version="v3")
@@ -160,7 +160,7 @@ def list_jobs(
 
 
 def trigger_job(job_id: Id, *, cause: str, overrides: Mapping[str, Any] | None = None) -> Endpoint[Run]:
-    """Start a run of a job. ``overrides`` are fields of dbt's trigger request; those that are None stay away."""
+    """Start a run of a job. ``overrides`` are fields of dbt's trigger request; None values are left out."""
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     body = {**given, "cause": cause[:CAUSE_MAX_LENGTH]}
     return Endpoint("POST", f"jobs/{number('job_id', job_id)}/run/", _data(Run.from_api), json=body)
@@ -172,7 +172,7 @@ def rerun_job(job_id: Id) -> Endpoint[Run]:
 
 
 def get_run(run_id: Id, *, include_related: Sequence[str] = ()) -> Endpoint[Run]:
-    """Read a run. Steps, trigger, job and audit come only when asked for: see :data:`FULL_RUN`."""
+    """Read a run. It has steps, trigger, job and audit only if requested: see :data:`FULL_RUN`."""
     params = {"include_related": _related(include_related)}
     return Endpoint("GET", f"runs/{number('run_id', run_id)}/", _data(Run.from_api), params)
 
@@ -193,9 +193,9 @@ def list_runs(
     limit: int = PAGE,
     offset: int = 0,
 ) -> Endpoint[Page[Run]]:
-    """List runs, newest first. Related here are ``trigger``, ``job``, ``audit`` only: a list has no steps.
+    """List runs, newest first. Only ``trigger``, ``job`` and ``audit`` can be related: a list has no steps.
 
-    ``created_at`` and ``finished_at`` are ranges; runs still going are in no ``finished_at`` range.
+    ``created_at`` and ``finished_at`` are ranges; runs in progress are in no ``finished_at`` range.
     """
     params = {
         "pk__in": None if ids is None else [number("run_id", one) for one in ids],
@@ -216,29 +216,29 @@ def list_runs(
 
 
 def get_run_state(run_id: Id) -> Endpoint[WatchedRun]:
-    """Read a run as far as watching needs it."""
+    """Read the fields of a run that watching needs."""
     return Endpoint("GET", get_run(run_id).path, _data(WatchedRun.from_api))
 
 
 def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[WatchedRun]]:
-    """List these runs, at most :data:`PAGE` of them, as far as watching needs it."""
+    """List these runs, at most :data:`PAGE` of them, with the fields that watching needs."""
     return Endpoint("GET", "runs/", _page(WatchedRun.from_api), list_runs(ids=ids, limit=len(ids)).params)
 
 
 def list_going_runs(*, offset: int = 0) -> Endpoint[Page[WatchedRun]]:
-    """List all runs of the account that are not over, as far as watching needs it."""
+    """List all runs of the account that are in progress, with the fields that watching needs."""
     params = list_runs(status_in=sorted(GOING_STATUSES), offset=offset).params
     return Endpoint("GET", "runs/", _page(WatchedRun.from_api), params)
 
 
 def list_ended_runs() -> Endpoint[Page[WatchedRun]]:
-    """List all runs of the account that are over, those that ended last first, as far as watching needs it."""
+    """List all ended runs of the account, latest end first, with the fields that watching needs."""
     params = list_runs(status_in=sorted(TERMINAL_STATUSES), order_by="-finished_at").params
     return Endpoint("GET", "runs/", _page(WatchedRun.from_api), params)
 
 
 def preview_retry(run_id: Id) -> Endpoint[RetryPreview]:
-    """Ask what a retry of this run would do. Retries nothing."""
+    """Read what a retry of this run would do. Retries nothing."""
     return Endpoint("GET", f"runs/{number('run_id', run_id)}/retry/", _data(RetryPreview.from_api))
 
 
@@ -248,7 +248,7 @@ def retry_run(run_id: Id) -> Endpoint[Run]:
 
 
 def cancel_run(run_id: Id) -> Endpoint[Run]:
-    """Stop a run. The answer may still show it going."""
+    """Cancel a run. The answer may still show it as in progress."""
     return Endpoint("POST", f"runs/{number('run_id', run_id)}/cancel/", _data(Run.from_api))
 
 
@@ -259,13 +259,13 @@ def get_step(step_id: Id, *, debug_logs: bool = False) -> Endpoint[RunStep]:
 
 
 def list_artifacts(run_id: Id) -> Endpoint[tuple[str, ...]]:
-    """List the paths of a run's artifacts: none, where nothing was saved."""
+    """List the paths of a run's artifacts; empty if none were saved."""
     path = f"runs/{number('run_id', run_id)}/artifacts/"
     return Endpoint("GET", path, _json(lambda envelope: tuple(envelope["data"] or ())))
 
 
 def get_artifact(run_id: Id, path: str, *, step: int | None = None) -> Endpoint[bytes]:
-    """Fetch one artifact as it is. ``step`` is a step's 1-based index; without it the last step's file comes."""
+    """Fetch one artifact as bytes. ``step`` is a step's 1-based index; by default the last step."""
     return _artifact(run_id, path, step, bytes)
 
 
@@ -277,7 +277,7 @@ def get_json_artifact(run_id: Id, path: str, *, step: int | None = None) -> Endp
 def get_step_results(
     run_id: Id, *, step: int | None = None, path: str = "run_results.json"
 ) -> Endpoint[StepResults]:
-    """Read what became of each node in a step: ``run_results.json``, or ``sources.json`` for freshness."""
+    """Read the result of each node in a step: ``run_results.json``, or ``sources.json`` for freshness."""
 
     def read(file: Any) -> StepResults:
         return StepResults.from_artifact(file, step_index=step, run_id=number("run_id", run_id))
@@ -286,7 +286,7 @@ def get_step_results(
 
 
 def next_page(endpoint: Endpoint[Page[T]], page: Page[T]) -> Endpoint[Page[T]] | None:
-    """Ask for what comes after ``page``: None at the end. An empty page is an end, whatever the total says."""
+    """Return the endpoint of the page after ``page``, or None at the end. An empty page is always the end."""
     seen = int(endpoint.params.get("offset") or 0) + len(page)
     full = len(page) >= int(endpoint.params.get("limit") or PAGE)
     more = bool(page) and (full if page.total is None else seen < page.total)
@@ -294,9 +294,9 @@ def next_page(endpoint: Endpoint[Page[T]], page: Page[T]) -> Endpoint[Page[T]] |
 
 
 def number(name: str, value: Id) -> int:
-    """Read an id that may come as text.
+    """Return an id as a number; it may be text.
 
-    :raises DbtConfigError: if it is no number above zero.
+    :raises DbtConfigError: if it is not a whole number above zero.
     """
     text = str(value).strip()
     if not (text.isascii() and text.isdigit() and int(text)):
@@ -315,12 +315,12 @@ def _artifact(run_id: Id, path: str, step: int | None, parse: Callable[[bytes], 
 
 
 def _related(names: Sequence[str]) -> str | None:
-    # Four spellings are in use; this is the one of dbt Labs' own client.
+    # Clients use four spellings; this is that of dbt Labs' own client.
     return "[" + ",".join(f"'{name}'" for name in names) + "]" if names else None
 
 
-def _on_the_wire(value: Any) -> str:
-    # Lists go as one JSON array: what every known client sends.
+def _encoded(value: Any) -> str:
+    # Lists are sent as one JSON array, as every known client does.
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), default=_iso)
 
 

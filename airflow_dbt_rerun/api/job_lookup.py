@@ -1,4 +1,4 @@
-"""Find a job by the names of its project, environment and itself."""
+"""Find a job by its name and those of its project and environment."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ T = TypeVar("T", Resource, Job)
 
 
 def find_job_id(client: DbtClient, *, project_name: str, environment_name: str, job_name: str) -> int:
-    """Find the one job of this name in this environment of this project.
+    """Return the id of the job with this name in this environment of this project.
 
-    :raises DbtConfigError: if there is none, or more than one, at any of the three; it lists the candidates.
+    :raises DbtConfigError: if one of the three names matches nothing or several; it lists the candidates.
     """
     project = _only("project_name", project_name, client.collect(list_projects(name_contains=project_name)))
     environments = client.collect(list_environments(project.id, name_contains=environment_name))
@@ -28,12 +28,12 @@ def find_job_id(client: DbtClient, *, project_name: str, environment_name: str, 
 
 
 def _only(parameter: str, wanted: str, found: Sequence[T]) -> T:
-    # The platform's filter is "contains, whatever the case"; a name has to be meant exactly.
+    # The platform's filter is "contains, ignoring case"; here the name must match exactly.
     exact = [each for each in found if each.name == wanted]
     if len(exact) == 1:
         return exact[0]
     if exact:
         ids = ", ".join(str(each.id) for each in exact)
         raise DbtConfigError(f"{parameter}={wanted!r} is ambiguous: it names {ids}; use job_id instead")
-    near = ", ".join(repr(each.name) for each in found[:10]) or "nothing like it"
-    raise DbtConfigError(f"{parameter}={wanted!r} was not found; there is {near}")
+    near = ", ".join(repr(each.name) for each in found[:10]) or "no similar name"
+    raise DbtConfigError(f"{parameter}={wanted!r} was not found; the nearest names: {near}")

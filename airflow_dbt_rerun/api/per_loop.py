@@ -1,4 +1,4 @@
-"""One object for each key in each event loop: whoever waits in a triggerer finds the others so."""
+"""Share one object for each key in each event loop, so that triggers of one triggerer find each other."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class PerLoop(Generic[T]):
-    """Objects that live as long as somebody holds them, and no longer than their loop."""
+    """Objects that live while they are referenced, and no longer than their event loop."""
 
     def __init__(self) -> None:
         self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, WeakValueDictionary[Hashable, T]] = (
@@ -19,7 +19,7 @@ class PerLoop(Generic[T]):
         )
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
-        """Give the running loop's object for a key, and make it where there is none."""
+        """Return the running loop's object for a key; create it if there is none."""
         loop = asyncio.get_running_loop()
         known = self._loops.get(loop)
         if known is None:  # not setdefault(): a thousand callers would make a thousand such dictionaries

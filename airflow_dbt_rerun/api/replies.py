@@ -1,8 +1,8 @@
-"""What came back from one request, and what it means: a value, or an error of :mod:`airflow_dbt_rerun.exceptions`.
+"""Turn the outcome of one request into a value, or an error of :mod:`airflow_dbt_rerun.exceptions`.
 
-Pure: both senders turn whatever their library does into a :class:`Reply` or a :class:`Failure`, and end here.
-The question behind every branch: may the request have been carried out? For a POST the honest answer is often
-"perhaps", and then the error is :class:`~airflow_dbt_rerun.exceptions.DbtAnswerLostError`.
+These functions are pure: both clients turn the results of their libraries into a :class:`Reply` or a
+:class:`Failure`. Each branch decides whether the request may have been carried out. For a POST that is often
+unknown; the error is then :class:`~airflow_dbt_rerun.exceptions.DbtAnswerLostError`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _MESSAGE_LENGTH = 300
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer as it came. Header names are lower case; headers and body stay out of the repr."""
+    """An HTTP answer. Header names are lower case; headers and body are not in the repr."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -47,12 +47,12 @@ class Reply:
 
     @property
     def is_ok(self) -> bool:
-        """Whether the platform says it did what was asked."""
+        """Whether the platform reports success."""
         return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's own numbers
 
     @property
     def is_server_failure(self) -> bool:
-        """Whether something broke on the way or behind it, so that nobody knows what was done."""
+        """Whether a server or gateway failed, so that the request may or may not have been carried out."""
         return self.status >= 500 or self.status == TIMEOUT_STATUS  # noqa: PLR2004 - as above
 
     @property
@@ -62,12 +62,12 @@ class Reply:
 
     @property
     def is_html(self) -> bool:
-        """Whether a web page came where the API was asked."""
+        """Whether the body is a web page instead of JSON."""
         return self.body.lstrip()[:1] == b"<"
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait by ``Retry-After``, a number or a date: None where it is missing or makes no sense."""
+        """Seconds to wait by ``Retry-After``, a number or a date; None if it is missing or malformed."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return float(value)
@@ -82,9 +82,9 @@ class Reply:
 class Failure:
     """No answer came.
 
-    :param reason: what went wrong, in words, without secrets.
+    :param reason: what went wrong, without secrets.
     :param sent: whether the request may have reached the platform.
-    :param hopeless: whether trying again cannot help, as with an untrusted certificate.
+    :param hopeless: whether trying again is useless, as with an untrusted certificate.
     """
 
     reason: str
@@ -96,9 +96,9 @@ RequestOutcome = Reply | Failure
 
 
 def read(endpoint: Endpoint[T], outcome: RequestOutcome, *, host: str, tries: int = 1) -> T:
-    """Turn an outcome into the endpoint's value.
+    """Return the endpoint's value from an outcome.
 
-    :raises DbtApiError: the subclass that fits; see :mod:`airflow_dbt_rerun.exceptions`.
+    :raises DbtApiError: the subclass for the failure; see :mod:`airflow_dbt_rerun.exceptions`.
     """
     if isinstance(outcome, Failure):
         raise _no_answer(endpoint, outcome, host, tries)
@@ -108,7 +108,7 @@ def read(endpoint: Endpoint[T], outcome: RequestOutcome, *, host: str, tries: in
         return endpoint.parse(outcome.body)
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         problem = _problem(outcome, error)
-    # Raised out here, so that no decoder's error, which holds the whole body, hangs on to ours.
+    # Raised outside the except block: a decoder's error holds the whole body and must not be chained to ours.
     raise _unreadable(endpoint, outcome, host, problem)
 
 
@@ -126,10 +126,10 @@ def _not_ok(endpoint: Endpoint[Any], reply: Reply, host: str, tries: int) -> Dbt
         return _lost(endpoint, f"HTTP {reply.status} from {host}", status_code=reply.status, user_message=said)
     what = f"{endpoint}: {host} answered {reply.status}{_after(tries)}"
     details: dict[str, Any] = {"endpoint": str(endpoint), "status_code": reply.status, "user_message": said}
-    quoted = f": {said}" if said else ": an HTML page, so not the API itself" if reply.is_html else ""
+    quoted = f": {said}" if said else ": an HTML page, so this is not the API" if reply.is_html else ""
     match reply.status:
         case 401:
-            return DbtUnauthorizedError(f"{what}{quoted} {_WRONG_TOKEN.format(host=host)}", **details)
+            return DbtUnauthorizedError(f"{what}{quoted} {_WRONG_TOKEN}", **details)
         case 403:
             return DbtForbiddenError(f"{what}{quoted} {_WRONG_ACCOUNT}", **details)
         case 404:
@@ -146,12 +146,12 @@ def _not_ok(endpoint: Endpoint[Any], reply: Reply, host: str, tries: int) -> Dbt
 
 
 _WRONG_TOKEN = (
-    "(is this token of {host}? A host of another region or account answers a valid token just the same: "  # noqa: S105
-    "compare the connection's host with the access URL in dbt's account settings)"
+    "(a host of another region or account refuses valid tokens, too: compare the connection's host with "  # noqa: S105
+    "the access URL in dbt's account settings, then check the token)"
 )
 _WRONG_ACCOUNT = "(the token is known; check the account id, then the token's permissions)"
-_NOT_THERE = "(deleted, never there, or out of the token's sight)"
-_ELSEWHERE = "a redirect, so this host is not the API's: compare it with the access URL in dbt's account settings"
+_NOT_THERE = "(it does not exist, was deleted, or the token may not see it)"
+_ELSEWHERE = "a redirect, so this host is not the API: compare it with the access URL in dbt's account settings"
 
 
 def _unreadable(endpoint: Endpoint[Any], reply: Reply, host: str, problem: str) -> DbtApiError:
@@ -163,7 +163,7 @@ def _unreadable(endpoint: Endpoint[Any], reply: Reply, host: str, problem: str) 
 
 def _lost(endpoint: Endpoint[Any], what: str, **details: Any) -> DbtAnswerLostError:
     return DbtAnswerLostError(
-        f"{endpoint}: {what}: it may or may not have been carried out, so it is not sent again",
+        f"{endpoint}: {what}: the request may or may not have been carried out, so it is not sent again",
         endpoint=str(endpoint),
         **details,
     )
@@ -175,19 +175,19 @@ def _after(tries: int) -> str:
 
 def _problem(reply: Reply, error: Exception) -> str:
     if reply.is_html:
-        return "an HTML page: is this host dbt's access URL?"
+        return "an HTML page: check that the connection's host is dbt's access URL"
     if not reply.body.strip():
         return "an empty body"
     if isinstance(error, KeyError):
-        return f"an object that lacks {error.args[0]!r}"
+        return f"an object without {error.args[0]!r}"
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "malformed JSON"
-    # The parser's own words: they name types and fields, and may quote a value that is no number.
-    return f"something else than documented ({type(error).__name__}: {_one_line(str(error))})"
+    # The parser's message names types and fields, and may quote a value that is not a number.
+    return f"an undocumented structure ({type(error).__name__}: {_one_line(str(error))})"
 
 
 def user_message(reply: Reply) -> str | None:
-    """Find what the platform says about an error: ``status.user_message`` or else ``developer_message``."""
+    """Return the platform's words about an error: ``status.user_message`` or ``developer_message``."""
     try:
         status = json.loads(reply.body)["status"]
         said = status.get("user_message") or status.get("developer_message")

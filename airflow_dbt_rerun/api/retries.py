@@ -1,6 +1,6 @@
-"""When to send a request again, and how long to wait first. Pure: time and dice are parameters.
+"""Decide whether to send a request again, and how long to wait first. Pure: time and dice are parameters.
 
-Only what is safe to repeat is repeated: never a POST. Attempts, waits and total time are bounded.
+POSTs are never repeated. Tries, waits and total time are bounded.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _JITTER = 0.25
 
 @dataclass(frozen=True)
 class Retries:
-    """How patient a client is with one request.
+    """How often, and for how long, a client repeats one request.
 
-    :param limit: tries in all, the first one included.
-    :param delay: seconds before the second try, doubled each time. A 429 without ``Retry-After`` waits twenty times
-        as long: 20, 40, 80 and 160 seconds outlast the platform's cooldown of five minutes.
-    :param longest: seconds a single such wait grows to, at most.
+    :param limit: tries in all, including the first.
+    :param delay: seconds before the second try, doubled each time. After a 429 without ``Retry-After`` it is twenty
+        times as long: 20, 40, 80 and 160 seconds outlast the platform's cooldown of five minutes.
+    :param longest: most seconds of a single such wait.
     :param total: seconds after the first try within which the last one may start.
     """
 
@@ -33,7 +33,7 @@ class Retries:
     total: float = 600.0
 
     def __post_init__(self) -> None:
-        """Refuse what would try never, or backwards in time."""
+        """Check that there is at least one try and no negative time."""
         if self.limit < 1 or min(self.delay, self.longest, self.total) < 0:
             raise DbtConfigError(f"retries need at least one try and no negative times: {self!r}")
 
@@ -50,11 +50,11 @@ def pause_before_retry(
     retries: Retries,
     dice: float,
 ) -> float | None:
-    """Decide on a request's next try: seconds to wait for it, or None when this outcome stands.
+    """Return the seconds to wait before a request's next try, or None to accept the outcome.
 
-    :param tries: how often it was sent so far.
+    :param tries: how often it has been sent.
     :param elapsed: seconds since it was first sent.
-    :param dice: a random number from 0 to 1 that keeps many clients from coming back at once.
+    :param dice: a random number from 0 to 1, so that many clients do not return at once.
     """
     if tries >= retries.limit or not endpoint.is_repeatable or not _is_passing(outcome):
         return None

@@ -1,7 +1,7 @@
-"""An Airflow connection, read as what a client needs to know.
+"""Read the settings of a client from an Airflow connection.
 
 The layout is the official dbt Cloud provider's: host = access URL, login = account id, password = API token,
-extra = transport settings. The connection's type is not looked at.
+extra = transport settings. The connection's type is ignored.
 """
 
 from __future__ import annotations
@@ -24,14 +24,14 @@ DEFAULT_REQUEST_TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the API is, who asks, and how to get there. Secrets stay out of the repr.
+    """Host, account, token and transport of a client. Secrets are not in the repr.
 
     :param base_url: scheme and host, for example ``https://abc12.us1.dbt.com``.
-    :param timeout: seconds to connect, and seconds of silence while an answer is awaited.
-    :param proxies: proxy URLs by scheme, as ``requests`` takes them; may hold credentials.
+    :param timeout: seconds to connect, and seconds of silence while waiting for an answer.
+    :param proxies: proxy URLs by scheme, as in ``requests``; they may hold credentials.
     :param verify: whether to check TLS certificates, or the path of a CA bundle.
     :param cert: path of a client certificate, or the paths of certificate and key.
-    :param trust_env: whether proxy and CA bundle variables of the environment count.
+    :param trust_env: whether to read proxies and CA bundles from environment variables.
     """
 
     base_url: str
@@ -52,7 +52,7 @@ class Settings:
 def settings_from(
     connection: Connection, *, account_id: int | str | None = None, timeout: float | None = None
 ) -> Settings:
-    """Read a connection; ``account_id`` and ``timeout`` win over its own.
+    """Read a connection; ``account_id`` and ``timeout`` take precedence over its own.
 
     :raises DbtConfigError: naming the field that is missing or wrong.
     """
@@ -72,7 +72,7 @@ def settings_from(
 
 
 def _extra(text: str | None, where: str) -> Mapping[str, Any]:
-    # Not connection.extra_dejson: in an event loop that would call the supervisor, and block.
+    # Not connection.extra_dejson, which would call the supervisor and block an event loop.
     try:
         extra = json.loads(text or "{}")
     except ValueError:
@@ -89,8 +89,8 @@ def _base_url(connection: Connection, where: str) -> str:
     _check_host_only(url, where)
     if url.scheme != "https" and not (url.scheme == "http" and _is_loopback(url.hostname or "")):
         raise DbtConfigError(
-            f"host of {where} must be reached by https: http is accepted for this machine itself only "
-            "(127.0.0.1, ::1, localhost), because the token travels with every request"
+            f"host of {where} must use https: the token is sent with every request, so http is accepted only for "
+            "this machine (127.0.0.1, ::1, localhost)"
         )
     port = "" if url.port or not connection.port else f":{connection.port}"
     return f"{url.scheme}://{url.netloc}{port}"
@@ -103,7 +103,7 @@ def _check_host_only(url: SplitResult, where: str) -> None:
             and url.port != 0
             and not (url.path.strip("/") or url.query or url.fragment or url.username)
         )
-    except ValueError:  # a port that is no number
+    except ValueError:  # the port is not a number
         usable = False
     if not usable:
         raise DbtConfigError(
@@ -135,7 +135,9 @@ def _token(password: str | None, where: str) -> str:
     if not token:
         raise DbtConfigError(f"password (API token) of {where} is missing")
     if not token.isascii() or any(char.isspace() or not char.isprintable() for char in token):
-        raise DbtConfigError(f"password (API token) of {where} holds a blank, a line break or a foreign character")
+        raise DbtConfigError(
+            f"password (API token) of {where} contains a blank, a line break or a non-ASCII character"
+        )
     return token
 
 
@@ -160,7 +162,7 @@ def _proxies(value: Any, where: str) -> Mapping[str, str]:
 
 
 def _verify(value: Any, where: str) -> bool | str:
-    # Forms and URIs deliver booleans as text; any other text is the path of a CA bundle.
+    # Forms and URIs hold booleans as text; any other text is the path of a CA bundle.
     text = "" if value is None else str(value).strip()
     known = {"": True, "true": True, "false": False}
     return known[text.lower()] if text.lower() in known else _path(text, "verify", where)
@@ -175,5 +177,5 @@ def _cert(value: Any, where: str) -> str | tuple[str, str] | None:
 
 def _path(text: str, name: str, where: str) -> str:
     if not Path(text).exists():
-        raise DbtConfigError(f"{name} in the extra of {where} names no file: {text!r}")
+        raise DbtConfigError(f"{name} in the extra of {where} is not the path of a file: {text!r}")
     return text

@@ -1,4 +1,4 @@
-"""A 429 is about the whole account: whoever meets one holds up all who ask over the same connection."""
+"""Share a 429: it throttles the whole account, so it pauses all requests over the same connection."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from airflow_dbt_rerun.api.per_loop import PerLoop
 from airflow_dbt_rerun.exceptions import DbtThrottledError
 
 COOLDOWN = 300.0
-"""Seconds for which the platform throttles an account, where its 429 does not say."""
+"""Seconds to pause if the platform's 429 does not say how long."""
 
 
 class Throttle:
-    """The pause that the platform has asked for.
+    """A pause that the platform has asked for.
 
-    :param timer: gives seconds that only grow.
+    :param timer: returns monotonic seconds.
     """
 
     def __init__(self, timer: Callable[[], float] = time.monotonic) -> None:
@@ -24,7 +24,7 @@ class Throttle:
         self._error: DbtThrottledError | None = None
 
     def note(self, error: Exception) -> None:
-        """Begin or prolong the pause, if that is a 429."""
+        """Begin or prolong the pause if the error is a 429."""
         if not isinstance(error, DbtThrottledError):
             return
         until = self._timer() + (COOLDOWN if error.retry_after is None else error.retry_after)
@@ -33,7 +33,7 @@ class Throttle:
 
     @property
     def error(self) -> DbtThrottledError | None:
-        """The 429 because of which nobody should ask now."""
+        """The 429 that forbids requests now, or None."""
         return self._error if self._timer() < self._until else None
 
 
@@ -41,5 +41,5 @@ _throttles: PerLoop[Throttle] = PerLoop()
 
 
 def throttle_of(key: Hashable) -> Throttle:
-    """Give the running loop's throttle of a connection and account: it lives as long as somebody holds it."""
+    """Return the running loop's throttle of a connection and account. It lives while it is referenced."""
     return _throttles.get(key, Throttle)

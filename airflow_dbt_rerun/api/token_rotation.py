@@ -1,4 +1,4 @@
-"""A client that survives the rotation of its token: at a 401 the connection is looked up again, once."""
+"""A client that survives the rotation of its token: after a 401 it reads the connection again, once."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MakeClient = Callable[[], Awaitable["AsyncDbtClient"]]
 
 
 class RotatingClient:
-    """Makes its client when it is first needed, and anew when the token is refused and the connection has changed.
+    """Create the client at the first request, and again if its token is refused and the connection has changed.
 
-    :param make_client: looks up the connection; ``DbtCloudRerunHook(...).async_client`` does.
+    :param make_client: reads the connection and returns a client; ``DbtCloudRerunHook(...).async_client`` does.
     """
 
     def __init__(self, make_client: MakeClient) -> None:
@@ -30,27 +30,27 @@ class RotatingClient:
         self._in_use: Counter[AsyncDbtClient] = Counter()
 
     async def send(self, endpoint: Endpoint[T]) -> T:
-        """Ask, and read the answer.
+        """Send a request and return the parsed answer.
 
-        :raises DbtApiError: the subclass that fits.
-        :raises Exception: what ``make_client`` raises.
+        :raises DbtApiError: the subclass for the failure.
+        :raises Exception: any error of ``make_client``.
         """
-        client = await self._after(None)
+        client = await self._client_after(None)
         try:
             return await self._send(client, endpoint)
         except DbtUnauthorizedError:
-            renewed = await self._after(client)
+            renewed = await self._client_after(client)
             if renewed is client:
                 raise
         return await self._send(renewed, endpoint)
 
     async def close(self) -> None:
-        """Close the session, if one was opened."""
+        """Close the session, if it is open."""
         if self._client:
             await self._client.close()
 
-    async def _after(self, refused: AsyncDbtClient | None) -> AsyncDbtClient:
-        """Give the present client, or the next one if the present one was refused: many find that out at once."""
+    async def _client_after(self, refused: AsyncDbtClient | None) -> AsyncDbtClient:
+        """Return the current client, or a new one if ``refused`` is current; concurrent callers share it."""
         async with self._making:
             if self._client is refused:
                 await self._renew()

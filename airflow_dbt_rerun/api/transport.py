@@ -1,10 +1,10 @@
-"""Sessions set up from :class:`~airflow_dbt_rerun.api.settings.Settings`, so that both go the same way.
+"""Open sessions from :class:`~airflow_dbt_rerun.api.settings.Settings`, alike in both clients.
 
-The same proxies, the same trusted certificates, the same token, in ``requests`` (by Airflow's HttpHook) and in
-``aiohttp``. Where the two libraries read the environment differently, ``requests`` decides for both.
+``requests`` (by Airflow's HttpHook) and ``aiohttp`` get the same proxies, trusted certificates and token. Where the
+two libraries read the environment differently, ``requests`` decides for both.
 
-Airflow's HttpAsyncHook is left out: before version 6.3 of its provider it drops the body of every error answer,
-and with it the platform's reason; what is left after that is ``aiohttp``.
+Airflow's HttpAsyncHook is not used: before version 6.3 of its provider it drops the body of every error answer,
+and with it the platform's reason.
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ from airflow_dbt_rerun.api.settings import Settings
 
 
 def blocking_session(settings: Settings) -> requests.Session:
-    """Open a session by Airflow's HttpHook: its keep-alive, its proxies, its TLS."""
+    """Open a session with Airflow's HttpHook, for its keep-alive, proxies and TLS."""
     return _SettingsHttpHook(settings).get_conn()
 
 
 def async_session(settings: Settings, tls: ssl.SSLContext | bool) -> aiohttp.ClientSession:  # noqa: FBT001
-    """Open a session in the running loop. The token is not in it: aiohttp shows default headers in its repr.
+    """Open a session in the running loop. It does not hold the token: aiohttp shows default headers in its repr.
 
-    :param tls: what :func:`trusted` gives; it reads files, so it is better asked for outside the loop.
+    :param tls: the result of :func:`trusted`, which reads files and should be called outside the loop.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(ssl=tls),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=settings.timeout, sock_read=settings.timeout),
-        # trust_env stays off: with it aiohttp would look for other credentials in ~/.netrc. See proxy_for().
+        # Without trust_env, which would make aiohttp read credentials from ~/.netrc. See proxy_for().
     )
 
 
 def trusted(settings: Settings) -> ssl.SSLContext | bool:
-    """Read which certificates count: a TLS context, or True where no TLS is spoken. Takes some 20 ms."""
+    """Read the trusted certificates: a TLS context, or True without TLS. Takes about 20 ms."""
     if settings.base_url.startswith("http://"):
         return True
     route = _route(settings)
@@ -55,13 +55,13 @@ def trusted(settings: Settings) -> ssl.SSLContext | bool:
 
 
 def proxy_for(settings: Settings) -> str | None:
-    """Pick the one proxy URL that aiohttp takes; environment variables count where the settings say so."""
+    """Return the proxy URL for aiohttp, or None; environment variables count if the settings say so."""
     proxy = select_proxy(settings.base_url, _route(settings).proxies)
     return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
 
 class _TokenAuth(AuthBase):
-    """The token as ``requests`` wants it: a plain header would lose to an entry in ``~/.netrc``."""
+    """Add the token to requests. A plain header would be replaced by an entry in ``~/.netrc``."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -72,9 +72,9 @@ class _TokenAuth(AuthBase):
 
 
 class _SettingsHttpHook(HttpHook):
-    """HttpHook over a connection that holds what HTTP needs and nothing else.
+    """HttpHook over a made-up connection that holds transport settings only.
 
-    On the user's own connection it would send login and password as basic auth, and unknown extras as headers.
+    With the user's own connection it would send login and password as basic auth, and unknown extras as headers.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -82,7 +82,7 @@ class _SettingsHttpHook(HttpHook):
         self._settings = settings
 
     def get_connection(self, conn_id: str) -> Connection:  # type: ignore[override]
-        """Make the connection up, whatever the id."""
+        """Return the made-up connection, whatever the id."""
         chosen = self._settings
         extra = {
             "proxies": dict(chosen.proxies),

@@ -1,6 +1,6 @@
-"""The two HTTP libraries' errors, as a :class:`~airflow_dbt_rerun.api.replies.Failure`.
+"""Turn errors of the two HTTP libraries into a :class:`~airflow_dbt_rerun.api.replies.Failure`.
 
-Their own texts and objects stay behind: they may hold headers, proxy credentials and whole requests.
+Their messages and objects are dropped: they may hold headers, proxy credentials and whole requests.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from urllib3 import exceptions as urllib3
 from airflow_dbt_rerun.api.replies import Failure
 
 BLOCKING_ERRORS = (OSError, urllib3.HTTPError)
-"""All that ``requests`` and ``urllib3`` raise when no answer can be had; ``RequestException`` is an ``OSError``."""
+"""All errors of ``requests`` and ``urllib3`` without an answer; ``RequestException`` is an ``OSError``."""
 
 ASYNC_ERRORS = (OSError, aiohttp.ClientError)
-"""All that ``aiohttp`` raises when no answer can be had; ``TimeoutError`` is an ``OSError``."""
+"""All errors of ``aiohttp`` without an answer; ``TimeoutError`` is an ``OSError``."""
 
 _NOT_SENT = (
     urllib3.NewConnectionError,
@@ -32,7 +32,7 @@ _NOT_SENT = (
     aiohttp.ClientHttpProxyError,
     ssl.SSLCertVerificationError,
 )
-"""What happens before the request is on its way. Everything else may have happened after."""
+"""Errors before the request was sent. All others may have happened afterwards."""
 
 _HOPELESS = (
     ssl.SSLCertVerificationError,
@@ -44,7 +44,7 @@ _HOPELESS = (
 _TIMEOUTS = (TimeoutError, requests.Timeout, urllib3.TimeoutError)
 _PROXY_ERRORS = (urllib3.ProxyError, aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
 _IN_WORDS = (
-    ((requests.TooManyRedirects, aiohttp.TooManyRedirects), "it redirects in a ring"),
+    ((requests.TooManyRedirects, aiohttp.TooManyRedirects), "it redirects in a loop"),
     (_PROXY_ERRORS, "refused"),
     ((HTTPException, urllib3.ProtocolError), "the connection was dropped"),
     (
@@ -52,11 +52,11 @@ _IN_WORDS = (
         "the connection was dropped",
     ),
 )
-"""For errors without an operating system's error underneath, in this order."""
+"""Texts for errors without an operating system error, tried in this order."""
 
 
 def failure_of(error: BaseException, *, timeout: float) -> Failure:
-    """Judge an error of either library. ``timeout`` is the one that was set, in seconds, for the message."""
+    """Classify an error of either library. ``timeout`` is the configured one, in seconds, for the message."""
     chain = tuple(_chain(error))
     sent = not _has(chain, _NOT_SENT)
     reason = _reason(chain, sent=sent, timeout=timeout)
@@ -73,7 +73,7 @@ def _reason(chain: tuple[BaseException, ...], *, sent: bool, timeout: float) -> 
             case ssl.SSLError():
                 return f"TLS failed ({error.reason or 'no reason given'})"
             case socket.gaierror():
-                return "its name is not known"
+                return "its host name cannot be resolved"
             case _ if isinstance(error, _TIMEOUTS):
                 return f"no {'answer' if sent else 'connection'} within {timeout:g} s"
             case OSError(errno=int(code)) if code > 0:
@@ -87,7 +87,7 @@ def _has(chain: tuple[BaseException, ...], kinds: tuple[type[BaseException], ...
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Walk from the outermost error to its root, whichever way the libraries wrapped it."""
+    """Yield the errors from the outermost to the root, however the libraries wrapped them."""
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))

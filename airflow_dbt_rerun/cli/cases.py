@@ -1,4 +1,4 @@
-"""What the commands pass on to each other: a failure with its evidence, and what is thought of it."""
+"""Values that the commands share: a failure with its evidence, and the opinion about it."""
 
 from __future__ import annotations
 
@@ -20,24 +20,24 @@ class Case:
     """One target of the command line, read."""
 
     source: str
-    """The target as it was given."""
+    """The target as given on the command line."""
     seen: RunSeen
-    """The run with its evidence. For files a run is made up: its id is 0."""
+    """The run with its evidence. A file gets a made-up run, whose id is 0."""
     nothing: str | None = None
     """Why there is nothing to diagnose, in words."""
     job: Job | None = None
     written_at: str | None = None
-    """When dbt wrote the file, as it says itself."""
+    """When dbt wrote the file, from the file itself."""
 
     @property
     def is_file(self) -> bool:
-        """Whether this was read from a file and not from the platform."""
+        """Whether this was read from a file instead of the platform."""
         return self.seen.run.id == 0
 
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """What the policy would do, and why, in words."""
+    """What the policy would do, and why."""
 
     action: str
     """One of dbt's reruns, ``fail``, or ``adopt`` for watching the newer run of the job."""
@@ -45,11 +45,11 @@ class Advice:
     wait_seconds: float = 0.0
     exhausted: bool = False
     why_not_wanted: str | None = None
-    """Why it is not the kind of rerun that the rule asked for, if it is not."""
+    """Why this is not the kind of rerun that the rule asked for; None if it is."""
     overrides: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+        """Return plain JSON values."""
         return {
             "action": self.action,
             "reason": self.reason,
@@ -62,7 +62,7 @@ class Advice:
 
 @dataclass(frozen=True, slots=True)
 class Opinion:
-    """A case, why it failed, and what to do about it; both are None where nothing failed."""
+    """A case, why it failed, and what to do about it; both are None if nothing failed."""
 
     case: Case
     diagnosis: Diagnosis | None = None

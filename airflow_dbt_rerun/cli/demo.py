@@ -1,7 +1,7 @@
-"""The demo: a job that heals itself and one that must not, on real dbt, through Airflow itself.
+"""The demo: a job that heals itself and a job that must not be rerun, on real dbt and real Airflow.
 
-What is shown is read from the platform (its runs and their ``run_results.json``), not from our own report; only the
-decisions come from the report. The exit status tells whether it all happened.
+The table and the checks read the platform (its runs and their ``run_results.json``) instead of our own report,
+except for the decisions. The exit status is 0 if all checks hold.
 """
 
 from __future__ import annotations
@@ -37,13 +37,17 @@ FAILURES = [
     {"node": "orders", "times": 1, "message": "Connection reset by peer"},
     {"node": "daily_revenue", "times": -1, "message": "Table with name raw_refunds does not exist!"},
 ]
-"""What goes wrong: ``orders`` once, for a passing reason; ``daily_revenue`` for ever, for a bug in its code."""
+"""The scripted failures: ``orders`` once, for a passing reason; ``daily_revenue`` always, for a bug in its code."""
 
 STORY = re.compile(
-    r"\[(?:info|warning|error) *\] (?P<told>.*?) +\[airflow\.task\.operators\.airflow_dbt_rerun"  # Airflow 3
-    r"|^\[\S+\] \{(?:drive|looks|posts|operators)\.py:\d+\} \w+ - (?P<told2>.*)"  # Airflow 2
+    r"\[(?:info|warning|error) *\] (?P<airflow_3>.*?) +\[airflow\.task\.operators\.airflow_dbt_rerun"
+    r"|^\[\S+\] \{(?:driver|reader|starter|job|publishing)\.py:\d+\} \w+ - (?P<airflow_2>.*)"
 )
-"""The lines of Airflow's log that our operator wrote."""
+"""The lines of Airflow's log that our operator wrote.
+
+Airflow 2 names the file that logs: those in ``engine`` and ``operators``, except for ``base.py``, since Airflow has
+files of that name, too.
+"""
 
 
 def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -54,7 +58,7 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def demo(arguments: argparse.Namespace) -> int:
-    """Show it; give 0 if all went as it should, else 1."""
+    """Run the demo; return 0 if all checks hold, else 1."""
     folder: Path = arguments.dir.resolve()
     began = time.monotonic()
     shutil.rmtree(folder / "platform", ignore_errors=True)
@@ -65,7 +69,7 @@ def demo(arguments: argparse.Namespace) -> int:
         _say(f"A dbt platform on this machine: {platform.base_url}, jobs {', '.join(platform.jobs)}")
         environment = _airflow_environment(folder, platform)
         _prepare_airflow(folder, environment)
-        _say(f"Airflow runs the DAG {DAG_ID} (example_dags/{DAG_ID}.py). What its tasks say:\n")
+        _say(f"Airflow runs the DAG {DAG_ID} (example_dags/{DAG_ID}.py). What its tasks log:\n")
         _run_dag(folder, environment)
         shown = [_read_job(platform, folder, name) for name in JOBS]
     status = _conclude(shown, folder)
@@ -88,7 +92,7 @@ class _Platform:
     token: str = field(repr=False)
 
     def get(self, path: str) -> Any:
-        """Read from the Admin API; None where there is no such thing."""
+        """Read from the Admin API; None if the object does not exist."""
         request = urllib.request.Request(  # noqa: S310 - our own loopback address
             f"{self.base_url}/api/v2/accounts/{self.account_id}/{path}",
             headers={"Authorization": f"Token {self.token}"},
@@ -102,7 +106,7 @@ class _Platform:
 
 @contextlib.contextmanager
 def _platform(folder: Path) -> Iterator[_Platform]:
-    """Run the local platform as a process of its own."""
+    """Run the local platform in a separate process."""
     command = [sys.executable, "-m", "airflow_dbt_rerun.cli", "local", "--project-dir", str(EXAMPLE_PROJECT)]
     command += ["--state-dir", str(folder / "platform"), "--account-id", str(ACCOUNT_ID)]
     for name, steps in JOBS.items():
@@ -116,7 +120,7 @@ def _platform(folder: Path) -> Iterator[_Platform]:
 
 @contextlib.contextmanager
 def _process(command: list[str], **options: Any) -> Iterator[Iterator[str]]:
-    """Run a command, give the lines it prints, and end it whatever happens."""
+    """Run a command, yield the lines that it prints, and end it in any case."""
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **options)  # noqa: S603
     assert process.stdout is not None
     try:
@@ -141,7 +145,7 @@ def _airflow_environment(folder: Path, platform: _Platform) -> dict[str, str]:
         "login": str(platform.account_id),
         "password": platform.token,
     }
-    # An Airflow of its own: the one that is configured here may be somebody's real one.
+    # A separate Airflow: the one that is configured here may be in real use.
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     return {
         **inherited,
@@ -158,7 +162,7 @@ def _airflow_home(folder: Path) -> Path:
 
 
 def _example_dags() -> Path:
-    """The example DAGs: beside the package in a checkout, inside it where it is installed."""
+    """Return the folder of example DAGs: beside the package in a checkout, inside it if installed."""
     package = Path(__file__).parents[1]
     beside, inside = package.parent / "example_dags", package / "example_dags"
     return beside if beside.is_dir() else inside
@@ -172,16 +176,16 @@ def _prepare_airflow(folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def _run_dag(folder: Path, environment: Mapping[str, str]) -> None:
-    """Run the DAG with ``airflow dags test`` and show what our operator logs, as it comes."""
+    """Run the DAG with ``airflow dags test`` and print what our operator logs, as it comes."""
     command = [_airflow_executable(), "dags", "test", DAG_ID]
     with (
         (folder / "airflow.log").open("w") as log,
         _process(command, env=dict(environment), stderr=subprocess.STDOUT) as lines,
     ):
-        for line in lines:
-            log.write(line)
-            if told := STORY.search(line):
-                _say(f"  {told['told'] or told['told2']}")
+        for text in lines:
+            log.write(text)
+            if line := STORY.search(text):
+                _say(f"  {line['airflow_3'] or line['airflow_2']}")
 
 
 def _airflow(*arguments: str, log: Path, environment: Mapping[str, str]) -> None:
@@ -205,7 +209,7 @@ def _airflow_executable() -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Shown:
-    """One job's runs, as the platform tells them, and what our operator reported."""
+    """One job's runs, as the platform lists them, and our operator's report."""
 
     job: str
     runs: list[dict[str, Any]]
@@ -214,16 +218,16 @@ class _Shown:
     report: dict[str, Any]
 
     def ran(self, number: int) -> set[str]:
-        """Name the nodes that really ran in a run."""
+        """Return the names of the nodes that ran in a run."""
         return {name for name, status in self.nodes[number].items() if status != "skipped"}
 
     @property
     def owed(self) -> set[str]:
-        """Name what the first run left undone."""
+        """The names of the nodes that the first run left undone."""
         return {name for name, status in self.nodes[0].items() if status in ("error", "fail", "skipped")}
 
     def rows(self) -> Iterator[tuple[str, ...]]:
-        """Give the table's rows: one for each attempt."""
+        """Yield the table's rows, one for each attempt."""
         seen: set[str] = set()
         for number, (run, attempt) in enumerate(zip(self.runs, self.report["attempts"], strict=True)):
             ran = self.ran(number)
@@ -279,9 +283,9 @@ def _conclude(shown: list[_Shown], folder: Path) -> int:
     _say("")
     checks = list(_checks(*shown))
     for words, holds in checks:
-        _say(f"  [{'ok' if holds else 'NOT SO'}] {words}")
+        _say(f"  [{'ok' if holds else 'FAILED'}] {words}")
     logs, files = os.path.relpath(folder / "airflow.log"), os.path.relpath(folder / "platform")
-    _say(f"\nLook further: {logs} (what the tasks logged), {files} (what dbt wrote)")
+    _say(f"\nSee also: {logs} (what the tasks logged), {files} (what dbt wrote)")
     return 0 if all(holds for _, holds in checks) else 1
 
 

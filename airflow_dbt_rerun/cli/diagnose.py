@@ -21,8 +21,8 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
     """Add the subcommand ``diagnose``."""
     parser = subcommands.add_parser(
         "diagnose",
-        help="say why a dbt run failed, and what a policy would do",
-        description="Say why a dbt run failed, and what a policy would do about it.",
+        help="explain why a dbt run failed, and what a policy would do",
+        description="Explain why a dbt run failed, and what a policy would do about it.",
         epilog="Exit status: 0 diagnosed, whatever was found; 1 a target could not be read; 2 wrong arguments.",
     )
     add_target_options(parser, targets="+")
@@ -32,7 +32,7 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def diagnose(options: argparse.Namespace) -> int:
-    """Diagnose all targets; give 0, or 1 if one could not be read."""
+    """Diagnose all targets; return 0, or 1 if one could not be read."""
     try:
         policy = policy_of(options.policy)
         found = opinions(options, policy)
@@ -67,7 +67,7 @@ def _print_document(found: Iterable[Opinion | None]) -> bool:
 
 
 def to_dict(opinion: Opinion) -> dict[str, Any]:
-    """Give an opinion as plain JSON values, with all findings."""
+    """Return an opinion as plain JSON values, with all findings."""
     return {
         "source": opinion.case.source,
         "run": None if opinion.case.is_file else _run(opinion),
@@ -78,9 +78,9 @@ def to_dict(opinion: Opinion) -> dict[str, Any]:
 
 
 def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
-    """Tell all findings; the run's id stands in ``run``."""
-    told = diagnosis.to_dict(told=None) | {"summary": diagnosis.summary}
-    return {key: value for key, value in told.items() if key not in ("run_id", "found")}
+    """Return all findings, without the run's id, which is in ``run``."""
+    document = diagnosis.to_dict(told=None) | {"summary": diagnosis.summary}
+    return {key: value for key, value in document.items() if key not in ("run_id", "found")}
 
 
 def _run(opinion: Opinion) -> dict[str, Any]:

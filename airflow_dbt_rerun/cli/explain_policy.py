@@ -20,8 +20,8 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
     """Add the subcommand ``explain-policy``."""
     parser = subcommands.add_parser(
         "explain-policy",
-        help="say what a policy means, and try it on failures",
-        description="Say in words what a policy means, and what it would do about the failures given.",
+        help="explain a policy in words, and try it on failures",
+        description="Explain a policy in words, and what it would do about the given failures.",
         epilog="Exit status: 0 explained; 1 a file or run could not be read; 2 wrong arguments.",
     )
     parser.add_argument(
@@ -32,7 +32,7 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 
 def explain_policy(options: argparse.Namespace) -> int:
-    """Explain the policy; give 0, or 1 if something could not be read."""
+    """Explain the policy; return 0, or 1 if something could not be read."""
     try:
         policy = policy_of(options.policy)
         found = list(opinions(options, policy))
@@ -40,8 +40,8 @@ def explain_policy(options: argparse.Namespace) -> int:
         complain(options, str(error))
         return _UNREADABLE
     read = [opinion for opinion in found if opinion is not None]
-    tell = _print_document if options.json else _print_page
-    tell(policy.words(), read)
+    print_it = _print_document if options.json else _print_page
+    print_it(policy.words(), read)
     return _DONE if len(read) == len(found) else _UNREADABLE
 
 

@@ -1,6 +1,6 @@
 """Read cases from files: ``run_results.json``, ``sources.json``, a log of dbt, or a folder that dbt wrote them to.
 
-The failed step is made up around them, as far as they tell. What a file is, its content tells, not its name.
+The failed step around them is made up from their content. The content decides what a file is, not its name.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ STDIN = "-"
 ARTIFACTS = ("run_results.json", "sources.json")
 LOG = "dbt.log"
 LOG_PLACES = (LOG, "../logs/dbt.log")
-"""Where the log of a folder's artifacts is: beside them, or where dbt puts it."""
+"""Where to find the log of a folder's artifacts: beside them, or where dbt writes it."""
 
 _STEP = 1
 _FAILED_WORDS = ("Encountered an error", "Completed with", "Errors and Warnings", "[error]")
@@ -38,7 +38,7 @@ JsonObject = Mapping[str, Any]
 def read_case(target: str) -> Case:
     """Read a file, a folder, or standard input for ``-``.
 
-    :raises UnreadableError: if it is missing, empty, binary, cut off, or not what dbt writes.
+    :raises UnreadableError: if it is missing, empty, binary, truncated, or not written by dbt.
     """
     path = Path(target)
     if target != STDIN and path.is_dir():
@@ -66,13 +66,13 @@ def read_text(target: str) -> str:
 
 
 def read_facts(target: str) -> ManifestFacts:
-    """Read what a ``manifest.json`` adds.
+    """Read the facts of a ``manifest.json``.
 
-    :raises UnreadableError: if it is no manifest.
+    :raises UnreadableError: if it is not a manifest.
     """
     manifest = _json(target, read_text(target))
     if not isinstance(manifest.get("nodes"), Mapping):
-        raise UnreadableError(f"{_name(target)} is no manifest.json: it has no 'nodes'")
+        raise UnreadableError(f"{_name(target)} is not a manifest.json: it has no 'nodes'")
     try:
         return ManifestFacts.from_artifact(manifest)
     except (AttributeError, TypeError, ValueError) as error:
@@ -83,7 +83,7 @@ def read_facts(target: str) -> ManifestFacts:
 
 
 def _from_folder(target: str, folder: Path) -> Case:
-    """Read what dbt wrote last: its newer artifact, with the manifest and the log that are in their places."""
+    """Read the newest artifact of a folder, with the manifest and the log beside it."""
     found = [folder / name for name in ARTIFACTS if (folder / name).is_file()]
     if not found and (folder / LOG).is_file():
         return read_case(str(folder / LOG))
@@ -91,13 +91,13 @@ def _from_folder(target: str, folder: Path) -> Case:
         raise UnreadableError(f"{target}: there is no run_results.json, sources.json or dbt.log in this folder")
     newest = str(max(found, key=lambda path: path.stat().st_mtime))
     log = next((str(folder / place) for place in LOG_PLACES if (folder / place).is_file()), None)
-    words = _log_text(read_text(log)) if log else ""
-    case = _from_artifact(newest, _artifact(newest, read_text(newest)), log=words)
+    text = _log_text(read_text(log)) if log else ""
+    case = _from_artifact(newest, _artifact(newest, read_text(newest)), log=text)
     return replace(case, seen=replace(case.seen, facts=_facts_of(folder)))
 
 
 def _facts_of(folder: Path) -> ManifestFacts | None:
-    # Nobody asked for this manifest by name, so one that cannot be read is done without.
+    # This manifest was not given by name, so an unreadable one is ignored.
     with suppress(UnreadableError):
         return read_facts(str(folder / "manifest.json"))
     return None
@@ -107,9 +107,9 @@ def _facts_of(folder: Path) -> ManifestFacts | None:
 
 
 def _is_json(target: str, text: str) -> bool:
-    """Tell JSON from a log. dbt's own JSON logs have an object on each line, with the words in ``info.msg``."""
-    looks_so = text.lstrip().startswith("{") or target.endswith(".json")
-    return looks_so and not _logged_words(text.lstrip().partition("\n")[0])
+    """Return whether this is an artifact. dbt's JSON logs have an object a line, with the text in ``info.msg``."""
+    is_object = text.lstrip().startswith("{") or target.endswith(".json")
+    return is_object and not _message_of_line(text.lstrip().partition("\n")[0])
 
 
 def _artifact(target: str, text: str) -> JsonObject:
@@ -118,17 +118,17 @@ def _artifact(target: str, text: str) -> JsonObject:
         return artifact
     if isinstance(artifact.get("nodes"), Mapping):
         raise UnreadableError(
-            f"{_name(target)} is a manifest or catalog: it tells what the project is, not what failed; "
+            f"{_name(target)} is a manifest or catalog, which does not say what failed; "
             "give run_results.json, and this with --manifest"
         )
-    raise UnreadableError(f"{_name(target)} is no run_results.json or sources.json of dbt: it has no 'results'")
+    raise UnreadableError(f"{_name(target)} is not a run_results.json or sources.json of dbt: it has no 'results'")
 
 
 def _json(target: str, text: str) -> JsonObject:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UnreadableError(f"{_name(target)}: not valid JSON, perhaps cut off: {error}") from error
+        raise UnreadableError(f"{_name(target)}: not valid JSON, perhaps truncated: {error}") from error
     if not isinstance(data, Mapping):
         raise UnreadableError(f"{_name(target)}: a JSON object is expected, not a {type(data).__name__}")
     return data
@@ -139,7 +139,7 @@ def _from_artifact(target: str, artifact: JsonObject, *, log: str = "") -> Case:
     metadata, arguments = artifact.get("metadata") or {}, artifact.get("args")
     command = arguments.get("which") if isinstance(arguments, Mapping) else None
     run = _made_up_run(f"dbt {command}" if command else None, log, dbt_version=metadata.get("dbt_version"))
-    failed = any(node.is_failed for node in results.nodes) or _tells_failure(log)
+    failed = any(node.is_failed for node in results.nodes) or _ends_in_failure(log)
     return Case(
         source=target,
         seen=RunSeen(run, (results,)),
@@ -163,11 +163,11 @@ def _no_node_failed(results: StepResults) -> str:
     if not results.nodes:
         return (
             "No node failed in this artifact: it lists no nodes at all. "
-            "If the command failed, it did so before its first node, and only its log tells why."
+            "If the command failed, it failed before its first node, and only its log says why."
         )
     counts = Counter(node.status for node in results.nodes)
-    told = ", ".join(f"{count} {status}" for status, count in counts.most_common())
-    return f"No node failed in this artifact: {told}. If the command failed nevertheless, its log tells why."
+    statuses = ", ".join(f"{count} {status}" for status, count in counts.most_common())
+    return f"No node failed in this artifact: {statuses}. If the command failed nevertheless, its log says why."
 
 
 # --- Logs
@@ -175,26 +175,26 @@ def _no_node_failed(results: StepResults) -> str:
 
 def _from_log(target: str, text: str) -> Case:
     log = _log_text(text)
-    good = _GOOD_WORDS in log and not _tells_failure(log)
+    good = _GOOD_WORDS in log and not _ends_in_failure(log)
     nothing = f"No error in this log: it ends with {_GOOD_WORDS!r}." if good else None
     return Case(target, RunSeen(_made_up_run(None, log)), nothing)
 
 
-def _tells_failure(log: str) -> bool:
-    """Whether the log's last command failed. A log of dbt's own holds many, one after the other."""
+def _ends_in_failure(log: str) -> bool:
+    """Return whether the log's last command failed. dbt appends the logs of many commands to one file."""
     last = max(log.rfind(words) for words in _FAILED_WORDS)
     return last > log.rfind(_GOOD_WORDS)
 
 
 def _log_text(text: str) -> str:
-    """Give a log as dbt prints it; of JSON lines (``--log-format json``), their words."""
+    """Return a log as dbt prints it; from JSON lines (``--log-format json``), extract the text."""
     lines = text.lstrip().splitlines()
-    if not lines or not _logged_words(lines[0]):
+    if not lines or not _message_of_line(lines[0]):
         return text
-    return "\n".join(_logged_words(line) or line for line in lines)
+    return "\n".join(_message_of_line(line) or line for line in lines)
 
 
-def _logged_words(line: str) -> str | None:
+def _message_of_line(line: str) -> str | None:
     if not line.startswith("{") or len(line) > _LONGEST_LOG_LINE:  # an artifact is one line of megabytes
         return None
     try:
@@ -210,7 +210,7 @@ def _logged_words(line: str) -> str | None:
 def _made_up_run(command: str | None, log: str, *, dbt_version: str | None = None) -> Run:
     name = f"Invoke dbt with `{command}`" if command else "the dbt command"
     step = RunStep(id=0, index=_STEP, name=name, status=RunStatus.ERROR, logs=log)
-    commands = (command or "dbt",)  # the loop asks for them; they are not shown
+    commands = (command or "dbt",)  # the loop needs them; they are not shown
     return Run(0, 0, RunStatus.ERROR, dbt_version=dbt_version, steps=(step,), commands=commands)
 
 

@@ -1,4 +1,4 @@
-"""Put findings together that fail alike: three hundred models with one dropped connection are one row."""
+"""Group findings that fail alike: three hundred models with one dropped connection are one row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Group:
 
     @property
     def first(self) -> Finding:
-        """The first of them; what it says, all say."""
+        """The first finding; all have its message."""
         return self.findings[0]
 
     @property
@@ -28,7 +28,7 @@ class Group:
     def names(self, most: int | None) -> str:
         """Name the nodes: ``model orders``, or ``300 models: orders, customers, payments, ...``.
 
-        :param most: so many names at most; None gives all.
+        :param most: how many names at most; None for all.
         """
         kind, count = self.first.resource_type, len(self.findings)
         if count == 1:
@@ -38,7 +38,7 @@ class Group:
 
 
 def grouped(findings: Iterable[Finding]) -> dict[Category, list[Group]]:
-    """Group findings by category, the hardest first, and then by what they say, the largest group first."""
+    """Group findings by category, the hardest first, then by message, the largest group first."""
     alike: dict[tuple[str, ...], list[Finding]] = {}
     for each in findings:
         key = (each.category, each.resource_type, each.signature or "", each.message)

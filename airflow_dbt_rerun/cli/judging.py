@@ -1,4 +1,4 @@
-"""Diagnose a case and ask the loop what it would do: the very function that the operator drives."""
+"""Diagnose a case and decide about it, with the same function that the operator uses."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ ADOPT = "adopt"
 
 
 def judge(case: Case, policy: RerunPolicy, *, attempt: int = 1, signatures: Sequence[Signature] = ()) -> Opinion:
-    """Say why a run failed and what the policy would do about it.
+    """Return why a run failed and what the policy would do about it.
 
-    :param attempt: judge as if the run were this attempt, 1-based, and had ended a moment ago.
-    :param signatures: the user's own error signatures, tried first.
+    :param attempt: the number of the attempt that the run stands for, 1-based; it counts as just ended.
+    :param signatures: the user's error signatures, tried first.
     """
     if case.nothing is not None:
         return Opinion(case)
@@ -40,7 +40,7 @@ def _advice(
 ) -> Advice:
     now = time.time()
     session, step = next_step(_session(case.seen.run, attempt, now), case.seen, policy, now, signatures=signatures)
-    if isinstance(step, WaitForRun) and session.plan is not None:  # a rerun is planned: see what will become of it
+    if isinstance(step, WaitForRun) and session.plan is not None:  # a rerun is planned: see how it would go on
         then = session.plan.not_before
         session, step = next_step(session, case.seen, policy, then, signatures=signatures)
     match step:
@@ -61,13 +61,13 @@ def _advice(
 
 
 def _session(run: Run, attempt: int, now: float) -> RerunSession:
-    """Make up a memory in which this run is the n-th attempt; nothing is known of those before it."""
+    """Make up a session in which this run is the n-th attempt, and nothing is known of those before it."""
     overrides = dict(run.trigger.overrides or {}) if run.trigger else {}
     attempts = (Attempt(0, TRIGGERED),) * (attempt - 1) + (Attempt(run.id, TRIGGERED, run.href),)
     return RerunSession(now, attempts=attempts, overrides=overrides)
 
 
 def _plain(reason: str, run: Run, diagnosis: Diagnosis) -> str:
-    """Take off what stands elsewhere on the page: the run and its first finding."""
+    """Remove what the page shows elsewhere: the run and its first finding."""
     first = f". {diagnosis.findings[0]}" if diagnosis.findings else ""
     return reason.removeprefix(f"dbt run {run.id} ended in Error: ").removesuffix(first)

@@ -13,7 +13,7 @@ from airflow_dbt_rerun.local import command as local
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one subcommand; give its exit status: 0 done, 1 not done, 2 wrong arguments."""
+    """Run one subcommand and return its exit status: 0 done, 1 not done, 2 wrong arguments."""
     parser = argparse.ArgumentParser(
         prog="airflow-dbt-rerun", description="Run dbt Cloud jobs from Airflow and heal them when they fail."
     )
@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status: int = parsed.func(parsed)
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # the reader has seen enough: "... | head"
+    except BrokenPipeError:  # the reader has closed the pipe: "... | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return status

@@ -1,4 +1,4 @@
-"""The options that ``diagnose`` and ``explain-policy`` share, and what they stand for."""
+"""The options that ``diagnose`` and ``explain-policy`` share, and how to read them."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ T = TypeVar("T")
 
 
 def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None:
-    """Add the targets and what says how to read them.
+    """Add the targets and the options that say how to read them.
 
-    :param targets: how many there have to be: argparse's ``nargs``.
+    :param targets: how many targets are allowed: argparse's ``nargs``.
     """
     add = parser.add_argument
     add(
@@ -42,17 +42,17 @@ def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None
     add(
         "--adapter",
         metavar="NAME",
-        help="the warehouse, where neither file nor manifest tells: snowflake, bigquery, ...",
+        help="the warehouse, if neither file nor manifest names it: snowflake, bigquery, ...",
     )
     add(
         "--manifest",
         metavar="FILE",
-        help="the project's manifest.json: tells the adapter, and each node's file and tags",
+        help="the project's manifest.json, for the adapter and each node's file and tags",
     )
     add(
         "--signatures",
         metavar="FILE",
-        help="error signatures of your own (YAML or JSON), tried before the built-in ones",
+        help="your own error signatures (YAML or JSON), tried before the built-in ones",
     )
     add(
         "--attempt",
@@ -65,7 +65,7 @@ def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
-    """Add where run ids are looked for."""
+    """Add the options that say where to find run ids."""
     add = parser.add_argument
     add(
         "--conn-id",
@@ -73,7 +73,12 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         metavar="ID",
         help="for run ids: the Airflow connection (default: %(default)s)",
     )
-    add("--account-id", type=positive, metavar="N", help="for run ids: the account, if not the connection's")
+    add(
+        "--account-id",
+        type=positive,
+        metavar="N",
+        help="for run ids: the account, if it differs from the connection's",
+    )
 
 
 def positive(text: str) -> int:
@@ -84,7 +89,7 @@ def positive(text: str) -> int:
 
 
 def policy_of(given: str | None) -> RerunPolicy:
-    """Read a policy file; None and ``default`` are the default policy.
+    """Read a policy file; None and ``default`` mean the default policy.
 
     :raises UnreadableError: naming the file, and the line or field that is wrong.
     """
@@ -94,7 +99,7 @@ def policy_of(given: str | None) -> RerunPolicy:
 
 
 def opinions(options: argparse.Namespace, policy: RerunPolicy) -> Iterator[Opinion | None]:
-    """Judge one target after the other; None for one that cannot be read, which is told on standard error.
+    """Judge the targets one by one; yield None for an unreadable one, which is reported on standard error.
 
     :raises UnreadableError: if a file named by an option cannot be read.
     """
@@ -110,7 +115,7 @@ def opinions(options: argparse.Namespace, policy: RerunPolicy) -> Iterator[Opini
 
 
 def complain(options: argparse.Namespace, words: str) -> None:
-    """Tell what went wrong, on one line of standard error."""
+    """Report an error on one line of standard error."""
     sys.stderr.write(f"airflow-dbt-rerun {options.command}: {words}\n")
 
 
@@ -122,7 +127,7 @@ def _parsed(parse: Callable[[str, str], T], file: str) -> T:
 
 
 class _Reader:
-    """Reads targets, whatever they are."""
+    """Read targets: run ids, files and folders."""
 
     def __init__(self, options: argparse.Namespace, policy: RerunPolicy) -> None:
         self._options = options
@@ -131,28 +136,30 @@ class _Reader:
         self._signatures = _parsed(read_signatures, options.signatures) if options.signatures else ()
 
     def read(self, target: str) -> tuple[Case, tuple[Signature, ...]]:
-        """Read a target, with the signatures that count for it: the team's are for its platform's runs."""
+        """Read a target, with its signatures: those of the team apply to runs of the platform only."""
         if not _is_run_id(target):
             case = self._completed(read_case(target))
-            self._miss_facts(case)
+            self._warn_without_facts(case)
             return case, self._signatures
         case = self._platform.read_case(int(target))
         return self._completed(case), (*self._signatures, *self._platform.signatures())
 
-    def _miss_facts(self, case: Case) -> None:
-        """Warn where a rule cannot match for want of a manifest."""
+    def _warn_without_facts(self, case: Case) -> None:
+        """Warn if a rule cannot match because the manifest is missing."""
         if self._policy.needs_manifest and not (case.seen.facts and case.seen.facts.paths):
-            complain(self._options, f"{case.source}: the policy asks for tags or paths, which --manifest tells")
+            complain(
+                self._options, f"{case.source}: the policy needs tags or paths: give the manifest with --manifest"
+            )
 
     @cached_property
     def _platform(self) -> RunSource:
         from airflow_dbt_rerun.cli.runs import RunSource  # noqa: PLC0415 - imports Airflow: a second or two
 
-        asks = self._facts is None and self._policy.needs_manifest
-        return RunSource(self._options.conn_id, self._options.account_id, with_manifest=asks)
+        needs_manifest = self._facts is None and self._policy.needs_manifest
+        return RunSource(self._options.conn_id, self._options.account_id, with_manifest=needs_manifest)
 
     def _completed(self, case: Case) -> Case:
-        """Add what was said on the command line to what the evidence tells itself."""
+        """Add the facts from the command line to those in the evidence."""
         seen = replace(case.seen, facts=self._facts or case.seen.facts)
         if self._options.adapter:
             adapter = self._options.adapter.lower()

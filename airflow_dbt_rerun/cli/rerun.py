@@ -1,4 +1,4 @@
-"""The subcommands ``plan`` and ``rerun``: what a rerun of a failed run would be, and the rerun itself."""
+"""The subcommands ``plan`` and ``rerun``: show what a rerun of a failed run would do, and carry it out."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _DONE, _NOT_DONE = 0, 1
 def add_parsers(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add both subcommands."""
     plan_parser = subcommands.add_parser(
-        "plan", help="say what a rerun of a failed dbt run would run; start nothing"
+        "plan", help="show what a rerun of a failed dbt run would run, and start nothing"
     )
     _add_options(plan_parser)
     plan_parser.add_argument("--json", action="store_true", help="print one JSON document for machines")
@@ -30,16 +30,16 @@ def add_parsers(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]
 
     rerun_parser = subcommands.add_parser(
         "rerun",
-        help="rerun a failed dbt run, and watch it to its end",
+        help="rerun a failed dbt run and watch it until it ends",
         epilog="Exit status: 0 the work is done; 1 it is not, or nothing was started; 2 wrong arguments.",
     )
     _add_options(rerun_parser)
-    rerun_parser.add_argument("--yes", action="store_true", help="do not ask before the rerun is started")
+    rerun_parser.add_argument("--yes", action="store_true", help="start the rerun without asking")
     rerun_parser.set_defaults(func=rerun, command="rerun")
 
 
 def plan(options: argparse.Namespace) -> int:
-    """Print the plan for a run; give 0, or 1 if the run could not be read."""
+    """Print the plan for a run; return 0, or 1 if the run could not be read."""
     try:
         made = _driver(options).plan()
     except Exception as error:  # noqa: BLE001 - one line for a person, whatever it was
@@ -50,7 +50,7 @@ def plan(options: argparse.Namespace) -> int:
 
 
 def rerun(options: argparse.Namespace) -> int:
-    """Print the plan, ask, carry it out and watch; give 0 if the work is done then."""
+    """Print the plan, ask, carry it out and watch; return 0 if the work is done in the end."""
     try:
         driver = _driver(options)
         made = driver.plan()
@@ -67,7 +67,9 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_id", type=positive, metavar="RUN_ID", help="the failed dbt run")
     parser.add_argument("--mode", choices=tuple(MODES), default="from_failure", help="default: %(default)s")
     parser.add_argument(
-        "--policy", metavar="FILE", help="what to do if the rerun fails, too, as YAML or JSON (default: nothing)"
+        "--policy",
+        metavar="FILE",
+        help="the policy, as YAML or JSON, for a rerun that fails, too (default: do nothing)",
     )
     add_connection_options(parser)
 
@@ -84,7 +86,9 @@ def _may_start(options: argparse.Namespace) -> bool:
     if options.yes:
         return True
     if not sys.stdin.isatty():
-        raise UnreadableError("nobody is there to ask: --yes starts the rerun without asking")
+        raise UnreadableError(
+            "cannot ask, since standard input is not a terminal: give --yes to start the rerun without asking"
+        )
     sys.stdout.write("Start it? [y/N] ")
     sys.stdout.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")

@@ -1,6 +1,6 @@
 """Read cases from the dbt platform: a run by its id, with the evidence that the operator would see.
 
-This module alone of the commands imports Airflow, which takes a second or two: import it when a run is asked for.
+This is the only module of the commands that imports Airflow, which takes a second or two: import it only for runs.
 """
 
 from __future__ import annotations
@@ -36,23 +36,23 @@ from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 
 PATIENCE = {"retry_limit": 3, "retry_total": 20.0}
-"""A person waits at the terminal: trouble of the API is told after seconds, not after minutes."""
+"""A person waits at the terminal, so API errors are reported after seconds instead of minutes."""
 
 PACE = Pace(check_interval=10.0)
-"""Quicker polls than a task's: a person watches."""
+"""Polls are quicker than a task's, since a person watches."""
 
 _PROCESS_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
-"""Airflow 3's name for what a process may read; Airflow's own commands on connections set it the same way."""
+"""Airflow 3's variable for what a process may read; Airflow's own ``connections`` commands set it, too."""
 
 _LOG = logging.getLogger(__name__)
 
 
 class RunSource:
-    """One account of the dbt platform, as a terminal sees it.
+    """Read runs of one dbt account for the command line.
 
     :param conn_id: the Airflow connection.
-    :param account_id: the account, where it is not the connection's.
-    :param with_manifest: whether a failed run's ``manifest.json`` is read as well.
+    :param account_id: the account, if it differs from the connection's.
+    :param with_manifest: whether to read a failed run's ``manifest.json`` as well.
     """
 
     def __init__(self, conn_id: str, account_id: int | None = None, *, with_manifest: bool = False) -> None:
@@ -61,20 +61,20 @@ class RunSource:
         self._with_manifest = with_manifest
 
     def read_case(self, run_id: int) -> Case:
-        """Read a run and why it failed.
+        """Read a run and its evidence.
 
-        :raises UnreadableError: if there is no connection, or the API does not give the run.
+        :raises UnreadableError: if there is no connection, or the API does not return the run.
         """
-        with _speaking_on_stderr(), self._naming(run_id):
+        with _logs_on_stderr(), self._naming(run_id):
             seen = self._reader.observe(RerunSession(0.0), run_id)
             return self._case(seen, run_id)
 
     def driver(self, run_id: int, policy: RerunPolicy, log: Log) -> Driver:
-        """Give what plans and carries out a rerun of a run.
+        """Return a driver that plans and carries out a rerun of a run.
 
-        :raises UnreadableError: if there is no connection, or the API does not give the run.
+        :raises UnreadableError: if there is no connection, or the API does not return the run.
         """
-        with _speaking_on_stderr(), self._naming(run_id):
+        with _logs_on_stderr(), self._naming(run_id):
             client = _connected(self._hook)
             run = client.send(get_run(run_id))
             marker = Marker.of("command line", run_id, time.time())
@@ -92,8 +92,8 @@ class RunSource:
             return audit(_connected(self._hook), run_id, of_run=of_run)
 
     def signatures(self) -> tuple[Signature, ...]:
-        """Read the team's signatures, as far as this machine's Airflow knows them."""
-        with _speaking_on_stderr():
+        """Read the team's signatures from this machine's Airflow."""
+        with _logs_on_stderr():
             return team_signatures(_LOG, strict=False)
 
     def _case(self, seen: Observation, run_id: int) -> Case:
@@ -103,7 +103,7 @@ class RunSource:
         return Case(str(run_id), seen, _nothing_to_diagnose(seen.run), self._job(seen.run))
 
     def _job(self, run: Run) -> Job | None:
-        """Read the job, for its name only: without it the page is as good."""
+        """Read the job, for its name only; None if that fails."""
         with contextlib.suppress(DbtApiError):
             return self._hook.get_job(run.job_id)
         return None
@@ -119,7 +119,7 @@ class RunSource:
 
     @contextlib.contextmanager
     def _naming(self, run_id: int) -> Iterator[None]:
-        """Tell every trouble on one line that names the run."""
+        """Turn any error into one line that names the run."""
         try:
             yield
         except UnreadableError:
@@ -133,9 +133,9 @@ class RunSource:
 
 
 def _connected(hook: DbtCloudRerunHook) -> DbtClient:
-    """Give the hook's client, by a connection of the environment, a secrets backend or Airflow's database.
+    """Return the hook's client, whose connection is in the environment, a secrets backend or Airflow's database.
 
-    A plain process of Airflow 3 is not shown the database unless it says that it is one of the server's.
+    Airflow 3 lets a process read the database only if it declares itself to be part of the server.
     """
     try:
         return hook.client
@@ -163,12 +163,12 @@ def _nothing_to_diagnose(run: Run) -> str | None:
         return None
     if run.is_success:
         return f"dbt run {run.id} succeeded: there is nothing to diagnose."
-    return f"dbt run {run.id} is not over: its status is {run.status_name}. Ask again when it has ended."
+    return f"dbt run {run.id} has not ended: its status is {run.status_name}. Try again when it has."
 
 
 @contextlib.contextmanager
-def _speaking_on_stderr() -> Iterator[None]:
-    """Keep standard output for the answer, since Airflow logs there; and let it tell errors only, a line each."""
+def _logs_on_stderr() -> Iterator[None]:
+    """Keep standard output for the result: Airflow logs to standard error, errors only, one line each."""
     handlers, airflow = tuple(logging.getLogger().handlers), logging.getLogger("airflow")
     level = airflow.level
     airflow.setLevel(logging.ERROR)
@@ -184,6 +184,6 @@ def _speaking_on_stderr() -> Iterator[None]:
 
 
 def _without_trace(record: logging.LogRecord) -> bool:
-    """Cut the trace off: a missing database has two long ones, and the command says what to do."""
+    """Drop the traceback: a missing database causes two long ones, and the command says what to do."""
     record.exc_info = record.exc_text = None
     return True

@@ -1,6 +1,6 @@
-"""Opinions as pages for a person on call: what failed, why, and what the policy would do about it.
+"""Print opinions for a person on call: what failed, why, and what the policy would do about it.
 
-Readable on 80 columns and without colours. In a pipe no line is broken, so that ``grep`` finds whole messages.
+Pages fit 80 columns and need no colours. In a pipe, lines are not wrapped, so that ``grep`` finds whole messages.
 """
 
 from __future__ import annotations
@@ -23,31 +23,31 @@ from airflow_dbt_rerun.core.policy.action_words import imperative
 from airflow_dbt_rerun.core.policy.rules import RerunAction
 
 MOST_ROWS = 10
-"""So many rows of one category are shown without ``--all``."""
+"""Most rows of one category that are shown without ``--all``."""
 
 NAMES_OF_A_GROUP = 3
-"""So many names are shown, without ``--all``, of nodes that failed alike."""
+"""Most names of nodes that failed alike that are shown without ``--all``."""
 
 MEANING = {
-    Category.TRANSIENT: "nothing has to change, it can pass by itself",
-    Category.THROTTLED: "time has to pass, the warehouse pushes back",
+    Category.TRANSIENT: "it can pass by itself; nothing has to change",
+    Category.THROTTLED: "the warehouse refuses load; it needs time",
     Category.TIMED_OUT: "a time limit of the warehouse or the platform ended it",
     Category.TEST_FAILED: "the data is not what a test expects",
     Category.CODE: "the project or its data has to change",
     Category.ACCESS: "a right or a credential has to change",
     Category.RESOURCES: "more memory, disk or budget is needed",
     Category.CANCELLED: "a person stopped it",
-    Category.UNKNOWN: "the text says nothing, or it has two meanings",
+    Category.UNKNOWN: "the message is unknown or ambiguous",
 }
 """What would have to change, for each category."""
 
 _UNBROKEN = 10_000
 _WIDE = 120
-"""Columns from which on what failed and why stand side by side."""
+"""Columns from which on "what failed" and "why" are side by side."""
 
 
 def console() -> Console:
-    """Make a console that breaks lines only where a person watches."""
+    """Return a console that wraps lines only on a terminal."""
     from_terminal = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
     if from_terminal.is_terminal:
         return from_terminal
@@ -71,7 +71,7 @@ def show(opinion: Opinion, page: Console, *, policy: str, complete: bool) -> Non
     page.print(_verdict(opinion.diagnosis))
     for line in _advice(opinion.advice, policy):
         page.print(line)
-    if not opinion.case.is_file:  # of a file, the title says it
+    if not opinion.case.is_file:  # the title names the file
         page.print(Text(f"Evidence: {opinion.diagnosis.evidence}", style="dim"))
 
 
@@ -110,7 +110,7 @@ def _subtitles(case: Case) -> Iterator[str]:
 
 
 def _moment(timestamp: str) -> str:
-    """Cut one of dbt's timestamps down to seconds of UTC."""
+    """Format one of dbt's timestamps in UTC, to the second."""
     with suppress(ValueError):
         moment = datetime.fromisoformat(timestamp)
         return f"{moment.astimezone(UTC) if moment.tzinfo else moment:%Y-%m-%d %H:%M:%S} UTC"
@@ -134,11 +134,11 @@ def _show_findings(diagnosis: Diagnosis, page: Console, *, complete: bool) -> No
             table.add_row(_category(groups[0].category), f"... and {left} more; --all shows them")
     _print_table(table, page)
     if diagnosis.skipped:
-        page.print(f"{counted(len(diagnosis.skipped), 'node')} skipped because of that")
+        page.print(f"{counted(len(diagnosis.skipped), 'downstream node')} skipped")
 
 
 def _cells(group: Group, page: Console, *, complete: bool) -> Iterator[Text]:
-    """Tell what failed and why: side by side where there is room, else one below the other."""
+    """Yield what failed and why, as two cells if the page is wide, else as one."""
     first, alone = group.first, len(group.findings) == 1
     path = f" ({first.path})" if alone and first.path else ""
     known = f" (known as: {first.signature})" if first.signature else ""
@@ -156,7 +156,7 @@ def _bare_table() -> Table:
 
 
 def _print_table(table: Table, page: Console) -> None:
-    """Print a table without the blanks at the ends of its lines."""
+    """Print a table without trailing blanks."""
     with page.capture() as captured:
         page.print(table)
     for line in captured.get().splitlines():
@@ -168,7 +168,7 @@ def _category(category: Category) -> Text:
 
 
 def colour(category: Category) -> str:
-    """Green for what heals, red for what does not, yellow for what nobody knows."""
+    """Return green for what can heal, red for what cannot, yellow for unknown."""
     if category is Category.UNKNOWN:
         return "yellow"
     return "green" if category.healable else "red"
@@ -187,13 +187,13 @@ def _advice(advice: Advice, policy: str) -> Iterator[Text]:
     if advice.why_not_wanted:
         yield Text(f"  not as the policy asked: {advice.why_not_wanted}")
     for name, value in advice.overrides.items():
-        told = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
-        yield Text(f"  with {name}: {told}")
+        text = "; ".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        yield Text(f"  with {name}: {text}")
 
 
 def _what(advice: Advice) -> str:
     if advice.action == RerunAction.FAIL:
-        return "not rerun it any more" if advice.exhausted else "not rerun it"
+        return "not rerun it again" if advice.exhausted else "not rerun it"
     if advice.action == "adopt":
         return "watch the newer run"
     after = f", after {advice.wait_seconds:.0f} s" if advice.wait_seconds else ""
@@ -204,7 +204,7 @@ def _what(advice: Advice) -> str:
 
 
 def show_decisions(found: Sequence[Opinion], page: Console) -> None:
-    """Print what would be done about each of several failures: a table where there is room."""
+    """Print what would be done about each of several failures, as a table if the page is wide."""
     table = _bare_table()
     table.add_column("failure", overflow="fold")
     for name in ("verdict", "decision", "because"):
@@ -217,8 +217,8 @@ def show_decisions(found: Sequence[Opinion], page: Console) -> None:
     for opinion in found:
         verdict, decision, because = _decision(opinion)
         page.print(Text(_title(opinion.case), style="bold"))
-        told = (verdict, ": ", decision, ", because ", because) if opinion.advice else (because,)
-        page.print(Padding(Text.assemble(*told), (0, 0, 0, 2), expand=False))
+        parts = (verdict, ": ", decision, ", because ", because) if opinion.advice else (because,)
+        page.print(Padding(Text.assemble(*parts), (0, 0, 0, 2), expand=False))
 
 
 def _decision(opinion: Opinion) -> tuple[Text, str, str]:

@@ -1,4 +1,4 @@
-"""What waits in the triggerer. Airflow's database keeps these classes by the paths of this package."""
+"""Triggers. Airflow's database stores them by their paths in this package, so these paths never change."""
 
 from typing import TYPE_CHECKING
 

@@ -1,6 +1,7 @@
-"""Wait in the triggerer until the run comes that a sensor waits for. Posts nothing, decides nothing, fires once.
+"""Wait in the triggerer until the run that a sensor awaits exists. The trigger sends GETs only and fires once.
 
-All of a connection share a session, and a look at which jobs have a new run: only then each asks for its own job.
+All triggers on a connection share one session and one request that lists new runs; a trigger queries its own job
+only when that list mentions it.
 """
 
 from __future__ import annotations
@@ -24,18 +25,18 @@ from airflow_dbt_rerun.watching.shared_client import SharedClient, shared_client
 
 ARRIVED, OUT_OF_TIME, UNWATCHABLE = "arrived", "out_of_time", "unwatchable"
 ARRIVAL_OUTCOMES = (ARRIVED, OUT_OF_TIME, UNWATCHABLE)
-"""What an event can say of a wait. None of them says how a run ended: the worker reads that afresh."""
+"""Outcomes of a wait. None of them says how the run ended: the worker reads the run again."""
 
 
 class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
-    """Fires once: when the awaited run is there, when the deadline has come, or when dbt gives no answer.
+    """Fire once: when the awaited run exists, at the deadline, or when dbt can no longer be read.
 
     The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "awaited": ..., "deadline": ...}``, with
     one of :data:`ARRIVAL_OUTCOMES`.
 
     :param dbt_cloud_conn_id: the connection to the dbt platform.
-    :param account_id: the account, where it is not the connection's.
-    :param awaited: the run to wait for, written by
+    :param account_id: the account, if it differs from the connection's.
+    :param awaited: the run to wait for, as returned by
         :meth:`~airflow_dbt_rerun.core.watch.awaited_run.Awaited.to_dict`.
     :param hook_params: further arguments of the hook.
     :param pace: the fields of :class:`~airflow_dbt_rerun.core.watch.pace.Pace`, each by its name.
@@ -59,8 +60,8 @@ class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
         self.pace = Pace.from_dict(pace)
         self.hook_params = hook_params
 
-    def _kept(self) -> dict[str, Any]:
-        return {**super()._kept(), **self.pace.to_dict()}
+    def _serialized(self) -> dict[str, Any]:
+        return {**super()._serialized(), **self.pace.to_dict()}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
@@ -68,14 +69,14 @@ class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
             async with shared_client(self._connection, self._hook().async_client) as client:
                 event = await self._wait(client)
         except Exception as error:
-            self.log.exception("Waiting for a run went wrong")
+            self.log.exception("Waiting for a dbt run failed; the task fails as unwatchable")
             event = self._event(UNWATCHABLE, reason=f"{type(error).__name__}: {error}")
         yield event
 
     async def _wait(self, client: SharedClient) -> TriggerEvent:
         awaited = Awaited.from_dict(self.awaited)
         watcher = JobWatcher(
-            client.lookout, awaited.job_id, self.pace.check_interval, alone=not awaited.is_known_at_creation
+            client.new_runs, awaited.job_id, self.pace.check_interval, alone=not awaited.is_known_at_creation
         )
 
         async def search() -> Run | None:
@@ -87,11 +88,11 @@ class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
             try:
                 run = await watcher.find(search)
             except DbtApiError as error:
-                silent = time.time() - last_answer
+                silence = time.time() - last_answer
                 if not is_bearable(error):
                     raise
-                if silent > self.pace.tolerance:
-                    return self._event(UNWATCHABLE, reason=f"no readable answer for {silent:.0f} s; last: {error}")
+                if silence > self.pace.tolerance:
+                    return self._event(UNWATCHABLE, reason=f"no readable answer for {silence:.0f} s; last: {error}")
             else:
                 last_answer = time.time()
                 if run is not None:
@@ -104,5 +105,5 @@ class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
         return math.inf if self.pace.deadline is None else max(self.pace.deadline - time.time(), 0.0)
 
     def _event(self, outcome: str, *, run_id: int | None = None, reason: str | None = None) -> TriggerEvent:
-        told = {"outcome": outcome, "run_id": run_id, "reason": reason}
-        return TriggerEvent({**told, "awaited": self.awaited, "deadline": self.pace.deadline})
+        payload = {"outcome": outcome, "run_id": run_id, "reason": reason}
+        return TriggerEvent({**payload, "awaited": self.awaited, "deadline": self.pace.deadline})

@@ -1,4 +1,4 @@
-"""Tell Airflow of dbt runs that it did not start: a trigger for asset watchers (Airflow 3)."""
+"""Emit asset events for dbt runs that Airflow did not start: a trigger for asset watchers (Airflow 3)."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from airflow_dbt_rerun.core.watch.ended_runs import LATE, Cursor, RunFilter, run
 from airflow_dbt_rerun.exceptions import DbtConfigError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
-from airflow_dbt_rerun.triggers.cursor_store import Memory, key_of, recall
+from airflow_dbt_rerun.triggers.cursor_store import CursorStore, key_of, recall
 from airflow_dbt_rerun.watching.ended_runs import EndedRunsFeed, feed_of
 
 STATUSES = {status.name.lower(): status for status in sorted(TERMINAL_STATUSES)}
-"""The words for ``statuses``: how a run can end."""
+"""The values of ``statuses``: how a run can end."""
 
 SETTLE = 10.0
-"""Seconds, at most, from an event to the note that it was told: Airflow takes one or two to store the event."""
+"""Most seconds between an event and saving the cursor past it. Airflow stores the event in one or two."""
 
 _EventBase: Any = getattr(airflow_triggers, "BaseEventTrigger", None)
 
 
 class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger):  # type: ignore[misc]  # Airflow 2 has only the latter
-    """Fires once for each dbt run that has come to its end, whoever started it. For asset watchers; has no end.
+    """Fire once for each dbt run that has ended, whatever started it. For asset watchers; never stops.
 
     ::
 
@@ -39,33 +39,34 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
         ])
 
     The payload (``event.extra["payload"]``) has ``run_id``, ``job_id``, ``job_name``, ``status`` (``Success``,
-    ``Error``, ``Cancelled``), ``category`` (of the failure; null for a success, or where the run could not be
-    read), ``url`` and ``finished_at`` (ISO 8601, UTC). The category comes from the run's log, with the built-in
-    signatures: the task that heals the run looks closer.
+    ``Error``, ``Cancelled``), ``category`` (of the failure; null for a success, or if the run could not be
+    read), ``url`` and ``finished_at`` (ISO 8601, UTC). The category comes from the run's log, by the built-in
+    signatures; the task that heals the run diagnoses it from all evidence.
 
-    **At least once.** What was told is noted outside the triggerer: in the asset's state store (Airflow 3.3), in an
-    Airflow Variable ``dbt_rerun_cursor_...`` before. It is noted some seconds after the event (:data:`SETTLE`),
-    when Airflow has stored that: a triggerer that dies in between tells those runs again, as does one that went on
-    while another took its triggers over. So give the events to something that may be repeated:
-    ``DbtCloudRerunOperator`` takes up the rerun that is there. Not told are runs that ended before the watcher's
-    first start, that ended longer than ``lookback`` before a restart, that dbt lists later than five minutes after
-    their end, or that have no ``finished_at``. Where nothing can be noted, a warning says so, and a restart misses
-    what ended meanwhile.
+    **At least once.** A cursor outside the triggerer records which runs have had their event: in the asset's state
+    store (Airflow 3.3), or in an Airflow Variable ``dbt_rerun_cursor_...`` (before). It is saved up to
+    :data:`SETTLE` seconds after an event, once Airflow has stored the event. A triggerer that dies in between emits
+    those events again, as does one that keeps running while another has taken over its triggers. The consumer must
+    therefore tolerate repetition; ``DbtCloudRerunOperator`` does, since it continues with an existing rerun.
+
+    There is no event for runs that ended before the watcher's first start, that ended more than ``lookback``
+    seconds before a restart, that dbt lists more than five minutes after their end, or that have no
+    ``finished_at``. If the cursor cannot be saved, a warning is logged, and a restart misses what ended meanwhile.
 
     All watchers of a connection and account in one triggerer share one request an interval.
 
     :param dbt_cloud_conn_id: the connection to the dbt platform.
-    :param account_id: the account, where it is not the connection's.
+    :param account_id: the account, if it differs from the connection's.
     :param job_ids: only runs of these jobs.
-    :param statuses: only runs that ended so: ``success``, ``error``, ``cancelled``. By default all three.
+    :param statuses: only runs with these ends: ``success``, ``error``, ``cancelled``. Defaults to all three.
     :param environment_id: only runs in this environment.
     :param project_id: only runs in this project.
-    :param include_reruns: also reruns, and runs that tasks of this package started. By default they are left out,
-        since somebody looks after them: an event for a rerun that failed would start the next one, without end.
+    :param include_reruns: include reruns, and runs that tasks of this package started. By default they are left
+        out, because a task takes care of them: an event for a failed rerun would start another rerun, without end.
     :param check_interval: seconds between requests.
-    :param lookback: after a restart: seconds that a run's end may lie back to be told.
+    :param lookback: after a restart, the greatest age in seconds of a run's end that still causes an event.
     :param hook_params: further arguments of the hook.
-    :raises DbtConfigError: on Airflow 2, which has no asset watchers, and if an argument is wrong.
+    :raises DbtConfigError: on Airflow 2, which has no asset watchers, or if an argument is wrong.
     """
 
     arguments = (
@@ -108,15 +109,15 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
         self.check_interval = _seconds("check_interval", check_interval)
         self.lookback = _seconds("lookback", lookback)
         self.hook_params = hook_params
-        self._hook()  # wrong hook_params fail where the DAG is parsed
-        self._memory: Memory | None = None
+        self._hook()  # wrong hook_params fail when the DAG is parsed
+        self._store: CursorStore | None = None
         self._saved = Cursor.new(0)
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield an event for each run that ends. Goes on through trouble: Airflow restarts what ends at once."""
+        """Yield an event for each run that ends. Errors do not end it: Airflow would restart it at once."""
         wanted = self._selection()
         feed = feed_of(self._connection, self._hook().async_client)
-        cursor = await self._recalled()
+        cursor = await self._load_cursor()
         async with feed.reader(self.check_interval) as reader:
             while True:
                 runs = await reader.next(cursor.since)
@@ -131,10 +132,10 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
                 if news or cursor.until - self._saved.until >= LATE:
                     await self._save(cursor)
 
-    # --- What is remembered
+    # --- The cursor
 
-    async def _recalled(self) -> Cursor:
-        """Find out how far an earlier triggerer came. Without knowing that, nothing is told."""
+    async def _load_cursor(self) -> Cursor:
+        """Return the cursor of an earlier triggerer. Wait until it can be read: without it, events would repeat."""
         key = key_of(
             self.dbt_cloud_conn_id,
             str(self.account_id),
@@ -146,29 +147,33 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
         )
         while True:
             try:
-                self._memory, kept = await recall(getattr(self, "asset_state_store", None), key)
+                self._store, kept = await recall(getattr(self, "asset_state_store", None), key)
                 break
             except Exception:
-                self.log.exception("Cannot read which dbt runs were told; trying again")
+                self.log.exception(
+                    "Cannot read the cursor of the dbt run events; trying again in %.0f s", self.check_interval
+                )
                 await asyncio.sleep(self.check_interval)
         earlier = Cursor.from_dict(kept)
         if earlier is None:
             cursor = Cursor.new(time.time())
-            await self._save(cursor)  # a restart before the first event must not begin anew
+            await self._save(cursor)  # a restart before the first event must not skip runs
             return cursor
         self._saved = earlier
         return earlier.resumed(time.time() - self.lookback)
 
     async def _save(self, cursor: Cursor) -> None:
-        assert self._memory
+        assert self._store
         try:
-            await self._memory.save(cursor.to_dict())
-        except Exception as error:  # noqa: BLE001 - the next time may go well; until then this goes on
-            self.log.warning("Cannot note which dbt runs were told; a restart may miss or repeat some: %s", error)
+            await self._store.save(cursor.to_dict())
+        except Exception as error:  # noqa: BLE001 - the next save may succeed; events continue meanwhile
+            self.log.warning(
+                "Cannot save the cursor of the dbt run events; a restart may miss or repeat some: %s", error
+            )
         else:
             self._saved = cursor
 
-    # --- What is told
+    # --- The payload
 
     async def _payload(self, feed: EndedRunsFeed, run: Run) -> dict[str, Any]:
         return run_payload(
@@ -182,15 +187,15 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
         )
 
     async def _category(self, feed: EndedRunsFeed, run: Run) -> Category | None:
-        """Look at a failure, lightly. An event without a category is better than none."""
+        """Classify a failure from its logs; None if that fails, since an event without a category beats none."""
         if run.is_success:
             return None
         try:
-            # Why a run was cancelled is in the list already; why it failed is in the logs of its steps.
+            # The list says why a run was cancelled; why it failed is in the logs of its steps.
             whole = run if run.is_cancelled else await feed.read_whole(run.id)
             return None if whole is None else await asyncio.to_thread(_verdict, whole)
         except Exception:
-            self.log.exception("Cannot tell why dbt run %s failed", run.id)
+            self.log.exception("Cannot classify the failure of dbt run %s; its event has no category", run.id)
             return None
 
     def _selection(self) -> RunFilter:
@@ -204,14 +209,14 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
 
 
 def _verdict(run: Run) -> Category:
-    # A thousand signatures take longer to import than a trigger may hold up all others.
+    # Importing a thousand signatures takes longer than a trigger may block the event loop.
     from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose  # noqa: PLC0415
 
     return diagnose(run).verdict
 
 
 def _numbers(name: str, values: Id | Sequence[Id] | None) -> list[int] | None:
-    """Read ids in an order of their own: Airflow takes two triggers with the same arguments for one."""
+    """Return ids sorted and without repeats: Airflow merges triggers with equal arguments."""
     if values is None:
         return None
     given = [values] if isinstance(values, int | str) else values
@@ -222,11 +227,11 @@ def _words(statuses: str | Sequence[str] | None) -> list[str]:
     given = [statuses] if isinstance(statuses, str) else list(STATUSES) if statuses is None else statuses
     words = {str(word).lower() for word in given}
     if not words or words - STATUSES.keys():
-        raise DbtConfigError(f"statuses are some of {', '.join(STATUSES)}, not {statuses!r}")
+        raise DbtConfigError(f"statuses must be among {', '.join(STATUSES)}, not {statuses!r}")
     return sorted(words)
 
 
 def _seconds(name: str, value: float) -> float:
     if not value > 0:
-        raise DbtConfigError(f"{name} must be above zero seconds, not {value!r}")
+        raise DbtConfigError(f"{name} takes a number of seconds above zero, not {value!r}")
     return float(value)

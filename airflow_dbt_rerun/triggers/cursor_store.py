@@ -1,7 +1,7 @@
-"""Where an asset watcher keeps its cursor, so that it survives the triggerer: a trigger's arguments never change.
+"""Store an asset watcher's cursor outside the triggerer, since a trigger's own arguments never change.
 
-From Airflow 3.3 on that is the state store of the watched asset. Before, and where one trigger watches for several
-assets, it is an Airflow Variable: it outlives the triggerer on each Airflow 3, and people can see and delete it.
+From Airflow 3.3 on, the cursor is in the state store of the watched asset. Before, and if one trigger serves
+several assets, it is in an Airflow Variable, which outlives the triggerer and which people can see and delete.
 """
 
 from __future__ import annotations
@@ -11,64 +11,64 @@ import json
 from typing import Any, Protocol
 
 
-class Memory(Protocol):
-    """Keeps one JSON value."""
+class CursorStore(Protocol):
+    """Stores one JSON value."""
 
     async def save(self, value: dict[str, Any]) -> None:
-        """Keep a value instead of the one before."""
+        """Replace the stored value."""
 
 
-async def recall(asset_store: Any, key: str) -> tuple[Memory, Any]:
-    """Find where a cursor is kept, and what is kept there: None, if nothing is.
+async def recall(asset_store: Any, key: str) -> tuple[CursorStore, Any]:
+    """Return the store of a cursor and the stored value, or None for the latter.
 
-    :param asset_store: the trigger's ``asset_state_store``, where Airflow gives one.
-    :raises Exception: what Airflow raises. It does not mean that nothing is kept.
+    :param asset_store: the trigger's ``asset_state_store``, if Airflow provides one.
+    :raises Exception: any error of Airflow. It does not mean that nothing is stored.
     """
     if asset_store is not None:
         try:
             return InAsset(asset_store, key), await asset_store.aget(key)
-        except ValueError:  # several assets: Airflow makes one trigger of watchers with the same arguments
+        except ValueError:  # several assets: Airflow merges watchers with equal arguments into one trigger
             pass
-    memory = InVariable(key)
-    return memory, await memory.load()
+    store = InVariable(key)
+    return store, await store.load()
 
 
 def key_of(*parts: object) -> str:
-    """Name a cursor by what makes two watchers differ."""
+    """Return a cursor's key, made from the arguments that distinguish watchers."""
     text = json.dumps(parts, sort_keys=True, default=str)
     return f"dbt_rerun_cursor_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
 class InAsset:
-    """In the state store of the watched asset (Airflow 3.3 and newer)."""
+    """A cursor in the state store of the watched asset (Airflow 3.3 and newer)."""
 
     def __init__(self, store: Any, key: str) -> None:
         self._store = store
         self._key = key
 
     async def save(self, value: dict[str, Any]) -> None:
-        """Keep a value instead of the one before."""
+        """Replace the stored value."""
         await self._store.aset(self._key, value)
 
 
 class InVariable:
-    """In an Airflow Variable."""
+    """A cursor in an Airflow Variable."""
 
     def __init__(self, key: str) -> None:
         self._key = key
 
     async def load(self) -> Any:
-        """Read what is kept."""
+        """Return the stored value, or None."""
         from asgiref.sync import sync_to_async  # noqa: PLC0415 - a part of Airflow; not needed to parse a DAG
 
         text = await sync_to_async(self._get)()
         try:
             return None if text is None else json.loads(text)
         except ValueError:
-            return text  # somebody else's, and no cursor
+            return text  # not written by us; Cursor.from_dict refuses it
 
     async def save(self, value: dict[str, Any]) -> None:
-        """Keep a value instead of the one before."""
+        """Replace the stored value."""
         from asgiref.sync import sync_to_async  # noqa: PLC0415
 
         await sync_to_async(self._set)(json.dumps(value))
@@ -81,4 +81,4 @@ class InVariable:
     def _set(self, text: str) -> None:
         from airflow.sdk import Variable  # noqa: PLC0415
 
-        Variable.set(self._key, text, description="How far an asset watcher has told the ends of dbt runs.")
+        Variable.set(self._key, text, description="Which ended dbt runs an asset watcher has emitted events for.")

@@ -1,8 +1,8 @@
-"""Wait in the triggerer, cheaply: until a run is over, or until a moment has come.
+"""Wait in the triggerer until a run has ended, or until a given time.
 
-A trigger only waits; it decides nothing and posts nothing, since Airflow may run the same one twice. It yields one
-event and returns at once. Deadlines are wall-clock and live here: ``execution_timeout`` does not span a deferral.
-The triggers of a connection ask together: one session, and a request for each hundred runs.
+A trigger decides nothing and posts nothing, since Airflow may run the same one twice. It yields one event and
+returns. Deadlines are wall-clock times and are checked here, since ``execution_timeout`` does not span a deferral.
+The triggers of a connection poll together: one session, and one request for each hundred runs.
 """
 
 from __future__ import annotations
@@ -23,28 +23,28 @@ from airflow_dbt_rerun.triggers.task_state import is_over
 from airflow_dbt_rerun.watching.hub import Hub, hub_of
 
 OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
-"""What an event can say of a wait. None of them says that the run failed: the worker reads that afresh."""
+"""Outcomes of a wait. None of them says that the run failed: the worker reads the run again."""
 
 KILL_TIMEOUT = 25.0
-"""Seconds for cancelling the run of a killed task; Airflow gives 30 (``[triggerer] on_kill_timeout``)."""
+"""Seconds allowed for cancelling the run of a killed task; Airflow allows 30 (``[triggerer] on_kill_timeout``)."""
 
 
 class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
-    """Fires once: when the dbt run is over, when ``until`` has come, or when the run cannot be watched.
+    """Fire once: when the dbt run has ended, at ``until``, at the deadline, or if the run cannot be watched.
 
     The event's payload is ``{"outcome": ..., "run_id": ..., "reason": ..., "session": ...}``, with one of
     :data:`OUTCOMES`.
 
     :param dbt_cloud_conn_id: the connection to the dbt platform.
-    :param account_id: the account, where it is not the connection's.
+    :param account_id: the account, if it differs from the connection's.
     :param run_id: the run to wait for.
-    :param session: the memory of the heal as plain JSON; it travels on in the event.
-    :param until: epoch seconds to wait for instead of the run's end.
+    :param session: the state of the heal as plain JSON, passed on in the event.
+    :param until: the time to wait for instead of the run's end, in epoch seconds.
     :param cancel_on_kill: cancel the run when a person kills the deferred task.
-    :param hook_params: further arguments of the hook. While a run is watched nothing is repeated within a poll,
-        whatever they say: the next poll is the repetition.
-    :param pace: the fields of :class:`~airflow_dbt_rerun.core.watch.pace.Pace`, each by its name; ``usual`` travels
-        on in the event.
+    :param hook_params: further arguments of the hook. While a run is watched, ``retry_limit`` is 1 whatever they
+        say, since the next poll repeats a failed one.
+    :param pace: the fields of :class:`~airflow_dbt_rerun.core.watch.pace.Pace`, each by its name; ``usual`` is
+        passed on in the event.
     """
 
     arguments = ("dbt_cloud_conn_id", "run_id", "account_id", "session", "until", "cancel_on_kill", "hook_params")
@@ -72,18 +72,18 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         self.hook_params = hook_params
         self._fired = False
 
-    def _kept(self) -> dict[str, Any]:
-        return {**super()._kept(), **self.pace.to_dict()}
+    def _serialized(self) -> dict[str, Any]:
+        return {**super()._serialized(), **self.pace.to_dict()}
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Wait, and yield one event."""
         try:
             event = await self._wait()
         except asyncio.CancelledError:
-            await self._stopped()
+            await self._on_stop()
             raise
         except Exception as error:
-            self.log.exception("Watching dbt run %s went wrong", self.run_id)
+            self.log.exception("Watching dbt run %s failed; its task fails as unwatchable", self.run_id)
             event = self._event("unwatchable", f"{type(error).__name__}: {error}")
         self._fired = True
         yield event
@@ -104,7 +104,7 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         return self._hub().watch(self.run_id, self.pace)
 
     def _hub(self) -> Hub:
-        """Return the hub of all triggers that would make the same client; only the first one's is ever made."""
+        """Return the hub shared by all triggers with the same connection; the first of them makes its client."""
         return hub_of(self._connection, self._hook(retry_limit=1).async_client)
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
@@ -119,13 +119,13 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         )
 
     async def on_kill(self) -> None:
-        """Cancel the dbt run if a person ended the deferred task. Airflow 3.3 and newer call this.
+        """Cancel the dbt run if a person ended the deferred task. Called by Airflow 3.3 and newer.
 
-        They also call it when the trigger merely moved to another triggerer, and after a clear: see
+        Airflow also calls it when the trigger merely moves to another triggerer, and after a clear: see
         :func:`~airflow_dbt_rerun.triggers.task_state.is_over`.
         """
         if not self._fired and self.cancel_on_kill:
-            await to_its_end(self._cancel_if_task_is_over(), seconds=KILL_TIMEOUT)
+            await finish(self._cancel_if_task_is_over(), seconds=KILL_TIMEOUT)
 
     async def _cancel_if_task_is_over(self) -> None:
         if not await self._is_task_over():
@@ -134,24 +134,26 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
             run = await client.send(get_run(self.run_id))
             if not run.is_terminal:
                 await client.send(cancel_run(self.run_id))
-                self.log.info("Cancelled dbt run %s, since its task was killed", self.run_id)
+                self.log.info("Cancelled dbt run %s: its task was killed", self.run_id)
 
-    async def _stopped(self) -> None:
-        """Do what :meth:`on_kill` does where Airflow is older than 3.3 and says nothing but "stop"."""
+    async def _on_stop(self) -> None:
+        """Call :meth:`on_kill` on Airflow before 3.3, which only cancels the trigger."""
         if hasattr(BaseTrigger, "on_kill"):
             return
         try:
             await self.on_kill()
-        except Exception as error:  # noqa: BLE001 - what follows is the end of this trigger in any case
-            self.log.warning("Could not cancel dbt run %s of a killed task: %s", self.run_id, error)
+        except Exception as error:  # noqa: BLE001 - the trigger ends in any case
+            self.log.warning(
+                "Could not cancel dbt run %s of a killed task; cancel it in dbt: %s", self.run_id, error
+            )
 
     async def _is_task_over(self) -> bool:
         instance = self.task_instance
         return instance is None or await is_over(instance)
 
 
-async def to_its_end(work: Coroutine[Any, Any, None], *, seconds: float) -> None:
-    """Do a piece of work wholly, although Airflow 3 tells a trigger to stop once more each second until it has.
+async def finish(work: Coroutine[Any, Any, None], *, seconds: float) -> None:
+    """Await a coroutine to its end, although Airflow 3 cancels a stopping trigger again each second.
 
     :param seconds: how long it may take.
     :raises TimeoutError: if it takes longer.

@@ -1,18 +1,18 @@
-"""Ask Airflow, from within the triggerer, what became of the task that a trigger waits for."""
+"""Read, in the triggerer, the state of the task that a trigger belongs to."""
 
 from __future__ import annotations
 
 from typing import Any
 
 OVER = frozenset({"success", "failed", "skipped", "upstream_failed", "removed"})
-"""States of a task instance that nobody works on any more."""
+"""States of a task instance that has ended."""
 
 
 async def is_over(instance: Any) -> bool:
-    """Whether a deferred task was ended by a person, or deleted.
+    """Return whether a person ended a deferred task, or it was deleted.
 
-    Airflow stops a trigger for other reasons, too: the triggerer stops, or another one takes over (then the task is
-    still deferred, apache/airflow#73454), or the task was cleared (then its new life decides about the run).
+    Airflow stops a trigger for other reasons, too: the triggerer stops or another one takes over (the task is then
+    still deferred, apache/airflow#73454), or the task was cleared (its new life then decides about the run).
 
     :param instance: the trigger's ``task_instance``.
     """
@@ -23,7 +23,7 @@ async def is_over(instance: Any) -> bool:
 
 
 def _states(instance: Any) -> list[str | None]:
-    """Read the task instance's state: one, or none if it is not there any more."""
+    """Return the task instance's state in a list, which is empty if it no longer exists."""
     try:
         from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415
     except ImportError:
@@ -38,7 +38,7 @@ def _states(instance: Any) -> list[str | None]:
 
 
 def _states_in_database(instance: Any) -> list[str | None]:
-    """Read it as Airflow 2 lets a triggerer do: from its database."""
+    """Read the state from Airflow's database, as a triggerer may on Airflow 2."""
     from airflow.models.taskinstance import TaskInstance  # noqa: PLC0415
     from airflow.utils.session import create_session  # noqa: PLC0415
 

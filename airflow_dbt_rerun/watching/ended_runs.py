@@ -1,7 +1,7 @@
-"""Read the runs of an account that have come to their ends: once, for all who want to know.
+"""Read the ended runs of an account once for all asset watchers.
 
-All watchers of a connection in one event loop share a :class:`Feed`. They ask at the same moments; the first to
-come sends the request, and the others get its answer.
+All watchers of a connection in one event loop share an :class:`EndedRunsFeed`. They read it at the same times; the
+first one sends the request, and the others get its answer.
 """
 
 from __future__ import annotations
@@ -26,23 +26,23 @@ from airflow_dbt_rerun.watching.hub import QUIET
 log = logging.getLogger(__name__)
 
 AHEAD = 86400.0
-"""Seconds by which dbt's clock may be ahead of ours: a range of moments needs an end."""
+"""Seconds by which dbt's clock may be ahead of ours; a time range needs an upper bound."""
 
 _feeds: PerLoop[EndedRunsFeed] = PerLoop()
 
 
 def feed_of(key: Hashable, make_client: MakeClient) -> EndedRunsFeed:
-    """Give the running loop's feed of a connection and account: it lives as long as somebody holds it.
+    """Return the running loop's feed of a connection and account. It lives while it is referenced.
 
-    :param key: names connection, account, and whatever else makes clients differ.
-    :param make_client: see :class:`Feed`; that of the first caller counts.
+    :param key: identifies the connection, the account, and anything else that makes clients differ.
+    :param make_client: see :class:`EndedRunsFeed`; that of the first caller is used.
     """
     return _feeds.get(key, lambda: EndedRunsFeed(make_client, throttle=throttle_of(key)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What was read last. ``runs`` is None where it could not be read."""
+    """The latest answer. ``runs`` is None if they could not be read."""
 
     asked_at: float
     since: float
@@ -50,13 +50,13 @@ class _Answer:
 
 
 class EndedRunsFeed:
-    """The ends of one account's runs. Has a session while there is a :meth:`reader`.
+    """Read the ended runs of one account. Has a session while there is a :meth:`reader`.
 
-    :param make_client: looks up the connection; ``DbtCloudRerunHook(...).async_client`` does.
-    :param throttle: the pause at a 429, shared with others who ask.
-    :param clock: gives epoch seconds.
-    :param timer: gives seconds that only grow.
-    :param sleep: waits so many seconds.
+    :param make_client: reads the connection and returns a client; ``DbtCloudRerunHook(...).async_client`` does.
+    :param throttle: the pause after a 429, shared with the other users of the connection.
+    :param clock: returns the time in epoch seconds.
+    :param timer: returns monotonic seconds.
+    :param sleep: waits the given number of seconds.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class EndedRunsFeed:
 
     @asynccontextmanager
     async def reader(self, interval: float) -> AsyncIterator[FeedReader]:
-        """Come to read every so many seconds; the last one who leaves closes the session."""
+        """Enter a reader with an interval in seconds; the last reader to leave closes the session."""
         reader = FeedReader(self, interval)
         self._readers[reader] = float("inf")
         try:
@@ -93,48 +93,48 @@ class EndedRunsFeed:
                 await client.close()
 
     async def read(self, reader: FeedReader, since: float, asked_at: float) -> Sequence[Run] | None:
-        """Give what ended since a moment (epoch seconds), as it was at ``asked_at`` or later; None in trouble."""
+        """Return the runs that ended since a time (epoch seconds), read at ``asked_at`` or later; None on error."""
         self._readers[reader] = since
         async with self._reading:
             known = self._answer
             if known is None or known.asked_at < asked_at or (known.runs is not None and known.since > since):
-                known = self._answer = await self._ask(max(asked_at, self._timer()))
+                known = self._answer = await self._request(max(asked_at, self._timer()))
             return known.runs
 
     async def read_whole(self, run_id: int) -> Run | None:
-        """Read one run with its steps; None in trouble."""
+        """Read one run with its steps; None on error."""
         if self._throttle.error:
             return None
         try:
-            return await self._opened().send(get_run(run_id, include_related=FULL_RUN))
+            return await self._open_client().send(get_run(run_id, include_related=FULL_RUN))
         except DbtApiError as error:
             self._note(error)
             return None
 
     async def until_next(self, interval: float) -> float:
-        """Sleep until all who read at this interval do; gives that moment, in the timer's seconds."""
+        """Sleep until the common reading time of this interval, and return it in the timer's seconds."""
         moment = (self._timer() // interval + 1) * interval
         await self._sleep(max(moment - self._timer(), 0))
         return moment
 
-    async def _ask(self, asked_at: float) -> _Answer:
+    async def _request(self, asked_at: float) -> _Answer:
         since = min(self._readers.values())
         if self._throttle.error:
             return _Answer(asked_at, since, None)
         try:
             return _Answer(asked_at, since, await self._collect(since))
-        except Exception as error:  # noqa: BLE001 - whatever it is, the next reading may go well
+        except Exception as error:  # noqa: BLE001 - the next read may succeed
             self._note(error)
             return _Answer(asked_at, since, None)
 
     async def _collect(self, since: float) -> Sequence[Run]:
-        """Read page after page, the newest first, so that nothing is missed where runs end meanwhile."""
+        """Read all pages, newest first, so that no run is missed if others end meanwhile."""
         runs: list[Run] = []
         upcoming: Endpoint[Page[Run]] | None = self._ended_since(since)
         while upcoming:
-            page = await self._opened().send(upcoming)
+            page = await self._open_client().send(upcoming)
             runs += page
-            is_past = any((ended(run) or since) < since for run in page)  # a filter that dbt did not understand
+            is_past = any((ended(run) or since) < since for run in page)  # dbt ignored the filter
             upcoming = None if is_past else next_page(upcoming, page)
         return runs
 
@@ -147,7 +147,7 @@ class EndedRunsFeed:
             limit=PAGE,
         )
 
-    def _opened(self) -> RotatingClient:
+    def _open_client(self) -> RotatingClient:
         if self._client is None:
             self._client = RotatingClient(self._make_client)
         return self._client
@@ -158,18 +158,20 @@ class EndedRunsFeed:
         if now >= self._quiet_until:
             self._quiet_until = now + QUIET
             unknown = None if isinstance(error, DbtRerunError) else error
-            log.warning("The runs of dbt that ended cannot be read: %s. Going on", error, exc_info=unknown)
+            log.warning(
+                "Cannot read the ended dbt runs: %s. Trying again at the next interval", error, exc_info=unknown
+            )
 
 
 class FeedReader:
-    """One who reads a feed at an interval, in seconds."""
+    """Read a feed at an interval, in seconds."""
 
     def __init__(self, feed: EndedRunsFeed, interval: float) -> None:
         self._feed = feed
         self._interval = interval
 
     async def next(self, since: float) -> Sequence[Run] | None:
-        """Wait for the next moment to read, and give what ended since a moment (epoch seconds); None in trouble."""
+        """Wait for the next reading time, and return the runs that ended since (epoch seconds); None on error."""
         asked_at = await self._feed.until_next(self._interval)
         return await self._feed.read(self, since, asked_at)
 

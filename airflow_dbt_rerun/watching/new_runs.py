@@ -1,7 +1,7 @@
-"""Tell those who wait for runs of jobs when to look: one request an interval for all, instead of one for each.
+"""Search for awaited runs only when their job has a new run: one request an interval lists new runs for all.
 
-That request tells which jobs have a new run. It is a hint and nothing more: whether the run is the awaited one is
-found out by a search of one's own, and such a search comes now and then without a hint, too.
+That list is only a hint: a waiter then searches for its own run. Without a hint it does so every
+:data:`LONGEST_WITHOUT_SEARCH` seconds.
 """
 
 from __future__ import annotations
@@ -22,46 +22,46 @@ from airflow_dbt_rerun.watching.run_states import Send, is_refusal
 
 T = TypeVar("T")
 
-UNASKED = 600.0
-"""Seconds, at most, between two searches, whatever the hints say."""
+LONGEST_WITHOUT_SEARCH = 600.0
+"""Most seconds between two searches, whatever the hints say."""
 
 
 class NewRunsPoller:
-    """Looks for new runs of an account, once for all who wait in an event loop.
+    """List the new runs of an account, once for all waiters in an event loop.
 
     :param send: sends an endpoint.
-    :param timer: gives seconds that only grow.
+    :param timer: returns monotonic seconds.
     """
 
     def __init__(self, send: Send, *, timer: Callable[[], float] = time.monotonic) -> None:
         self.timer = timer
         self.seen: NewRuns | None = None
         self._send = send
-        self._looking = asyncio.Lock()
-        self._looked_at = -math.inf
-        self._trouble: Exception | None = None
+        self._listing = asyncio.Lock()
+        self._listed_at = -math.inf
+        self._error: Exception | None = None
 
-    async def look(self, not_before: float) -> NewRuns:
-        """Give what was seen not before a moment (the timer's seconds): the first to come looks, for all.
+    async def poll(self, not_before: float) -> NewRuns:
+        """Return the new runs, listed at ``not_before`` (timer seconds) or later; the first caller lists them.
 
-        :raises Exception: what went wrong with that look; the next one makes up for it.
+        :raises Exception: any error of the listing; the next one covers what it missed.
         """
-        async with self._looking:
-            if self._looked_at < not_before:
-                self._looked_at, self._trouble = self.timer(), await self._trouble_of_look()
-            if self._trouble:
-                raise self._trouble.with_traceback(None)  # or else each who hears of it would lengthen that
+        async with self._listing:
+            if self._listed_at < not_before:
+                self._listed_at, self._error = self.timer(), await self._try_to_list()
+            if self._error:
+                raise self._error.with_traceback(None)  # each caller would lengthen the traceback
             assert self.seen
             return self.seen
 
-    async def _trouble_of_look(self) -> Exception | None:
+    async def _try_to_list(self) -> Exception | None:
         try:
-            await self._look()
-        except Exception as error:  # noqa: BLE001 - for all who wanted this look
+            await self._list()
+        except Exception as error:  # noqa: BLE001 - raised for all who wait for this list
             return error
         return None
 
-    async def _look(self) -> None:
+    async def _list(self) -> None:
         if self.seen is None:
             newest = await self._send(list_runs(limit=1))
             self.seen = NewRuns(max([run.id for run in newest], default=0))
@@ -74,29 +74,29 @@ class NewRunsPoller:
         while upcoming:
             page = await self._send(upcoming)
             runs += page
-            is_past = any(run.id <= run_id for run in page)  # a filter that dbt did not understand
+            is_past = any(run.id <= run_id for run in page)  # dbt ignored the filter
             upcoming = None if is_past else next_page(upcoming, page)
         return runs
 
 
 class JobWatcher:
-    """One who waits for a run of a job.
+    """Wait for a run of a job.
 
-    :param interval: seconds between looks. All who have the same look at the same moments.
-    :param alone: do without hints: what is waited for may come about after the run was created.
-    :param dice: gives a random number from 0 to 1.
+    :param interval: seconds between polls. Waiters with the same interval poll at the same times.
+    :param alone: search at each interval, without hints: the run may match only some time after its creation.
+    :param dice: returns a random number from 0 to 1.
     """
 
     def __init__(
         self,
-        lookout: NewRunsPoller,
+        poller: NewRunsPoller,
         job_id: int,
         interval: float,
         *,
         alone: bool = False,
         dice: Callable[[], float] = random.random,
     ) -> None:
-        self._lookout = lookout
+        self._poller = poller
         self._job_id = job_id
         self._interval = interval
         self._alone = alone
@@ -106,36 +106,36 @@ class JobWatcher:
         self._due_from = math.inf
 
     def pause(self) -> float:
-        """Give the seconds until the next look."""
+        """Return the seconds until the next poll."""
         if self._alone:
-            return self._interval * shortened(self._dice())  # not at one moment with all others
-        return self._interval - self._lookout.timer() % self._interval
+            return self._interval * shortened(self._dice())  # not at the same time as all others
+        return self._interval - self._poller.timer() % self._interval
 
     async def find(self, search: Callable[[], Awaitable[T | None]]) -> T | None:
-        """Search, if there may be more to find than the last time. A search without an answer is to be repeated.
+        """Search, unless nothing has changed since the last search. After an error, the next call searches again.
 
-        :raises Exception: what looking or searching raises.
+        :raises Exception: any error of listing or searching.
         """
-        if not (self._alone or await self._is_worth_it()):
+        if not (self._alone or await self._should_search()):
             return None
         found = await search()
         self._is_due = False
-        self._due_from = self._lookout.timer() + UNASKED * shortened(self._dice())
+        self._due_from = self._poller.timer() + LONGEST_WITHOUT_SEARCH * shortened(self._dice())
         return found
 
-    async def _is_worth_it(self) -> bool:
+    async def _should_search(self) -> bool:
         try:
             jobs = await self._jobs()
         except DbtApiError as error:
             if not is_refusal(error):
                 raise
-            return True  # such lists are not for this token: everyone looks for himself
-        self._is_due |= jobs is None or self._job_id in jobs or self._lookout.timer() >= self._due_from
+            return True  # the token may not list all runs: search without hints
+        self._is_due |= jobs is None or self._job_id in jobs or self._poller.timer() >= self._due_from
         return self._is_due
 
     async def _jobs(self) -> Collection[int] | None:
-        """Ask which jobs have a new run since the last time; None, if there was none: a search has to follow."""
-        now, position = self._lookout.timer(), self._position
-        seen = await self._lookout.look(now - now % self._interval)
+        """Return the jobs with a new run since the last call; None at the first call, which must search."""
+        now, position = self._poller.timer(), self._position
+        seen = await self._poller.poll(now - now % self._interval)
         self._position = seen.now
         return None if position is None else seen.since(position)

@@ -1,4 +1,4 @@
-"""The states of many runs, with as few requests as the platform allows."""
+"""Read the states of many runs with as few requests as the platform allows."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class Send(Protocol):
     """Sends any endpoint."""
 
     async def __call__(self, endpoint: Endpoint[T]) -> T:
-        """Ask, and read the answer."""
+        """Send a request and return the parsed answer."""
 
 
 class WayClosedError(Exception):
-    """The platform does not list runs in this way: it refuses to, or lists others."""
+    """The platform cannot list runs in this way: it refuses, or lists other runs."""
 
 
 async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, WatchedRun]:
-    """Ask for runs, in one way. A list may lack some of them; that says nothing about those.
+    """Read runs in one way. Runs may be missing from the list although they exist.
 
-    :raises WayClosedError: if this way does not work here.
-    :raises DbtApiError: the subclass that fits.
+    :raises WayClosedError: if the platform does not support this way.
+    :raises DbtApiError: the subclass for the failure.
     """
     if len(ids) == 1:
         return {ids[0]: await send(get_run_state(ids[0]))}
@@ -50,7 +50,7 @@ async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, W
 
 async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
     states = {state.id: state for state in await send(list_run_states(ids))}
-    if not states.keys() <= set(ids):  # an unknown filter is ignored, and the newest runs come
+    if not states.keys() <= set(ids):  # dbt ignored the filter and returned its newest runs
         raise WayClosedError
     return states
 
@@ -58,7 +58,7 @@ async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
 async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
     states: dict[int, WatchedRun] = {}
     upcoming = list_going_runs()
-    for _ in ids:  # more pages than runs: no saving
+    for _ in ids:  # with more pages than runs, nothing is saved
         page = await send(upcoming)
         if any(state.status not in GOING_STATUSES for state in page):
             raise WayClosedError
@@ -68,13 +68,13 @@ async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]
         if not missing:
             break
         if not after:
-            return {**states, **await _ended_of_late(send, missing)}
+            return {**states, **await _recently_ended(send, missing)}
         upcoming = after
     return states
 
 
-async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, WatchedRun]:
-    """Find runs among those that ended last, as long as each page has some: else a request for each costs less."""
+async def _recently_ended(send: Send, ids: Collection[int]) -> Mapping[int, WatchedRun]:
+    """Find runs among those that ended last, as long as each page has some; else single requests cost less."""
     states: dict[int, WatchedRun] = {}
     upcoming: Endpoint[Page[WatchedRun]] | None = list_ended_runs()
     while upcoming and len(ids) - len(states) > 1:
@@ -91,7 +91,7 @@ async def _ended_of_late(send: Send, ids: Collection[int]) -> Mapping[int, Watch
 
 
 def is_refusal(error: DbtApiError) -> bool:
-    """Whether a list is refused, while each single run may be had, and whatever else is asked for."""
-    # A list may be forbidden, unknown or too long a URL where each single run is not; 401 is about all requests.
-    passing = is_bearable(error) and not isinstance(error, DbtNotFoundError)
-    return not (passing or isinstance(error, DbtUnauthorizedError))
+    """Return whether the platform refuses a list, while single runs may still be readable."""
+    # A list may be forbidden, unknown or too long a URL; a 401 concerns all requests.
+    may_pass = is_bearable(error) and not isinstance(error, DbtNotFoundError)
+    return not (may_pass or isinstance(error, DbtUnauthorizedError))

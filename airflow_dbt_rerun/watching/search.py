@@ -1,4 +1,4 @@
-"""Find the run that somebody waits for: one search for workers and for event loops, page after page."""
+"""Find an awaited run, page by page, with one search for workers and event loops."""
 
 from __future__ import annotations
 
@@ -10,16 +10,16 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.watch.awaited_run import LATEST, Awaited
 
 SLACK = timedelta(days=1)
-"""The range that is asked for ends in the future: dbt's clock need not be ours."""
+"""How far the requested range reaches into the future, since dbt's clock may be ahead of ours."""
 
 Runs = Endpoint[Page[Run]]
 Search = Generator[Runs, Page[Run], Run | None]
 
 
 def search(awaited: Awaited, now: float) -> Search:
-    """Say what to ask, and give the run in the end, or None if it is not there yet.
+    """Yield the requests to send, and return the run, or None if it does not exist yet.
 
-    :param now: epoch seconds.
+    :param now: the time in epoch seconds.
     """
     since, until = (datetime.fromtimestamp(moment, UTC) for moment in (awaited.since, max(now, awaited.since)))
     upcoming: Runs | None = list_runs(
@@ -42,13 +42,13 @@ def search(awaited: Awaited, now: float) -> Search:
 def find(send: Callable[[Runs], Page[Run]], awaited: Awaited, now: float) -> Run | None:
     """Search, blocking.
 
-    :raises DbtApiError: what ``send`` raises.
+    :raises DbtApiError: any error of ``send``.
     """
     script = search(awaited, now)
     try:
-        asked = next(script)
+        request = next(script)
         while True:
-            asked = script.send(send(asked))
+            request = script.send(send(request))
     except StopIteration as end:
         found: Run | None = end.value
         return found
@@ -57,13 +57,13 @@ def find(send: Callable[[Runs], Page[Run]], awaited: Awaited, now: float) -> Run
 async def find_async(send: Callable[[Runs], Awaitable[Page[Run]]], awaited: Awaited, now: float) -> Run | None:
     """Search in an event loop.
 
-    :raises DbtApiError: what ``send`` raises.
+    :raises DbtApiError: any error of ``send``.
     """
     script = search(awaited, now)
     try:
-        asked = next(script)
+        request = next(script)
         while True:
-            asked = script.send(await send(asked))
+            request = script.send(await send(request))
     except StopIteration as end:
         found: Run | None = end.value
         return found

@@ -1,4 +1,4 @@
-"""One client for all in an event loop who ask for themselves: one session for a connection, one pause at a 429."""
+"""Share one client among the triggers of an event loop: one session, and one pause after a 429."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ T = TypeVar("T")
 
 
 class SharedClient:
-    """A client that asks nothing while dbt throttles the account.
+    """A client that sends nothing while dbt throttles the account.
 
-    :param make_client: looks up the connection.
-    :param throttle: the pause at a 429, shared with others who ask.
-    :param timer: gives seconds that only grow.
+    :param make_client: reads the connection and returns a client.
+    :param throttle: the pause after a 429, shared with the other users of the connection.
+    :param timer: returns monotonic seconds.
     """
 
     def __init__(
@@ -34,18 +34,18 @@ class SharedClient:
         timer: Callable[[], float] = time.monotonic,
     ) -> None:
         self.client = RotatingClient(make_client)
-        self.lookout = NewRunsPoller(self.send, timer=timer)
+        self.new_runs = NewRunsPoller(self.send, timer=timer)
         self.users = 0
         self._throttle = throttle or Throttle(timer)
 
     async def send(self, endpoint: Endpoint[T]) -> T:
-        """Ask, and read the answer.
+        """Send a request and return the parsed answer.
 
-        :raises DbtThrottledError: also without asking, as long as the last 429 says.
-        :raises DbtApiError: the subclass that fits.
+        :raises DbtThrottledError: also without a request, during the pause after a 429.
+        :raises DbtApiError: the subclass for the failure.
         """
         if throttled := self._throttle.error:
-            raise throttled.with_traceback(None)  # or else it would grow as long as the pause lasts
+            raise throttled.with_traceback(None)  # each raise would lengthen the traceback
         try:
             return await self.client.send(endpoint)
         except DbtThrottledError as error:
@@ -58,10 +58,10 @@ _clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, SharedClie
 
 @asynccontextmanager
 async def shared_client(key: Hashable, make_client: MakeClient) -> AsyncIterator[SharedClient]:
-    """Use the running loop's client of a connection; the last one who leaves closes its session.
+    """Enter the running loop's client of a connection; the last user to leave closes its session.
 
-    :param key: names connection, account, and whatever else makes clients differ.
-    :param make_client: looks up the connection; that of the first caller counts.
+    :param key: identifies the connection, the account, and anything else that makes clients differ.
+    :param make_client: reads the connection and returns a client; that of the first caller is used.
     """
     clients = _clients.setdefault(asyncio.get_running_loop(), {})
     shared = clients.get(key)

@@ -118,11 +118,11 @@ UNREADABLE = {
     "malformed JSON": (Answer(body=b'{"data": {"id"'), "malformed JSON"),
     "not even text": (Answer(body=b"\xff\xfe\x00\x01"), "malformed JSON"),
     "nothing": (Answer(body=b""), "an empty body"),
-    "no data": (Answer(body=b'{"status": {"code": 200}}'), "lacks 'data'"),
-    "null data": (data(None), "something else than documented"),
-    "missing field": (data({"id": 8}), "lacks 'status'"),
-    "wrong type": (data({"id": "eight", "status": 1}), "something else than documented"),
-    "a list": (Answer(body=b"[]"), "something else than documented"),
+    "no data": (Answer(body=b'{"status": {"code": 200}}'), "without 'data'"),
+    "null data": (data(None), "an undocumented structure"),
+    "missing field": (data({"id": 8}), "without 'status'"),
+    "wrong type": (data({"id": "eight", "status": 1}), "an undocumented structure"),
+    "a list": (Answer(body=b"[]"), "an undocumented structure"),
 }
 
 
@@ -187,9 +187,9 @@ def test_a_refused_connection_is_unreachable_even_for_a_post(sender: Blocking, e
 
 @pytest.mark.parametrize("endpoint", [GET, POST], ids=str)
 def test_an_unknown_host_is_unreachable(sender: Blocking, endpoint: Any) -> None:
-    """A mistyped host gives one line that says its name is not known."""
+    """A mistyped host gives one line that says that its name cannot be resolved."""
     with pytest.raises(
-        DbtUnreachableError, match=r"no-such-host\.invalid cannot be reached: its name is not known"
+        DbtUnreachableError, match=r"no-such-host\.invalid cannot be reached: its host name cannot be resolved"
     ):
         sender.send(Settings("https://no-such-host.invalid", 1, TOKEN), endpoint, retries=NO_RETRIES)
 
@@ -197,7 +197,7 @@ def test_an_unknown_host_is_unreachable(sender: Blocking, endpoint: Any) -> None
 def test_a_redirected_post_stays_where_it_was(server: ScriptedServer, settings: Settings, sender: Blocking) -> None:
     """P2: a POST is not carried on to wherever a redirect points; the host is wrong, and the error says so."""
     server.answers(Answer(302, headers={"Location": "/login"}))
-    with pytest.raises(DbtBadAnswerError, match="a redirect, so this host is not the API's"):
+    with pytest.raises(DbtBadAnswerError, match="a redirect, so this host is not the API: "):
         sender.send(settings, POST)
     assert len(server.asked) == 1
 
@@ -207,7 +207,7 @@ def test_an_error_page_is_not_taken_for_the_platforms_words(
 ) -> None:
     """A 404 from something that is no dbt host is told from dbt's own 404."""
     server.answers(html(404))
-    with pytest.raises(DbtNotFoundError, match="an HTML page, so not the API itself") as caught:
+    with pytest.raises(DbtNotFoundError, match="an HTML page, so this is not the API") as caught:
         sender.send(settings, GET)
     assert caught.value.user_message is None
 

@@ -63,7 +63,7 @@ def test_base_urls(fields: dict[str, Any], base_url: str) -> None:
 )
 def test_the_token_never_travels_in_the_clear(host: str) -> None:
     """P10: http leaves this machine for nobody, not even for a host that looks local."""
-    with pytest.raises(DbtConfigError, match="host of connection 'dbt' must be reached by https"):
+    with pytest.raises(DbtConfigError, match="host of connection 'dbt' must use https"):
         settings(host=host)
 
 
@@ -99,14 +99,20 @@ def test_a_given_account_wins() -> None:
         ({"account_id": "x"}, "account_id must be a number"),
         ({"password": None}, r"password \(API token\) of connection 'dbt' is missing"),
         ({"password": "  "}, r"password \(API token\) of connection 'dbt' is missing"),
-        ({"password": "two words"}, r"password \(API token\) of connection 'dbt' holds a blank"),
+        ({"password": "two words"}, r"password \(API token\) of connection 'dbt' contains a blank"),
         ({"password": "töken"}, r"password \(API token\) of connection 'dbt' holds"),
         ({"extra": {"timeout": "long"}}, "timeout in the extra of connection 'dbt' must be a number"),
         ({"extra": {"timeout": 0}}, "timeout in the extra of connection 'dbt' must be a number"),
         ({"extra": {"timeout": "inf"}}, "timeout in the extra of connection 'dbt' must be a number"),
         ({"extra": {"proxies": ["x"]}}, "proxies in the extra of connection 'dbt' must be an object"),
-        ({"extra": {"verify": "/no/such/ca.pem"}}, "verify in the extra of connection 'dbt' names no file"),
-        ({"extra": {"cert": "/no/such/cert.pem"}}, "cert in the extra of connection 'dbt' names no file"),
+        (
+            {"extra": {"verify": "/no/such/ca.pem"}},
+            "verify in the extra of connection 'dbt' is not the path of a file",
+        ),
+        (
+            {"extra": {"cert": "/no/such/cert.pem"}},
+            "cert in the extra of connection 'dbt' is not the path of a file",
+        ),
         ({"extra": ["a list"]}, "extra of connection 'dbt' must be a JSON object"),
     ],
 )

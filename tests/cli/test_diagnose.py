@@ -81,7 +81,7 @@ def test_a_page_tells_what_failed_why_and_what_follows(run: Run) -> None:
     assert (status, errors) == (0, "")
     assert "code      model orders (models/marts/orders.sql)  Binder Error: Values list" in page
     assert "(known as: unknown or ambiguous name)" in page
-    assert "7 nodes skipped because of that" in page
+    assert "7 downstream nodes skipped" in page
     assert "Verdict: code (the project or its data has to change)" in page
     assert "The default policy would not rerun it, because no rule covers 1 model (code)" in page
 
@@ -271,7 +271,7 @@ def test_a_policy_of_ones_own(run: Run, tmp_path: Path) -> None:
 def test_a_later_attempt(run: Run) -> None:
     """``--attempt``: the policy's limits count."""
     page = run(SAMPLES / "pg_deadlock.json", "--attempt", 3)[1]
-    assert "The default policy would not rerun it any more, because " in page
+    assert "The default policy would not rerun it again, because " in page
     decision = json.loads(run(SAMPLES / "pg_deadlock.json", "--attempt", 3, "--json")[1])["diagnoses"][0][
         "decision"
     ]
@@ -296,7 +296,7 @@ def test_a_policy_that_asks_for_tags_wants_the_manifest(run: Run, tmp_path: Path
     results = write(tmp_path / "run_results.json", artifact("Database Error in model m0\n  syntax error"))
     _, page, errors = run(results, "--policy", policy)
     assert "not rerun it" in page
-    assert errors.endswith("the policy asks for tags or paths, which --manifest tells\n")
+    assert errors.endswith("the policy needs tags or paths: give the manifest with --manifest\n")
     node = {"original_file_path": "models/m0.sql", "tags": ["nightly"]}
     manifest = write(tmp_path / "manifest.json", {"nodes": {"model.shop.m0": node}})
     _, page, errors = run(results, "--policy", policy, "--manifest", manifest)
@@ -333,11 +333,11 @@ def test_the_json_document(run: Run, tmp_path: Path) -> None:
     [
         ("", "is empty"),
         (" \n", "is empty"),
-        ('{"results": [{"unique_id": "model.a.b", "sta', "not valid JSON, perhaps cut off: "),
-        ('{"a":' * 100_000, "not valid JSON, perhaps cut off: "),
+        ('{"results": [{"unique_id": "model.a.b", "sta', "not valid JSON, perhaps truncated: "),
+        ('{"a":' * 100_000, "not valid JSON, perhaps truncated: "),
         ("[1, 2]", "a JSON object is expected, not a list"),
-        ('{"nodes": {}, "metadata": {}}', "is a manifest or catalog: it tells what the project is"),
-        ('{"data": {}}', "is no run_results.json or sources.json of dbt: it has no 'results'"),
+        ('{"nodes": {}, "metadata": {}}', "is a manifest or catalog, which does not say what failed"),
+        ('{"data": {}}', "is not a run_results.json or sources.json of dbt: it has no 'results'"),
         ('{"results": [{"status": "error"}]}', "one of its results has no 'unique_id'"),
         ('{"results": ["x"]}', "is not shaped like an artifact of dbt"),
         ('{"results": [], "metadata": 5}', "is not shaped like an artifact of dbt"),

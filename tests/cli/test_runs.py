@@ -129,7 +129,7 @@ def test_runs_that_did_not_fail(run: Run, platform: LocalPlatform) -> None:
     platform.until_troubled("orders")
     status, page, _ = run(running["id"])
     assert status == 0
-    assert f"dbt run {running['id']} is not over: its status is Running." in page
+    assert f"dbt run {running['id']} has not ended: its status is Running." in page
     platform.post(f"runs/{running['id']}/cancel/")
     platform.wait(running)
     page = run(running["id"])[1]
@@ -152,7 +152,7 @@ def test_the_teams_signatures_count(run: Run, platform: LocalPlatform, monkeypat
         ({}, "answered 404"),
         ({"password": "another-token"}, "answered 401"),
         ({"host": "http://127.0.0.1:9"}, "cannot be reached"),
-        ({"host": "http://example.org"}, "host of connection 'dbt_cloud_default' must be reached by https"),
+        ({"host": "http://example.org"}, "host of connection 'dbt_cloud_default' must use https"),
         ({"login": "none"}, "login (account id) of connection 'dbt_cloud_default' must be a number"),
     ],
 )

@@ -356,7 +356,7 @@ def test_run_deleted_while_it_is_watched(job: Make, simulated: LocalPlatform, in
     deleter.join()
     assert f"dbt run {instance.xcom('job_run_id')} cannot be watched: no readable answer for" in str(caught.value)
     assert "answered 404" in str(caught.value)
-    assert "(deleted, never there, or out of the token's sight)" in str(caught.value)
+    assert "(it does not exist, was deleted, or the token may not see it)" in str(caught.value)
     assert "check the run in dbt, then clear this task" in str(caught.value)
     assert len(simulated.posts()) == 1
 

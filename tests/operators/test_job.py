@@ -317,7 +317,7 @@ def test_job_by_its_names(platform: LocalPlatform, instance: TaskInstance) -> No
     names = {"project_name": project, "environment_name": environment, "job_name": "staging"}
     assert run_task(DbtCloudJobOperator(task_id="t", check_interval=0.1, **names), instance)
     wrong = DbtCloudJobOperator(task_id="t", **{**names, "job_name": "stag"})
-    with pytest.raises(DbtConfigError, match="job_name='stag' was not found; there is 'staging'"):
+    with pytest.raises(DbtConfigError, match="job_name='stag' was not found; the nearest names: 'staging'"):
         run_task(wrong, instance)
 
 

@@ -484,7 +484,7 @@ def test_event_that_says_nothing_is_neither_success_nor_failure(
     """P1: an event that is missing or unknown ends as unwatchable, before and after the run has come."""
     waiting = DbtCloudJobSensor(task_id="seen", job_id=1, deferrable=True, policy=IN_A_HURRY)
     for resume in (waiting.execute_arrived, waiting.execute_complete):
-        with pytest.raises(DbtRunUnwatchable, match="says nothing"):
+        with pytest.raises(DbtRunUnwatchable, match="no known outcome"):
             resume({"ti": instance}, event)  # type: ignore[typeddict-item]
     assert simulated.posts() == []
 

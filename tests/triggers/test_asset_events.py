@@ -469,8 +469,8 @@ async def test_missing_connection_ends_nothing(
     [
         ({"job_ids": ["x"]}, "job_ids must be a number"),
         ({"environment_id": "prod"}, "environment_id must be a number"),
-        ({"statuses": ["failed"]}, "statuses are some of success, error, cancelled"),
-        ({"statuses": []}, "statuses are some of success, error, cancelled"),
+        ({"statuses": ["failed"]}, "statuses must be among success, error, cancelled"),
+        ({"statuses": []}, "statuses must be among success, error, cancelled"),
         ({"check_interval": 0}, "check_interval must be above zero"),
         ({"lookback": -1}, "lookback must be above zero"),
     ],

@@ -13,7 +13,7 @@ from airflow.triggers.base import BaseTrigger
 from pytest_mock import MockerFixture
 
 from airflow_dbt_rerun import hooks
-from airflow_dbt_rerun.triggers.run import DbtCloudRunTrigger, to_its_end
+from airflow_dbt_rerun.triggers.run import DbtCloudRunTrigger, finish
 from tests.border import first_event
 from tests.conftest import JOBS
 from tests.support import Json, LocalPlatform, local_platform
@@ -250,4 +250,4 @@ def test_kill_does_not_take_for_ever() -> None:
         await asyncio.sleep(60)
 
     with pytest.raises(TimeoutError):
-        asyncio.run(to_its_end(hang(), seconds=0.05))
+        asyncio.run(finish(hang(), seconds=0.05))

@@ -11,7 +11,7 @@ import pytest
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import DbtForbiddenError, DbtServerError
-from airflow_dbt_rerun.watching.new_runs import UNASKED, JobWatcher, NewRunsPoller
+from airflow_dbt_rerun.watching.new_runs import LONGEST_WITHOUT_SEARCH, JobWatcher, NewRunsPoller
 
 INTERVAL = 10.0
 JOBS = (1, 2, 3)
@@ -28,7 +28,7 @@ class Account:
         self.searches: list[int] = []
         self.hidden: set[int] = set()
         self.knows_id_gt = True
-        self.lookout = NewRunsPoller(self.send, timer=lambda: self.now)
+        self.poller = NewRunsPoller(self.send, timer=lambda: self.now)
 
     async def send(self, endpoint: Endpoint[Any]) -> Any:
         """Answer a look."""
@@ -64,7 +64,7 @@ def account() -> Account:
 
 def watchers(account: Account, **options: Any) -> dict[int, JobWatcher]:
     """Give one who waits for each job."""
-    return {job: JobWatcher(account.lookout, job, INTERVAL, dice=lambda: 0.0, **options) for job in JOBS}
+    return {job: JobWatcher(account.poller, job, INTERVAL, dice=lambda: 0.0, **options) for job in JOBS}
 
 
 async def round_of(account: Account, waiting: dict[int, JobWatcher]) -> list[int | None]:
@@ -228,7 +228,7 @@ def test_nobody_relies_on_hints_alone(account: Account) -> None:
         rounds = 1
         while await round_of(account, waiting) == [None]:
             rounds += 1
-        assert 2 < rounds <= UNASKED / INTERVAL + 1
+        assert 2 < rounds <= LONGEST_WITHOUT_SEARCH / INTERVAL + 1
 
     asyncio.run(story())
 
@@ -257,6 +257,6 @@ def test_who_waits_for_what_comes_later_goes_without_hints(account: Account) -> 
         for _ in range(3):
             await round_of(account, waiting)
             assert (account.looks, account.searches) == ([], [1, 2, 3])
-        assert JobWatcher(account.lookout, 1, INTERVAL, alone=True, dice=lambda: 1.0).pause() < INTERVAL
+        assert JobWatcher(account.poller, 1, INTERVAL, alone=True, dice=lambda: 1.0).pause() < INTERVAL
 
     asyncio.run(story())
