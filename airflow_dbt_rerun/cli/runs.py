@@ -88,7 +88,7 @@ class RunSource:
 
         :raises UnreadableError: if there is no connection, or a run cannot be read.
         """
-        with _speaking_on_stderr(), self._naming(run_id):
+        with _logs_on_stderr(), self._naming(run_id):
             return audit(_connected(self._hook), run_id, of_run=of_run)
 
     def signatures(self) -> tuple[Signature, ...]:

@@ -192,7 +192,7 @@ class World:
         """Make a hub that nobody uses."""
         clock, rest = self.time.clock, self.time.rest
         hub = Hub(self.make_client, clock=clock, timer=clock, rest=rest, dice=lambda: self.dice)
-        self.time.is_busy = lambda: bool(hub._asking)
+        self.time.is_busy = lambda: bool(hub._requests)
         return hub
 
     async def make_client(self) -> AsyncDbtClient:

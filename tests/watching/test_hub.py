@@ -126,7 +126,7 @@ async def test_who_comes_need_not_wait_for_who_is_there() -> None:
     """A newcomer in the middle of a long pause is asked for in its own time."""
     async with world(ends={7: 2000.0, 8: 5.0}) as there:
         slow = there.start(7, check_interval=1000.0)
-        await when(lambda: bool(there.server.asked) and not there.hub._asking)
+        await when(lambda: bool(there.server.asked) and not there.hub._requests)
         ((outcome, moment),) = await there.watch(8)
         assert (outcome, moment) == (Over(8, 10), 12.0)
         await asyncio.gather(*slow)

@@ -150,7 +150,7 @@ class Run:
     job_target: str | None = None
     """The job's target name, if the job was requested with the run."""
     job_dbt_version: str | None = None
-    """The job's dbt version, if the job was requested with the run; None where the environment's version applies."""
+    """The job's dbt version, if the job was requested with the run; None if the environment's version applies."""
     failed_runs: int | None = None
     """Failed runs of the job in a row (the job's ``run_failure_count``); dbt deactivates a job at 100."""
 
@@ -267,7 +267,7 @@ class WatchedRun(NamedTuple):
 
 
 def epoch(timestamp: str | None) -> float | None:
-    """Return epoch seconds of a dbt timestamp (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some a final Z)."""
+    """Return epoch seconds of a dbt timestamp: ``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some a Z."""
     if not timestamp:
         return None
     moment = datetime.fromisoformat(timestamp)
