@@ -6,11 +6,9 @@ import argparse
 import json
 import sys
 
-from airflow_dbt_rerun.audit.auditor import lines
-from airflow_dbt_rerun.audit.ledger import Finding
 from airflow_dbt_rerun.cli.options import add_connection_options, complain, positive
 
-STATUS = {Finding.DONE: 0, Finding.NOT_DONE: 1, Finding.NOT_VERIFIABLE: 3}
+STATUS = {"done": 0, "not done": 1, "not verifiable": 3}
 _UNREADABLE = 1
 
 
@@ -33,7 +31,8 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
 
 def audit(options: argparse.Namespace) -> int:
     """Print the finding for a run; return the exit status that says it."""
-    from airflow_dbt_rerun.cli.runs import RunSource  # noqa: PLC0415 - imports Airflow: a second or two
+    from airflow_dbt_rerun.audit.auditor import lines  # noqa: PLC0415 - imports Airflow: a second or two
+    from airflow_dbt_rerun.cli.runs import RunSource  # noqa: PLC0415 - as above
 
     try:
         found = RunSource(options.conn_id, options.account_id).audit(options.run_id, of_run=options.of)

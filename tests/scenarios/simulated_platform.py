@@ -108,6 +108,10 @@ class Deed(StrEnum):
     """What somebody else does to the job."""
 
     RUN = auto()
+    RUN_ELSEWHERE = auto()
+    """Start a run that builds into another schema."""
+    RUN_PART = auto()
+    """Start a run of the first command only."""
     RERUN = auto()
     """Press "Rerun from failure", as soon as the job's newest run can be resumed."""
 
@@ -134,6 +138,10 @@ class Schedule:
     names_resumed_run: bool = True
     shows_retry: bool = True
     refusal: int = 400
+    latest: str = "any_newer"
+    """Which newer runs keep a failed one from being resumed: all, or (``newer_success``) those that succeeded."""
+    keeps_overrides: bool = True
+    """Whether a resumed run keeps, and shows, the overrides of the run that it resumes."""
 
 
 @dataclass(slots=True)
@@ -156,6 +164,8 @@ class RunRecord:
     fate: Fate
     trigger: Json
     by_task: bool
+    by: str
+    """Who started it: the caller of the request, or nobody's task."""
     resumes: RunRecord | None
     steps: list[StepRecord]
     created: float
@@ -169,6 +179,11 @@ class RunRecord:
         if now >= self.ends:
             return self.final
         return RunStatus.RUNNING if now >= self.begins else RunStatus.QUEUED
+
+    @property
+    def place(self) -> str | None:
+        """The schema into which it really builds."""
+        return self.trigger.get("schema_override")
 
     @property
     def nodes(self) -> dict[str, str]:
@@ -202,6 +217,7 @@ class Post:
     about: int | None
     status_then: RunStatus | None
     refused: bool
+    by: str = "task"
 
 
 class SimulatedPlatform:
@@ -215,6 +231,7 @@ class SimulatedPlatform:
         self.posts: list[Post] = []
         self.gets = 0
         self._reruns_to_press = 0
+        self.caller = "task"
 
     def clock(self) -> float:
         """Give epoch seconds."""
@@ -261,8 +278,13 @@ class SimulatedPlatform:
     def _others_act(self) -> None:
         deed = self.schedule.deeds.get(self.gets + len(self.posts))
         newest = self.runs[-1] if self.runs else None
+        scheduled = {"cause": "scheduled", "cause_category": "scheduled"}
         if deed is Deed.RUN:
-            self._create(JOB, {"cause": "scheduled", "cause_category": "scheduled"}, by_task=False)
+            self._create(JOB, scheduled, by_task=False)
+        if deed is Deed.RUN_ELSEWHERE:
+            self._create(JOB, {**scheduled, "schema_override": "somewhere_else"}, by_task=False)
+        if deed is Deed.RUN_PART:
+            self._create(JOB[:1], {**scheduled, "steps_override": [JOB[0][0]]}, by_task=False)
         self._reruns_to_press += deed is Deed.RERUN
         if self._reruns_to_press and newest and self._why_not_retryable(newest) is None:
             self._reruns_to_press -= 1
@@ -285,7 +307,7 @@ class SimulatedPlatform:
             return
         refused = isinstance(answer, Reply) and answer.status in {400, 403, 404, 409}
         cause = (endpoint.json or {}).get("cause", "")
-        self.posts.append(Post(self.now, self.tries, endpoint.path, cause, *about, refused))
+        self.posts.append(Post(self.now, self.tries, endpoint.path, cause, *about, refused, self.caller))
 
     # --- What is there to be asked
 
@@ -315,8 +337,11 @@ class SimulatedPlatform:
         assert endpoint.params["job_definition_id"] == JOB_ID
         listed = [run for run in reversed(self.runs) if run.listed_from <= self.now]
         shown = [self._body(run) for run in listed[: endpoint.params["limit"]]]
+        related = endpoint.params["include_related"] or ""
         for each in shown:
-            del each["run_steps"], each["job"], each["audit"]
+            del each["run_steps"], each["audit"]
+            if "job" not in related:
+                del each["job"]
         return _reply(shown, extra={"pagination": {"total_count": len(listed)}})
 
     def _show(self, _: Endpoint[Any], run_id: int, *, late: float) -> Reply:  # noqa: ARG002
@@ -357,7 +382,8 @@ class SimulatedPlatform:
 
     def _resume(self, run: RunRecord, *, by_task: bool, late: float = 0.0) -> RunRecord:
         assert run.owed is not None
-        trigger = {"cause": "Rerun from failure", "cause_category": "rerun"}
+        kept = {"schema_override": run.place} if run.place and self.schedule.keeps_overrides else {}
+        trigger = {"cause": "Rerun from failure", "cause_category": "rerun", **kept}
         return self._create(run.owed, trigger, by_task=by_task, resumes=run, late=late)
 
     def _create(
@@ -379,6 +405,7 @@ class SimulatedPlatform:
             fate=fate,
             trigger=trigger,
             by_task=by_task,
+            by=self.caller if by_task else "a stranger",
             resumes=resumes,
             steps=steps,
             created=self.now + late,
@@ -393,7 +420,10 @@ class SimulatedPlatform:
     def _why_not_retryable(self, run: RunRecord) -> RetryNotSupported | None:
         if run.status(self.now) != RunStatus.ERROR:
             return RetryNotSupported.NOT_FAILED_RUN
-        if run is not self.runs[-1]:
+        newer = self.runs[run.id :]
+        if self.schedule.latest == "newer_success":
+            newer = [each for each in newer if each.status(self.now) == RunStatus.SUCCESS]
+        if newer:
             return RetryNotSupported.NOT_LATEST_RUN
         return None if run.owed else RetryNotSupported.NO_RUN_RESULTS
 
@@ -407,6 +437,7 @@ class SimulatedPlatform:
             "status_message": TIMED_OUT if over and run.fate.end is End.TIMED_OUT else None,
             "href": f"https://dbt.example/runs/{run.id}/",
             "created_at": datetime.fromtimestamp(run.created, UTC).isoformat(),
+            "finished_at": datetime.fromtimestamp(run.ends, UTC).isoformat() if over else None,
             "can_retry": reason is None,
             "retry_not_supported_reason": reason,
             "retrying_run_id": named,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from airflow_dbt_rerun.api.endpoints import cancel_run
+from airflow_dbt_rerun.audit import Audit, audit
 from airflow_dbt_rerun.core.dbt.models import RunStatus
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed, WaitForRun
@@ -95,35 +96,35 @@ def live(platform: SimulatedPlatform, task: Task) -> Ended:
         platform.sleep(RETRY_DELAY)
 
 
-def try_once(platform: SimulatedPlatform, task: Task) -> Ended:
+def try_once(platform: Any, task: Task, work: Work = WORK) -> Ended:
     """Run the task once."""
     try:
-        return execute(platform, task)
+        return execute(platform, task, work)
     except Killed:
         return Ended("killed")
     except DbtApiError:
         return Ended("api_error")
 
 
-def execute(platform: SimulatedPlatform, task: Task) -> Ended:
+def execute(platform: Any, task: Task, work: Work) -> Ended:
     """Do what the operator does, blocking or with a new worker after each wait."""
-    driver = new_driver(platform, task)
-    session, seen = driver.begin(deadline=platform.now + task.timeout)
+    driver = new_driver(platform, task, work)
+    session, seen = driver.begin(deadline=platform.clock() + task.timeout)
     session, step = driver.advance(session, seen)
     while isinstance(step, WaitForRun):
         if task.deferrable:
             session = RerunSession.from_dict(json.loads(json.dumps(session.to_dict())))
-            driver = new_driver(platform, task)
+            driver = new_driver(platform, task, work)
         session, step = driver.advance(session, driver.wait(session, step))
-    json.dumps(report(session, step, platform.now))
+    json.dumps(report(session, step, platform.clock()))
     return give_up(platform, session, step) if isinstance(step, Fail) else succeed(step)
 
 
-def new_driver(platform: SimulatedPlatform, task: Task) -> Driver:
+def new_driver(platform: Any, task: Task, work: Work) -> Driver:
     """Start on a new worker."""
     return Driver(
         platform,
-        WORK,
+        work,
         task.policy,
         pace=Pace(tolerance=120.0),
         log=Quiet(),
@@ -137,7 +138,7 @@ def succeed(step: Succeed) -> Ended:
     return Ended("green", step.run_id, final=True)
 
 
-def give_up(platform: SimulatedPlatform, session: RerunSession, step: Fail) -> Ended:
+def give_up(platform: Any, session: RerunSession, step: Fail) -> Ended:
     """End red, cancelling what goes on."""
     if step.kind == "timeout" and session.current and session.current.ours:
         try:
@@ -174,7 +175,7 @@ def is_done(runs: list[RunRecord], now: float) -> bool:
     """Whether these runs together did all the work."""
     nodes: dict[str, str] = {}
     for run in runs:
-        nodes |= run.nodes if now >= run.ends else {}
+        nodes |= run.nodes if now >= run.ends and run.place is None else {}
     return all(nodes.get(name) == "success" for name in NODES)
 
 
@@ -232,7 +233,7 @@ def green_or_red(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
     done = is_done(ours, platform.now)
     if ended.run_id is not None:
         run = platform.run(ended.run_id)
-        adopted = run not in ours and run.status(platform.now) == RunStatus.SUCCESS
+        adopted = run not in ours and run.status(platform.now) == RunStatus.SUCCESS and is_done([run], platform.now)
         if not done and not adopted:
             yield "the task is green and the work is not done"
     healed = ours and ours[-1].by_task and ours[-1].status(platform.now) == RunStatus.SUCCESS
@@ -257,6 +258,21 @@ def check(schedule: Schedule, task: Task) -> None:
     platform = SimulatedPlatform(schedule)
     ended = live(platform, task)
     assert list(broken_promises(platform, ended)) == [], (ended, platform.posts)
+    if ended.run_id is not None:
+        found = audited(platform, ended.run_id, first_of(platform, MARKER))
+        assert found.is_done, (found.to_dict(), ended, platform.posts)
+
+
+def audited(platform: SimulatedPlatform, run_id: int, of_run: int) -> Audit:
+    """Ask the auditor about a green task, once the platform is quiet."""
+    platform.schedule = replace(platform.schedule, posts={}, gets={}, outage=(0, 0), deeds={})
+    platform.now += 1000.0
+    return audit(platform, run_id, of_run=of_run)
+
+
+def first_of(platform: SimulatedPlatform, marker: Marker) -> int:
+    """Return the id of the first run that was started for a piece of work."""
+    return next(run.id for run in platform.runs if run.trigger["cause"].startswith(f"[dbt-rerun {marker.key}]"))
 
 
 # --- The schedules
@@ -295,6 +311,7 @@ def schedules(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Schedule]:
     return st.builds(
         Schedule,
         names_resumed_run=st.booleans(),
+        latest=st.sampled_from(["any_newer", "newer_success"]),
         shows_retry=st.booleans(),
         refusal=st.sampled_from([400, 403, 404, 409]),
         **parts,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunTrigger, epoch
+from airflow_dbt_rerun.core.heal.same_work import is_in_same_place
 
 CAUSE_MAX_LENGTH = 255
 """Characters. The platform refuses longer causes; the official provider cuts at the same length."""
@@ -95,19 +96,22 @@ def find_rerun(failed: Run, runs: Iterable[Run]) -> FoundRerun | None:
     It is recognised by ``retrying_run_id``. If the platform leaves that null, the oldest newer run with cause
     category ``rerun`` counts that can have resumed this one: ours or unclear, so no second rerun may be posted.
 
+    A rerun without the overrides of the failed run's place does not belong to the work: where it builds is not on
+    record. This package never resumes a run with such overrides.
+
     :param runs: runs of the job, with their triggers; older ones help to tell which run a rerun can have resumed.
     """
     known = sorted((run for run in runs if run.job_id == failed.job_id), key=lambda run: run.id)
     newer = [run for run in known if run.id > failed.id]
     for run in newer:
-        if run.retrying_run_id == failed.id:
+        if run.retrying_run_id == failed.id and is_in_same_place(failed, run):
             return FoundRerun(run)
     if not failed.is_error:
         return None
     older = [run for run in known if run.id < failed.id]
     for run in filter(_is_unnamed_rerun, newer):
         parents = _possible_parents(run, [*older, failed, *newer])
-        if failed.id in parents and not _contradicts(failed, run):
+        if failed.id in parents and is_in_same_place(failed, run):
             return FoundRerun(run, certain=parents == {failed.id})
     return None
 
@@ -146,13 +150,6 @@ def _has_success_between(failed: Run, rerun: Run, runs: Sequence[Run]) -> bool:
     created = epoch(rerun.created_at)
     ends = (epoch(run.finished_at) for run in runs if run.id > failed.id and run.is_success)
     return created is not None and any(end is not None and end <= created for end in ends)
-
-
-def _contradicts(failed: Run, rerun: Run) -> bool:
-    """Return whether a rerun shows overrides that the failed run does not have."""
-    theirs = (rerun.trigger.overrides or {}) if rerun.trigger else {}
-    ours = (failed.trigger.overrides or {}) if failed.trigger else {}
-    return any(ours.get(name) != value for name, value in theirs.items())
 
 
 def uncertain_in(runs: Iterable[Run], work: Sequence[Run], *, after: int | None = None) -> frozenset[int]:

@@ -11,7 +11,7 @@ from airflow_dbt_rerun.core.heal.wording import did
 from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
 
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 """The version of the report's format: ``docs/report.schema.json``."""
 
 

@@ -94,6 +94,13 @@ def place_of(run: Run) -> tuple[str, ...]:
     return tuple(name for name in overrides_of(run) if name not in HOW)
 
 
+def is_in_same_place(one: Run, other: Run) -> bool:
+    """Return whether two runs have the same overrides of where and from what they build."""
+    return {name: overrides_of(one)[name] for name in place_of(one)} == {
+        name: overrides_of(other)[name] for name in place_of(other)
+    }
+
+
 def _differs(name: str, ours: Run, other: Run) -> bool:
     one, two = IN_FORCE[name](ours), IN_FORCE[name](other)
     if name == "branch" and None in (one, two):  # a run that has not cloned yet: then only an override tells
