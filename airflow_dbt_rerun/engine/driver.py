@@ -41,6 +41,7 @@ class Driver:
     :param on_run: called with each run of this work as soon as its id is known, before anything else happens.
     :param on_rerun: called after each rerun has started, with the facts about it and the new run.
     :param pace: polling intervals and tolerances. :meth:`begin` fills in ``usual`` from the job's newest runs.
+    :param verify_success: whether to read the node results of a first run that succeeds.
     :param clock: returns the time in epoch seconds.
     :param sleep: waits the given number of seconds.
     """
@@ -55,6 +56,7 @@ class Driver:
         on_run: Callable[[Run], None] = lambda _: None,
         on_rerun: Callable[[dict[str, Any], Run], None] = lambda *_: None,
         pace: Pace = Pace(),  # noqa: B008 - an immutable value
+        verify_success: bool = False,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -74,6 +76,7 @@ class Driver:
             pace=pace,
             with_manifest=policy is not None and policy.needs_manifest,
             fits=work.fits,
+            verify_success=verify_success,
             log=self._log,
             clock=clock,
             sleep=sleep,

@@ -60,6 +60,7 @@ class RunReader:
     :param pace: how long API errors are tolerated, and the pauses between reads.
     :param with_manifest: whether to read a failed run's ``manifest.json`` as well; it can be large.
     :param fits: whether another run of the job may stand for a superseded one, for example by a sensor's filter.
+    :param verify_success: whether to read the node results of a run that succeeds and repairs nothing.
     :param clock: returns the time in epoch seconds.
     :param sleep: waits the given number of seconds.
     """
@@ -71,6 +72,7 @@ class RunReader:
         pace: Pace = Pace(),  # noqa: B008 - an immutable value
         with_manifest: bool = False,
         fits: Callable[[Run], bool] = lambda _: True,
+        verify_success: bool = False,
         log: Log | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
@@ -79,6 +81,7 @@ class RunReader:
         self._pace = pace
         self._with_manifest = with_manifest
         self._fits = fits
+        self._verify_success = verify_success
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._sleep = sleep
@@ -94,6 +97,8 @@ class RunReader:
                 return self._superseded(RunSeen(run))
             if run.is_success and (repaired := session.repaired_by(run_id)):
                 return self._with_proof(run, repaired)
+            if run.is_success and self._verify_success:
+                return RunSeen(run, self._all_results(run))
         except BEARABLE as error:
             return NotReadable(f"dbt run {run_id} cannot be read: {error}")
         return RunSeen(run)

@@ -30,6 +30,18 @@ def check_ids(task: object, *parameters: str) -> None:
             number(parameter, value)
 
 
+def rendered_id(name: str, value: object) -> int:
+    """Return an id after its template was rendered.
+
+    :raises DbtConfigError: naming the parameter, if it rendered to nothing or is no number.
+    """
+    if value is None or str(value).strip() in ("", "None"):
+        raise DbtConfigError(
+            f"{name} is {value!r} after rendering: check its template, and that the task it reads from pushed an id"
+        )
+    return number(name, str(value))
+
+
 def check_seconds(task: object, *parameters: str) -> None:
     """Check that durations are numbers above zero.
 

@@ -95,6 +95,8 @@ class HealingOperator(BaseOperator):
         shorter ``execution_timeout`` takes precedence, even while the task is deferred.
     :param deferrable: wait in the triggerer instead of on a worker.
     :param cancel_on_kill: cancel the run that this task started when the task is killed or times out.
+    :param verify_success: also read the node results of a first run that succeeds, and warn about nodes that failed
+        in it. By default a plain success costs no such request; reruns are always verified.
     :param hook_params: further arguments of :class:`DbtCloudRerunHook`.
     """
 
@@ -116,6 +118,7 @@ class HealingOperator(BaseOperator):
         timeout: float = DEFAULT_TASK_TIMEOUT,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         cancel_on_kill: bool = True,
+        verify_success: bool = False,
         hook_params: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -131,6 +134,7 @@ class HealingOperator(BaseOperator):
         self.timeout = timeout
         self.deferrable = deferrable
         self.cancel_on_kill = cancel_on_kill
+        self.verify_success = verify_success
         self.hook_params = hook_params
         self._in_progress: Work | None = None
         self._check_arguments()
@@ -288,6 +292,7 @@ class HealingOperator(BaseOperator):
             on_run=publisher.show_run,
             on_rerun=publisher.announce_rerun,
             pace=self._pace(usual),
+            verify_success=self.verify_success,
             log=self.log,
         )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from airflow_dbt_rerun.api.endpoints import number
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.modes import action_of, first_in_mode
@@ -13,9 +12,10 @@ from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from airflow_dbt_rerun.operators.arguments import check_ids, is_template, read_policy_argument
+from airflow_dbt_rerun.operators.arguments import check_ids, is_template, read_policy_argument, rendered_id
 from airflow_dbt_rerun.operators.base import HealingOperator
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
+from airflow_dbt_rerun.operators.run_request import RunRequest, run_request
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -45,7 +45,8 @@ class DbtCloudJobOperator(OneJobOperator):
         characters.
     :param steps_override: dbt commands to run instead of the job's.
     :param schema_override: schema to build into instead of the target's.
-    :param additional_run_config: further fields of dbt's trigger request, for example ``threads_override``.
+    :param additional_run_config: further fields of dbt's trigger request, for example ``threads_override``. A field
+        that is an argument, too, may be given in either place; ``cause`` is added to ``trigger_reason``.
     :param policy: when to rerun, how, and when to give up. Defaults to the default policy; None reruns nothing.
     :param reattach: which earlier runs a new try of the task continues. ``retry``: those since the last clear, so
         that a cleared task starts afresh and cancels the run that it left in progress. ``always``: runs from before
@@ -92,6 +93,7 @@ class DbtCloudJobOperator(OneJobOperator):
         super()._check_arguments()
         if self.reattach not in REATTACH:
             raise DbtConfigError(f"reattach must be one of {', '.join(REATTACH)}, not {self.reattach!r}")
+        self._request()
 
     def work(self, context: Context) -> Work:
         """Return the job to run, marked for this life of the task instance."""
@@ -99,16 +101,19 @@ class DbtCloudJobOperator(OneJobOperator):
         reason = self.trigger_reason or (
             f"Triggered via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
         )
-        overrides = {
-            **(self.additional_run_config or {}),
-            "steps_override": self.steps_override,
-            "schema_override": self.schema_override,
-        }
-        given = {name: value for name, value in overrides.items() if value is not None}
+        request = self._request()
         marker, *earlier = markers(instance, retries=self.retries)
         return Work(
-            self._job_id(), marker, reason, given, earlier=tuple(earlier), reattach=self.reattach == "always"
+            self._job_id(),
+            marker,
+            f"{reason} {request.cause}" if request.cause else reason,
+            request.overrides,
+            earlier=tuple(earlier),
+            reattach=self.reattach == "always",
         )
+
+    def _request(self) -> RunRequest:
+        return run_request(self.steps_override, self.schema_override, self.additional_run_config)
 
 
 class DbtCloudRerunOperator(HealingOperator):
@@ -171,7 +176,7 @@ class DbtCloudRerunOperator(HealingOperator):
     def work(self, context: Context) -> Work:
         """Return the run to repair, marked for this life of the task instance."""
         instance: Any = context["ti"]
-        run_id = number("run_id", self.run_id) if self.run_id is not None else self._latest_run()
+        run_id = self._latest_run() if self.run_id is None and self.job_id is not None else self._given_run()
         run = self.hook.get_run(run_id, include_related=())
         reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
         return Work(run.job_id, next(markers(instance, retries=self.retries)), reason, of_run=run_id)
@@ -186,9 +191,12 @@ class DbtCloudRerunOperator(HealingOperator):
         context["ti"].xcom_push(key=XCOM_PLAN, value=document)
         return document if self.plan_only else super().execute(context)
 
+    def _given_run(self) -> int:
+        return rendered_id("run_id", self.run_id)
+
     def _latest_run(self) -> int:
         """Return the job's latest run or, if that is a rerun, the run that it repairs."""
-        job_id = number("job_id", self.job_id or 0)
+        job_id = rendered_id("job_id", self.job_id)
         root = RunReader(self.hook.client, pace=self._pace(), log=self.log).root_of_latest(job_id)
         if root is None:
             raise DbtConfigError(f"job {job_id} has no run to rerun: check job_id, or give run_id")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from airflow_dbt_rerun.api.endpoints import number
 from airflow_dbt_rerun.api.job_lookup import find_job_id
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from airflow_dbt_rerun.operators.arguments import check_ids
+from airflow_dbt_rerun.operators.arguments import check_ids, rendered_id
 from airflow_dbt_rerun.operators.base import HealingOperator
 
 
@@ -53,8 +52,9 @@ class OneJobOperator(HealingOperator):
         check_ids(self, "job_id")
 
     def _job_id(self) -> int:
-        if self.job_id is not None:
-            return number("job_id", self.job_id)
+        names = (self.project_name, self.environment_name, self.job_name)
+        if self.job_id is not None or None in names:
+            return rendered_id("job_id", self.job_id)
         return find_job_id(
             self.hook.client,
             project_name=str(self.project_name),

@@ -168,11 +168,10 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         return False
 
     def _read_arguments(self, context: Context) -> Awaited:
-        categories = self.cause_categories
         return Awaited(
             job_id=self._checked_job_id(),
             since=(self._since_given() or _due(context)).timestamp(),
-            cause_categories=(categories,) if isinstance(categories, str) and categories else tuple(categories),
+            cause_categories=self._categories(),
             git_branch=self.git_branch or None,
             match=self._checked_match(),
         )
@@ -285,7 +284,13 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         instance: Any = context["ti"]
         job_id, run_id = self._given
         reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
-        return Work(job_id, next(markers(instance, retries=self.retries)), reason, of_run=run_id)
+        filters = Awaited(job_id, 0.0, self._categories(), self.git_branch or None)
+        marker = next(markers(instance, retries=self.retries))
+        return Work(job_id, marker, reason, of_run=run_id, fits=filters.fits)
+
+    def _categories(self) -> tuple[str, ...]:
+        given = self.cause_categories
+        return (given,) if isinstance(given, str) and given else tuple(given)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
         """Resume after waiting in the triggerer for the run to end, or for the pause before a rerun."""

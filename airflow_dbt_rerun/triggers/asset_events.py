@@ -118,7 +118,7 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
         wanted = self._selection()
         feed = feed_of(self._connection, self._hook().async_client)
         cursor = await self._load_cursor()
-        async with feed.reader(self.check_interval) as reader:
+        async with feed.reader(self.check_interval, cancelled="cancelled" in self.statuses) as reader:
             while True:
                 runs = await reader.next(cursor.since)
                 if runs is None:

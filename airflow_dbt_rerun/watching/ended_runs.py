@@ -18,7 +18,7 @@ from airflow_dbt_rerun.api.endpoints import FULL_RUN, PAGE, Endpoint, Page, get_
 from airflow_dbt_rerun.api.per_loop import PerLoop
 from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
 from airflow_dbt_rerun.api.token_rotation import MakeClient, RotatingClient
-from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run
+from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run, RunStatus
 from airflow_dbt_rerun.core.watch.ended_runs import ended
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
 from airflow_dbt_rerun.watching.hub import QUIET
@@ -80,9 +80,9 @@ class EndedRunsFeed:
         self._quiet_until = float("-inf")
 
     @asynccontextmanager
-    async def reader(self, interval: float) -> AsyncIterator[FeedReader]:
+    async def reader(self, interval: float, *, cancelled: bool = False) -> AsyncIterator[FeedReader]:
         """Enter a reader with an interval in seconds; the last reader to leave closes the session."""
-        reader = FeedReader(self, interval)
+        reader = FeedReader(self, interval, cancelled=cancelled)
         self._readers[reader] = float("inf")
         try:
             yield reader
@@ -136,7 +136,21 @@ class EndedRunsFeed:
             runs += page
             is_past = any((ended(run) or since) < since for run in page)  # dbt ignored the filter
             upcoming = None if is_past else next_page(upcoming, page)
-        return runs
+        return [*runs, *(await self._cancelled_without_end(since))]
+
+    async def _cancelled_without_end(self, since: float) -> Sequence[Run]:
+        """Read the runs that were cancelled before they started, if a reader wants any: they have no end."""
+        if not any(reader.cancelled for reader in self._readers):
+            return ()
+        page = await self._open_client().send(
+            list_runs(
+                status=RunStatus.CANCELLED,
+                created_at=(_moment(since - AHEAD), _moment(max(since, self._clock()) + AHEAD)),
+                include_related=("trigger", "job", "audit"),
+                limit=PAGE,
+            )
+        )
+        return [run for run in page if run.is_cancelled and not run.finished_at]
 
     def _ended_since(self, since: float) -> Endpoint[Page[Run]]:
         return list_runs(
@@ -166,7 +180,8 @@ class EndedRunsFeed:
 class FeedReader:
     """Read a feed at an interval, in seconds."""
 
-    def __init__(self, feed: EndedRunsFeed, interval: float) -> None:
+    def __init__(self, feed: EndedRunsFeed, interval: float, *, cancelled: bool = False) -> None:
+        self.cancelled = cancelled
         self._feed = feed
         self._interval = interval
 

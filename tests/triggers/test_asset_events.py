@@ -107,7 +107,7 @@ async def watching(store: Any = None, **arguments: Any) -> AsyncIterator[Watcher
     """Run a trigger for a while, and end it as a triggerer that stops does."""
     store = None if store is NO_STORE else store or Store()
     watcher = Watcher(store, arguments)
-    await until(lambda: watcher.trigger._memory is not None or bool(getattr(store, "reading", None)))
+    await until(lambda: watcher.trigger._store is not None or bool(getattr(store, "reading", None)))
     try:
         yield watcher
         assert not watcher.task.done(), "a watcher's trigger has no end"
@@ -471,8 +471,8 @@ async def test_missing_connection_ends_nothing(
         ({"environment_id": "prod"}, "environment_id must be a number"),
         ({"statuses": ["failed"]}, "statuses must be among success, error, cancelled"),
         ({"statuses": []}, "statuses must be among success, error, cancelled"),
-        ({"check_interval": 0}, "check_interval must be above zero"),
-        ({"lookback": -1}, "lookback must be above zero"),
+        ({"check_interval": 0}, "check_interval takes a number of seconds above zero"),
+        ({"lookback": -1}, "lookback takes a number of seconds above zero"),
     ],
     ids=str,
 )

@@ -132,6 +132,7 @@ class Run:
     created_at: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
+    updated_at: str | None = None
     can_retry: bool | None = None
     retry_not_supported_reason: str | None = None
     retrying_run_id: int | None = None
@@ -227,6 +228,7 @@ class Run:
             created_at=data.get("created_at"),
             started_at=data.get("started_at"),
             finished_at=data.get("finished_at"),
+            updated_at=data.get("updated_at"),
             can_retry=data.get("can_retry"),
             retry_not_supported_reason=data.get("retry_not_supported_reason"),
             retrying_run_id=data.get("retrying_run_id"),

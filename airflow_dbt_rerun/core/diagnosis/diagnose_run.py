@@ -24,6 +24,7 @@ from airflow_dbt_rerun.core.diagnosis.logs import (
     logged_errors,
     was_interrupted,
 )
+from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.signatures import Signature
 
 __all__ = ["Category", "Diagnosis", "Finding", "classify", "diagnose", "says_why"]
@@ -82,14 +83,9 @@ class _Diagnoser:
         return Diagnosis(run.id, failed, skipped, step.name, f"the results of step {step.index}")
 
     def _finding(self, node: NodeResult, log: str, adapter: str | None) -> Finding:
-        if node.resource_type == "source" and node.message is None:
-            category, known, text = (
-                Category.TEST_FAILED,
-                None,
-                "the source's data is older than the limit",
-            )
-        else:
-            category, known, text = self._hardest(_texts(node, log), adapter, node.status)
+        category, known, text = self._without_message(node) or self._hardest(
+            _texts(node, log), adapter, node.status
+        )
         return Finding(
             subject=node.unique_id,
             resource_type=node.resource_type,
@@ -100,6 +96,17 @@ class _Diagnoser:
             path=self._facts.paths.get(node.unique_id) or _path_in(text),
             tags=self._facts.tags.get(node.unique_id, ()),
         )
+
+    @staticmethod
+    def _without_message(node: NodeResult) -> tuple[Category, None, str] | None:
+        """Judge a node that has no message but a meaning: stale source data, or a test that counts its failures."""
+        if node.message is not None:
+            return None
+        if node.resource_type == "source":
+            return Category.TEST_FAILED, None, "the source's data is older than the limit"
+        if node.resource_type in ("test", "unit_test") and node.failures:
+            return Category.TEST_FAILED, None, f"{counted(node.failures, 'row')} failed the test"
+        return None
 
     def _hardest(self, texts: Sequence[str], adapter: str | None, status: str) -> tuple[Category, str | None, str]:
         """Judge a node by the hardest of its errors: a microbatch model can have one for each batch."""

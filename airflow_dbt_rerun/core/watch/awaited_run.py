@@ -50,6 +50,10 @@ class Awaited:
         """Whether a run that does not fit at its creation never will; its branch may become known later."""
         return self.git_branch is None
 
+    def fits(self, run: Run) -> bool:
+        """Return whether a run passes the filters on cause and branch, as far as that is known now."""
+        return self._may_fit(run) and self._is_on_branch(run)
+
     def _is_in_time(self, run: Run) -> bool:
         created = epoch(run.created_at)
         return run.job_id == self.job_id and created is not None and created >= self.since

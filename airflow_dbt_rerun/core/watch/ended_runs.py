@@ -103,9 +103,14 @@ class Cursor:
 
 
 def ended(run: Run) -> float | None:
-    """Return a run's end in epoch seconds; None if it has none that can be read."""
+    """Return a run's end in epoch seconds; None if it has none that can be read.
+
+    A run that was cancelled before it started may lack ``finished_at``: then its last update counts.
+    """
+    if not run.is_terminal:
+        return None
     try:
-        return epoch(run.finished_at) if run.is_terminal else None
+        return epoch(run.finished_at or (run.updated_at if run.is_cancelled else None))
     except (ValueError, TypeError):
         return None
 

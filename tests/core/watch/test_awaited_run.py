@@ -97,3 +97,24 @@ def test_it_travels_as_plain_json_and_says_what_it_is() -> None:
         "the latest run of job 7 created at or after 2026-11-23 02:00:00+00:00 "
         "by cause category scheduled or ci on branch main"
     )
+
+
+@pytest.mark.parametrize(
+    ("awaited", "fits"),
+    [
+        ({}, True),
+        ({"cause_categories": ("api",)}, True),
+        ({"cause_categories": ("scheduled",)}, False),
+        ({"git_branch": "main"}, True),
+        ({"git_branch": "dev"}, False),
+    ],
+)
+def test_run_outside_the_filters_never_stands_for_the_awaited_one(awaited: dict[str, Any], *, fits: bool) -> None:
+    """P11: what supersedes the awaited run has to pass the sensor's filters, too."""
+    other = run(150, git_branch="main", trigger=RunTrigger("x", "api"))
+    assert Awaited(7, 0.0, **awaited).fits(other) is fits
+
+
+def test_run_on_an_unknown_branch_does_not_fit() -> None:
+    """A run that has not cloned yet may turn out to be on another branch."""
+    assert not Awaited(7, 0.0, git_branch="main").fits(run(150, 1, git_branch=None))
