@@ -71,15 +71,12 @@ def test_each_field_is_sent(simulated: LocalPlatform, instance: TaskInstance, fi
 
 @pytest.mark.parametrize("field", sorted(set(VALUES) - {"steps_override"}))
 def test_each_field_is_sent_again_on_a_rerun(simulated: LocalPlatform, instance: TaskInstance, field: str) -> None:
-    """Nothing is lost when the failed command and those after it run again: a run that died before its first node."""
-    simulated.trouble(
-        {"node": "orders", "times": 1, "stage": "start", "message": "Connection reset by peer"}, RESET
-    )
-    run_id = run_task(task(simulated, additional_run_config={field: VALUES[field]}), instance)
-    report = instance.xcom("dbt_rerun_report")
-    assert report["outcome"] == "healed"
-    if report["attempts"][-1]["kind"] == "rerun_from_step":
-        assert triggered(simulated, run_id)[field] == VALUES[field]
+    """Nothing is lost when the failed command and those after it run again."""
+    simulated.trouble(RESET)
+    policy = RerunPolicy(rules=[RerunRule(any_node("transient"), RerunAction.RERUN_FROM_STEP)])
+    run_id = run_task(task(simulated, policy=policy, additional_run_config={field: VALUES[field]}), instance)
+    assert instance.xcom("dbt_rerun_report")["attempts"][-1]["kind"] == "rerun_from_step"
+    assert triggered(simulated, run_id)[field] == VALUES[field]
 
 
 def test_seeds_only_into_the_sandbox(simulated: LocalPlatform, instance: TaskInstance) -> None:
