@@ -12,6 +12,10 @@ from jinja2 import Environment
 from airflow_dbt_rerun import (
     DbtCloudJobOperator,
     DbtConfigError,
+    RerunAction,
+    RerunPolicy,
+    RerunRule,
+    any_node,
 )
 from airflow_dbt_rerun.core.policy.overrides import TAKES
 from airflow_dbt_rerun.operators.run_request import CAUSE, run_request
