@@ -48,7 +48,7 @@ class Figures:
             f"schedules                 {self.schedules:>8,}",
             f"tasks                     {sum(self.tasks.values()):>8,}   ({ends})",
             f"dbt runs, POSTs           {self.runs:>8,} / {self.posts:,}",
-            f"broken promises           {len(self.broken):>8,}   (duplicates, runs elsewhere, false greens by the record)",
+            f"broken promises           {len(self.broken):>8,}   (duplicates, runs elsewhere, false greens)",
             f"greens unconfirmed        {self.false_greens:>8,}   (by the auditor)",
         ]
 

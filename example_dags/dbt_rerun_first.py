@@ -1,4 +1,4 @@
-"""The first DAG: run a dbt job; when it fails for a passing reason, resume it from its point of failure.
+"""The first DAG: run a dbt job, and resume it from its point of failure if it fails for a passing reason.
 
 Needs the connection ``dbt_cloud_default`` and the Airflow Variable ``dbt_job_nightly`` with the job's id.
 """

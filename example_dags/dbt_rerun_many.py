@@ -15,12 +15,12 @@ with DAG(
     catchup=False,
     tags=["dbt"],
     doc_md=__doc__,
-    render_template_as_native_obj=True,  # the Variable arrives as a list, not as its text
+    render_template_as_native_obj=True,  # renders the Variable to a list instead of text
 ) as dag:
 
     @task
     def job_ids(jobs: list[int]) -> list[int]:
-        """Choose the jobs to run; here, simply those of the Variable."""
+        """Return the jobs to run; here, all of the Variable."""
         return jobs
 
     DbtCloudJobOperator.partial(task_id="build", deferrable=True, check_interval=5).expand(

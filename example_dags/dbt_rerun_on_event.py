@@ -14,7 +14,7 @@ from airflow.sdk import DAG, Asset, AssetWatcher, task
 from airflow_dbt_rerun import Category, DbtCloudJobRunEventTrigger, DbtCloudRerunOperator, RerunPolicy
 
 MAY_PASS = {Category.TRANSIENT, Category.THROTTLED, Category.TIMED_OUT, Category.UNKNOWN, None}
-"""What a rerun may heal. None: the run could not be looked at when the event was made."""
+"""What a rerun may heal. None: the run could not be read when the event was created."""
 
 failures = Asset(
     "dbt_failed_runs",
@@ -25,10 +25,10 @@ with DAG(dag_id="dbt_rerun_on_event", schedule=[failures], catchup=False, tags=[
 
     @task
     def failed_runs(triggering_asset_events: Mapping[Any, Sequence[Any]] | None = None) -> list[int]:
-        """Choose the runs to heal, each once."""
+        """Return the ids of the runs to heal, each once."""
         events = [event for one in (triggering_asset_events or {}).values() for event in one]
-        told = [event.extra["payload"] for event in events]
-        return sorted({run["run_id"] for run in told if run["category"] in MAY_PASS})
+        payloads = [event.extra["payload"] for event in events]
+        return sorted({run["run_id"] for run in payloads if run["category"] in MAY_PASS})
 
     DbtCloudRerunOperator.partial(
         task_id="heal", mode="from_failure", policy=RerunPolicy(), deferrable=True, check_interval=10

@@ -1,6 +1,6 @@
-"""Rerun one failed dbt run, whoever started it: by hand, with its id and the kind of rerun as parameters.
+"""Rerun one failed dbt run, whatever started it: trigger this DAG with its id and the kind of rerun as parameters.
 
-Needs the connection ``dbt_cloud_default``. With ``dry_run`` the task only tells what it would do.
+Needs the connection ``dbt_cloud_default``. With ``dry_run=True`` the task only publishes its plan.
 """
 
 from __future__ import annotations

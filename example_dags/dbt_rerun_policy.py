@@ -1,6 +1,6 @@
-"""A policy of your own, and waiting in the triggerer.
+"""A custom policy for two jobs that wait in the triggerer.
 
-The rules are read from the top; the first that matches decides. What no rule covers fails at once: a person is
+The first rule that matches decides. A failure that no rule covers fails the task at once: a person is
 needed. Needs the connection ``dbt_cloud_default`` and the Airflow Variables ``dbt_job_nightly`` and
 ``dbt_job_finance`` with the jobs' ids.
 """

@@ -1,7 +1,7 @@
-"""Heal a job that dbt's own schedule starts: wait for today's run in the triggerer, and rerun it when it fails.
+"""Heal a job that dbt's own schedule starts: wait for today's run in the triggerer, and rerun it if it fails.
 
-It waits for the first run of the job since the DAG run's moment (its data interval's end); ``since`` names another
-one. Without ``policy`` the sensor only detects. Needs the connection ``dbt_cloud_default`` and the Airflow Variable
+The sensor waits for the first run of the job since the end of the DAG run's data interval, or since ``since``.
+Without ``policy`` the sensor only detects. Needs the connection ``dbt_cloud_default`` and the Airflow Variable
 ``dbt_job_scheduled`` with the job's id.
 """
 

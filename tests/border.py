@@ -36,7 +36,7 @@ class TaskInstance:
     """When it asked for the first time to be executed later."""
 
     def xcom_push(self, key: str, value: Any) -> None:
-        """Remember an XCom; Airflow would refuse what is no JSON."""
+        """Store an XCom, which must be JSON as in Airflow."""
         self.pushed.append((key, json.loads(json.dumps(value))))
 
     def xcom(self, key: str) -> Any:
@@ -44,7 +44,7 @@ class TaskInstance:
         return [value for name, value in self.pushed if name == key][-1]
 
     def get_first_reschedule_date(self, _: Any) -> datetime | None:
-        """Tell a sensor since when it waits."""
+        """Return since when a sensor waits."""
         return self.rescheduled
 
 
@@ -59,7 +59,7 @@ class TaskStore:
         return json.loads(self._values.get(key, "null"))
 
     def set(self, key: str, value: Any) -> None:
-        """Keep a value; Airflow would refuse what is no JSON."""
+        """Store a value, which must be JSON as in Airflow."""
         self._values[key] = json.dumps(value)
 
 

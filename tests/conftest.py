@@ -92,5 +92,5 @@ def test_mode() -> Iterator[None]:
 
 @pytest.fixture
 def instance(request: pytest.FixtureRequest) -> TaskInstance:
-    """Give each test, in each mode, work of its own."""
+    """Return separate work for each test in each mode."""
     return TaskInstance(run_id=request.node.name)

@@ -1,4 +1,4 @@
-"""A local platform as tests see it: a process of its own, spoken to over HTTP."""
+"""Run a local platform in a separate process, and talk to it over HTTP."""
 
 from __future__ import annotations
 

@@ -80,7 +80,7 @@ def test_hash_is_the_same_in_every_process(tmp_path: Path) -> None:
 
 
 def parse(home: Path, seed: str) -> dict[str, Any]:
-    """Serialize the DAG in a process of its own."""
+    """Serialize the DAG in a separate process."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
     file = home / "hashed.py"
     file.write_text(PROGRAM)

@@ -20,7 +20,7 @@ OURS = {name: kind for name, kind in getmembers(exceptions, isclass) if kind.__m
 
 
 def test_the_tree_in_the_docstring_is_the_tree() -> None:
-    """Whoever reads the module's first lines knows every error and its base, and nothing that is not there."""
+    """The module's docstring names every error and its base, and no others."""
     drawn: dict[str, str] = {}
     path: list[str] = []
     for line in (exceptions.__doc__ or "").splitlines():

@@ -1,4 +1,4 @@
-"""The house's direction: who may import whom."""
+"""The direction of imports between the sub-packages."""
 
 from __future__ import annotations
 

@@ -57,7 +57,7 @@ def test_the_hook_serves_its_connection_type_and_leaves_the_official_one_alone(m
 
 
 def test_the_configuration_shows_our_section() -> None:
-    """``airflow config list`` tells how to give a team's own signatures, and that none are given by default."""
+    """``airflow config list`` describes the option for a team's signatures, which is empty by default."""
     command = [sys.executable, "-m", "airflow", "config", "list", "--section", "dbt_rerun"]
     options = ["--include-descriptions", "--include-examples"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
@@ -85,7 +85,7 @@ print(json.dumps(titles))
 
 def test_the_form_asks_for_host_account_and_token() -> None:
     """The connection form shows the three fields under names that say what to put there, and hides the others."""
-    # In a process of its own, as the UI's is: Airflow loads hooks once, and differently for the UI.
+    # In a separate process, as the UI's is: Airflow loads hooks once, and differently for the UI.
     done = subprocess.run([sys.executable, "-c", FORM], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "host": "Access URL",

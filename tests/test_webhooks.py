@@ -85,7 +85,7 @@ def test_what_dbt_did_not_sign_is_refused(body: bytes, authorization: str | None
 
 
 def test_without_a_secret_nothing_is_verified() -> None:
-    """An environment variable that is not set must not let everybody in."""
+    """An unset environment variable must not accept every request."""
     with pytest.raises(ValueError, match="must not be empty"):
         verify(BODY, signed(BODY, ""), "")
 
@@ -190,7 +190,7 @@ def test_bad_body_names_its_field(body: bytes, words: str) -> None:
 
 
 def test_what_is_new_in_dbt_is_taken_as_it_comes() -> None:
-    """Fields and types of events that are not known yet stop nothing, and are no end of a run."""
+    """Unknown fields and event types are accepted, and do not count as a run's end."""
     event = parse(changed(eventType="job.run.paused", future={"x": 1}, data={"future": 1}))
     assert (event.event_type, event.is_end) == ("job.run.paused", False)
 
@@ -244,7 +244,7 @@ def test_many_threads_accept_once() -> None:
 
 
 class _Slow(OrderedDict[str, None]):
-    """Lets other threads go on between the look and what follows from it."""
+    """Let other threads run between the check and the update."""
 
     def __contains__(self, key: object) -> bool:
         found = super().__contains__(key)

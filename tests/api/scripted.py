@@ -1,4 +1,4 @@
-"""A real HTTP server that answers as it is told, once per request, and remembers what it was asked."""
+"""A real HTTP server that gives scripted answers, one a request, and records the requests."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class ScriptedServer(ThreadingHTTPServer):
         return f"127.0.0.1:{self.server_port}"
 
     def answers(self, *script: Script) -> None:
-        """Tell the server what to answer, from the next request on."""
+        """Set the server's answers, from the next request on."""
         self.script = list(script)
 
     def next_line(self, asked: Asked) -> Script:

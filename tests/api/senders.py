@@ -31,7 +31,7 @@ class Blocking:
 
 
 class Async(Blocking):
-    """Send by :class:`AsyncDbtClient`, in a loop of its own."""
+    """Send by :class:`AsyncDbtClient`, in a new event loop."""
 
     def send(self, settings: Settings, *endpoints: Endpoint[T], retries: Retries | None = None) -> T:
         """Send the endpoints one after the other through one client; return the last value."""

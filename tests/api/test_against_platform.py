@@ -99,7 +99,7 @@ def test_the_life_of_a_failed_run(sender: Blocking, there: Settings, job_id: int
 
 
 def test_a_run_can_be_cancelled(sender: Blocking, there: Settings, job_id: int) -> None:
-    """Rerun the job, then stop what that started: the run ends as cancelled, and somebody did it."""
+    """Rerun the job, then cancel the new run: it ends as cancelled, by a user."""
     started = sender.send(there, endpoints.rerun_job(job_id))
     sender.send(there, endpoints.cancel_run(started.id))
     stopped = ended(sender, there, started.id)
@@ -134,7 +134,7 @@ def test_mistakes_give_the_errors_of_the_tree(sender: Blocking, there: Settings,
 def test_a_lost_answer_is_no_reason_to_post_again(
     sender: Blocking, there: Settings, platform: LocalPlatform, fault: dict[str, Any]
 ) -> None:
-    """P2: the run was created, the answer was not to be had; one POST left, and a look finds the run."""
+    """P2: the run was created, but the answer was lost; one POST was sent, and a search finds the run."""
     job_id = platform.jobs["seeds"]
     platform.fault(method="POST", **fault)
     cause = f"test: lost {uuid.uuid4().hex}"

@@ -186,7 +186,7 @@ def test_paging_ends(items: int, total: int | None, limit: int, offset: int, fol
 
 
 def test_watching_reads_what_it_needs() -> None:
-    """Of each run in an answer, id, status and start are read; a run without a status is no answer."""
+    """Of each run, id, status and start are read; a run without a status is an unreadable answer."""
     run = {"id": "7", "status": 3, "started_at": "2026-01-01 00:00:00+00:00", "job": {}, "run_steps": None}
     state = WatchedRun(7, 3, "2026-01-01 00:00:00+00:00")
     assert read(endpoints.get_run_state(7), {"data": run}) == state

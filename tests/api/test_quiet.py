@@ -1,4 +1,4 @@
-"""P10: the token is in no log record, no exception and no repr, whatever happens and however closely one looks."""
+"""P10: the token is in no log record, exception or repr, whatever happens."""
 
 from __future__ import annotations
 

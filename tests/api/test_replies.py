@@ -100,7 +100,7 @@ def test_an_error_answer_to_a_post_tells_no_from_perhaps(
 def test_a_401_names_the_host_and_the_region_trap(
     server: ScriptedServer, settings: Settings, sender: Blocking
 ) -> None:
-    """Whoever reads it learns that a valid token gets the same answer from a wrong region's host."""
+    """The message says that a valid token gets the same answer from a host of another region."""
     server.answers(error(401, "Invalid token."))
     with pytest.raises(DbtUnauthorizedError, match=rf"{server.address}.*Invalid token.*another region"):
         sender.send(settings, GET)
@@ -142,7 +142,7 @@ def test_an_unreadable_answer_says_where_and_what(
 def test_an_unreadable_answer_to_a_post_is_a_lost_answer(
     server: ScriptedServer, settings: Settings, sender: Blocking, answer: Answer, problem: str
 ) -> None:
-    """P2: a POST that got a 200 nobody can read may have been carried out."""
+    """P2: a POST with an unreadable 200 may have been carried out."""
     server.answers(answer)
     with pytest.raises(DbtAnswerLostError, match=problem):
         sender.send(settings, POST)
@@ -205,7 +205,7 @@ def test_a_redirected_post_stays_where_it_was(server: ScriptedServer, settings: 
 def test_an_error_page_is_not_taken_for_the_platforms_words(
     server: ScriptedServer, settings: Settings, sender: Blocking
 ) -> None:
-    """A 404 from something that is no dbt host is told from dbt's own 404."""
+    """A 404 of another host is distinguished from dbt's own 404."""
     server.answers(html(404))
     with pytest.raises(DbtNotFoundError, match="an HTML page, so this is not the API") as caught:
         sender.send(settings, GET)

@@ -92,7 +92,7 @@ def test_a_post_is_never_repeated() -> None:
 
 
 def test_total_time_is_bounded() -> None:
-    """P5: a wait that would end after the total is not begun, whoever asks for it."""
+    """P5: a wait that would exceed the total is not begun, even if the platform asks for it."""
     assert pause(Reply(503), elapsed=598.0) == 1.0
     assert pause(Reply(503), elapsed=599.5) is None
     assert pause(throttled("601")) is None
@@ -107,7 +107,7 @@ def test_jitter_only_adds() -> None:
 
 @pytest.mark.parametrize("wrong", [{"limit": 0}, {"delay": -1.0}, {"total": -1.0}])
 def test_senseless_retries_are_refused(wrong: dict[str, float]) -> None:
-    """A limit of no tries, or a negative time, is an error of its own and not an endless loop."""
+    """A limit of no tries, or a negative time, is an error instead of an endless loop."""
     with pytest.raises(DbtConfigError, match="at least one try"):
         Retries(**wrong)  # type: ignore[arg-type]
 
@@ -133,7 +133,7 @@ def test_a_get_gives_up_and_says_how_often_it_tried(
 def test_a_429_that_stays_tells_when_to_come_back(
     server: ScriptedServer, settings: Settings, sender: Blocking
 ) -> None:
-    """Whoever catches it can wait as long as the platform asked."""
+    """The error has the wait that the platform asks for."""
     server.answers(error(429, "Slow down", Retry_After="3600"))
     with pytest.raises(DbtThrottledError) as caught:
         sender.send(settings, GET)
@@ -153,7 +153,7 @@ def test_the_server_sees_a_post_once(
 
 
 def test_no_retries_means_one_try(server: ScriptedServer, settings: Settings, sender: Blocking) -> None:
-    """A caller with patience of its own, such as a poller, can have each failure at once."""
+    """A caller that repeats requests itself, such as a poller, gets each failure at once."""
     server.answers(error(503, None))
     with pytest.raises(DbtServerError):
         sender.send(settings, GET, retries=NO_RETRIES)

@@ -62,7 +62,7 @@ def test_base_urls(fields: dict[str, Any], base_url: str) -> None:
     ],
 )
 def test_the_token_never_travels_in_the_clear(host: str) -> None:
-    """P10: http leaves this machine for nobody, not even for a host that looks local."""
+    """P10: http is refused for every other machine, even for a host name that seems local."""
     with pytest.raises(DbtConfigError, match="host of connection 'dbt' must use https"):
         settings(host=host)
 
@@ -100,7 +100,7 @@ def test_a_given_account_wins() -> None:
         ({"password": None}, r"password \(API token\) of connection 'dbt' is missing"),
         ({"password": "  "}, r"password \(API token\) of connection 'dbt' is missing"),
         ({"password": "two words"}, r"password \(API token\) of connection 'dbt' contains a blank"),
-        ({"password": "töken"}, r"password \(API token\) of connection 'dbt' holds"),
+        ({"password": "töken"}, r"password \(API token\) of connection 'dbt' contains"),
         ({"extra": {"timeout": "long"}}, "timeout in the extra of connection 'dbt' must be a number"),
         ({"extra": {"timeout": 0}}, "timeout in the extra of connection 'dbt' must be a number"),
         ({"extra": {"timeout": "inf"}}, "timeout in the extra of connection 'dbt' must be a number"),
@@ -123,7 +123,7 @@ def test_each_mistake_is_named(fields: dict[str, Any], message: str) -> None:
 
 
 def test_a_token_in_the_wrong_field_is_not_shown() -> None:
-    """P10: whoever swaps login and password does not find the token in the log."""
+    """P10: with login and password swapped, the token is not in the log."""
     with pytest.raises(DbtConfigError) as caught:
         settings(login=TOKEN, password="123")
     assert TOKEN not in str(caught.value)

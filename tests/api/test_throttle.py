@@ -1,4 +1,4 @@
-"""Whoever meets a 429 holds up all who ask over the connection."""
+"""A 429 pauses all requests over the connection."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_pause_is_as_long_as_the_longest_429_says() -> None:
 
 
 def test_there_is_one_for_each_connection_and_loop() -> None:
-    """It is found again while somebody holds it, and only then."""
+    """It is shared while it is referenced, and not longer."""
 
     async def story() -> Throttle:
         held = throttle_of("a")

@@ -1,4 +1,4 @@
-"""The client that survives a new token: one look at the connection, and nobody's request is broken off."""
+"""The client survives a new token: it reads the connection once, and breaks off no request."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_nothing_is_looked_up_before_it_is_needed() -> None:
 
 @story
 async def test_many_refusals_are_one_look_at_the_connection() -> None:
-    """Ten requests under way meet the new token at once: the connection is looked up once, each is sent again."""
+    """Ten concurrent requests meet the new token: the connection is read once, and each is sent again."""
     async with world(ends={7: 5.0}) as there:
         client = RotatingClient(there.make_client)
         await client.send(get_run_state(7))

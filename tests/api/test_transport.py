@@ -122,7 +122,7 @@ def test_the_environments_proxy_counts_where_it_is_trusted(
 def test_the_connections_proxy_beats_the_environments(
     server: ScriptedServer, sender: Blocking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a connection says about itself wins over what the machine says for everybody."""
+    """The connection's settings take precedence over the machine's environment."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     server.answers(ACCOUNT_ANSWER)
@@ -134,7 +134,7 @@ def test_the_connections_proxy_beats_the_environments(
 def test_netrc_does_not_replace_the_token(
     server: ScriptedServer, settings: Settings, sender: Blocking, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An entry for the host in ``~/.netrc`` is somebody else's business."""
+    """An entry for the host in ``~/.netrc`` is ignored."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login someone password else\n")
     (tmp_path / "netrc").chmod(0o600)
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
@@ -168,7 +168,7 @@ def test_one_connection_serves_many_requests(server: ScriptedServer, settings: S
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Make a certificate for 127.0.0.1 that nobody has signed, with its key in one file."""
+    """Create an unsigned certificate for 127.0.0.1, with its key in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "local dbt")])
     now = datetime.now(UTC)

@@ -87,7 +87,7 @@ def test_a_page_tells_what_failed_why_and_what_follows(run: Run) -> None:
 
 
 def test_a_failure_that_heals(run: Run) -> None:
-    """The wait is told, and the rule."""
+    """The page shows the wait and the rule."""
     page = run(SAMPLES / "pg_deadlock.json")[1]
     assert "Verdict: transient" in page
     assert "The default policy would rerun from failure, after " in page
@@ -113,7 +113,7 @@ def test_in_a_pipe_no_line_is_broken(run: Run, tmp_path: Path) -> None:
 
 
 def test_what_looks_like_markup_is_shown_as_it_is(run: Run, tmp_path: Path) -> None:
-    """A message is no markup: brackets and colons stay."""
+    """A message is not read as markup: brackets and colons stay."""
     path = write(
         tmp_path / "r.json", artifact("Database Error in model m0\n  column [/bold] does not exist :smile:")
     )
@@ -141,7 +141,7 @@ def test_many_findings_are_cut_in_each_category(run: Run, tmp_path: Path) -> Non
 
 
 def test_nothing_failed(run: Run) -> None:
-    """A green artifact is told as such, and that a log may know more."""
+    """An artifact without failures is reported as such, with a hint to the log."""
     status, page, _ = run(SAMPLES / "data_test_warn.json")
     assert status == 0
     assert "No node failed in this artifact: 11 success, 10 pass, 1 warn." in page
@@ -150,7 +150,7 @@ def test_nothing_failed(run: Run) -> None:
 
 
 def test_several_targets_are_diagnosed_each_for_itself(run: Run) -> None:
-    """One that cannot be read does not hide the others, but the exit status tells."""
+    """An unreadable target does not hide the others, but sets the exit status."""
     status, page, errors = run(SAMPLES / "pg_deadlock.json", "nowhere.json", SAMPLES / "pg_disk_full.json")
     assert status == 1
     assert page.count("Verdict: ") == 2
@@ -211,7 +211,7 @@ def test_a_folder_is_what_dbt_wrote_there_last(run: Run, tmp_path: Path) -> None
 
 
 def test_a_folder_whose_results_are_from_before(run: Run, tmp_path: Path) -> None:
-    """A command that died before its first node leaves the results of the command before it: the log tells."""
+    """A command that died before its first node leaves the results of the one before it: the log shows that."""
     write(tmp_path / "run_results.json", artifact("", status="success"))
     write(tmp_path / "dbt.log", GOOD_LOG + REFUSED_LOG)
     assert "Verdict: transient" in run(tmp_path)[1]
@@ -258,7 +258,7 @@ def test_signatures_of_ones_own(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_policy_of_ones_own(run: Run, tmp_path: Path) -> None:
-    """Its decision is told, with what it changes for the rerun."""
+    """The page shows its decision, with the overrides of the rerun."""
     policy = write(
         tmp_path / "policy.yaml",
         "rules:\n  - {when: {any_node: code}, action: rerun_from_start, overrides: {threads_override: 2}}\n"
@@ -279,7 +279,7 @@ def test_a_later_attempt(run: Run) -> None:
 
 
 def test_a_hook_is_not_rerun_from_failure(run: Run, tmp_path: Path) -> None:
-    """What cannot be done as the rule wants it is told, as the operator would do it."""
+    """If the rule's kind of rerun is impossible, the page shows what the operator would do."""
     failed = {"unique_id": "operation.shop.shop-on-run-end-0", "status": "error", "message": RESET.format("x")}
     path = write(tmp_path / "run_results.json", {"metadata": {}, "results": [failed]})
     page = run(path)[1]
@@ -288,7 +288,7 @@ def test_a_hook_is_not_rerun_from_failure(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_policy_that_asks_for_tags_wants_the_manifest(run: Run, tmp_path: Path) -> None:
-    """Without it the rule cannot match, and the user is told why."""
+    """Without it the rule cannot match, and a warning says why."""
     policy = write(
         tmp_path / "p.yaml",
         "rules: [{when: {node: {tag: nightly}}, action: rerun_from_start}]\nwait: {wait_fixed: 5}",
@@ -358,7 +358,7 @@ def test_what_is_no_artifact(run: Run, tmp_path: Path, content: str, words: str)
 
 
 def test_a_binary_file(run: Run, tmp_path: Path) -> None:
-    """Not guessed at. A text of PowerShell, in UTF-16, is no binary file."""
+    """Binary files are refused. PowerShell's UTF-16 text is not one."""
     path = tmp_path / "dbt.log"
     path.write_bytes(b"\x7fELF\x02\0\0")
     assert "is a binary file" in run(path)[2]
@@ -367,7 +367,7 @@ def test_a_binary_file(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_folder_without_artifacts(run: Run, tmp_path: Path) -> None:
-    """The names that were looked for are told."""
+    """The error names the files that were searched for."""
     status, _, errors = run(tmp_path)
     assert status == 1
     assert "there is no run_results.json, sources.json or dbt.log in this folder" in errors

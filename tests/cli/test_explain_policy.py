@@ -91,7 +91,7 @@ def test_a_wrong_policy(run: Run, tmp_path: Path, content: str, words: str) -> N
 
 
 def test_a_target_that_cannot_be_read(run: Run) -> None:
-    """The policy and the others are told all the same; the exit status tells."""
+    """The policy and the other targets are explained nevertheless; the exit status is 1."""
     status, page, errors = run("default", "nowhere.json", SAMPLES / "pg_deadlock.json")
     assert status == 1
     assert "pg_deadlock.json" in page

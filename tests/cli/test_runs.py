@@ -44,7 +44,7 @@ def run(capsys: pytest.CaptureFixture[str], platform: LocalPlatform) -> Run:
         status = main(["diagnose", *map(str, arguments)])
         page, errors = capsys.readouterr()
         assert platform.token not in page + errors
-        # Airflow 3.1 logs to standard error, too, by ways of its own.
+        # Airflow 3.1 also logs to standard error by other handlers.
         own = [line for line in errors.splitlines(keepends=True) if not re.match(r"\d{4}-\d\d-\d\dT", line)]
         return status, page, "".join(own)
 
@@ -68,7 +68,7 @@ def test_a_failed_run(run: Run, platform: LocalPlatform) -> None:
 
 
 def test_a_run_as_json(run: Run, platform: LocalPlatform) -> None:
-    """The run is told beside the diagnosis."""
+    """The document has the run beside the diagnosis."""
     platform.trouble(BROKEN)
     failed = platform.run("staging")
     status, text, errors = run(failed["id"], "--json")
@@ -89,7 +89,7 @@ def test_a_run_as_json(run: Run, platform: LocalPlatform) -> None:
 
 
 def test_a_run_that_died_before_its_first_node(run: Run, platform: LocalPlatform) -> None:
-    """It cannot be resumed: what would be done instead is told, and with which commands."""
+    """It cannot be resumed: the page shows the alternative, and its commands."""
     failed = platform.run("staging", steps_override=["dbt run --select stg_orders --vars '{'", "dbt test"])
     own = "- {category: transient, pattern: '(?i)vars|yaml'}"
     signatures = platform.state / "signatures.yaml"
@@ -110,7 +110,7 @@ def test_a_superseded_run(run: Run, platform: LocalPlatform) -> None:
 
 
 def test_a_policy_that_asks_for_tags_reads_the_manifest(run: Run, platform: LocalPlatform, tmp_path: Path) -> None:
-    """The platform has the manifest: nobody has to name it."""
+    """The manifest comes from the platform and need not be given."""
     platform.trouble(BROKEN)
     failed = platform.run("staging")
     policy = tmp_path / "policy.yaml"
@@ -121,7 +121,7 @@ def test_a_policy_that_asks_for_tags_reads_the_manifest(run: Run, platform: Loca
 
 
 def test_runs_that_did_not_fail(run: Run, platform: LocalPlatform) -> None:
-    """A run that succeeded, is running, or was cancelled: each is told plainly."""
+    """A run that succeeded, is running, or was cancelled: each has a plain message."""
     succeeded = platform.run("staging")
     assert f"dbt run {succeeded['id']} succeeded: there is nothing to diagnose." in run(succeeded["id"])[1]
     platform.trouble({"node": "orders", "times": 1, "seconds": 60})

@@ -1,4 +1,4 @@
-"""When the platform says no, or the thing is gone: each case over real HTTP, on a platform that simulates dbt."""
+"""When the platform refuses, or an object no longer exists: each case over real HTTP, with simulated dbt."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _left_idle(connected: None, simulated: LocalPlatform) -> Iterator[None]:  # 
 
 @pytest.fixture
 def failed(simulated: LocalPlatform) -> Json:
-    """A run that somebody else started, and that failed."""
+    """A failed run that the task did not start."""
     simulated.trouble(RESET)
     run = simulated.run("nightly")
     simulated.control("DELETE", "requests")
@@ -125,7 +125,7 @@ def questions(platform: LocalPlatform) -> list[str]:
 def test_good_path_asks_nothing_of_job_and_account(
     job: Make, simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """A heal that nobody refuses costs no question about why it might have been."""
+    """A heal without a refusal sends no request to explain one."""
     simulated.trouble(RESET)
     run_task(job(), instance)
     assert len(simulated.posts()) == 2
@@ -154,7 +154,7 @@ def test_deactivated_job(job: Make, simulated: LocalPlatform, instance: TaskInst
 def test_rerun_of_a_deactivated_job(
     again: Again, simulated: LocalPlatform, failed: Json, instance: TaskInstance, mode: str
 ) -> None:
-    """The job was deactivated after its run failed: the same words, final, and the report tells what was tried."""
+    """The job was deactivated after its run failed: the same message, final, and the report has the attempts."""
     deactivate(simulated)
     with pytest.raises(DbtRunFailed, match=r"'nightly' is deactivated after 100 .*: activate it in dbt") as caught:
         run_task(again(run_id=failed["id"], mode=mode), instance)
@@ -180,7 +180,7 @@ def test_run_that_cannot_be_resumed_is_rerun_from_its_step_once(
 
 @pytest.mark.parametrize("status", [404, 200])
 def test_deleted_job(job: Make, simulated: LocalPlatform, instance: TaskInstance, status: int) -> None:
-    """A job that is gone, whether or not it is still shown: its id and what to do, and Airflow must not retry."""
+    """A deleted job, still listed or not: the message has its id and the fix, and Airflow does not retry."""
     simulated.behave(deleted_job_status=status)
     gone = simulated.post("jobs/", {"name": "old", "execute_steps": ["dbt build"]})["id"]
     simulated.send("DELETE", f"jobs/{gone}/")
@@ -201,7 +201,7 @@ def test_rerun_of_a_deleted_job(again: Again, simulated: LocalPlatform, instance
 
 
 def test_one_404_is_no_proof(job: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """A job that is there after all, or that the token may start but not read, is not called gone for good."""
+    """A job that exists after all, or that the token may start but not read, is not reported as deleted."""
     simulated.fault("status", status=404, method="POST", path=TRIGGER)
     with pytest.raises(DbtNotFoundError, match=r"POST jobs/\d+/run/: .* answered 404: Injected fault") as caught:
         run_task(job(), instance)
@@ -300,7 +300,7 @@ def test_full_queue(job: Make, simulated: LocalPlatform, instance: TaskInstance,
 def test_full_queue_of_an_account_that_the_token_may_not_read(
     job: Make, simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """The platform's words alone tell of a queue; its limit is then left out."""
+    """The queue is known from the platform's words only; the message then omits its limit."""
     lock(simulated, queue_limit=0)
     simulated.fault("status", status=403, method="GET", path=ACCOUNT)
     with pytest.raises(DbtRefusedError, match=r"^the account's queue is full: let queued runs"):
@@ -362,7 +362,7 @@ def test_run_deleted_while_it_is_watched(job: Make, simulated: LocalPlatform, in
 
 
 def test_run_deleted_between_two_tries(job: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """What is gone cannot be taken up: the new try starts the job afresh, once."""
+    """The new try cannot continue a deleted run: it starts the job afresh, once."""
     simulated.trouble(RESET)
     with pytest.raises(DbtRunFailed):
         run_task(job(policy=None), instance)
@@ -375,7 +375,7 @@ def test_run_deleted_between_two_tries(job: Make, simulated: LocalPlatform, inst
 def test_given_run_deleted_between_two_tries(
     again: Again, simulated: LocalPlatform, failed: Json, instance: TaskInstance
 ) -> None:
-    """A run that was given by its id is named as gone, and nothing is started in its place."""
+    """A given run that was deleted is named in the error, and nothing is started in its place."""
     simulated.control("DELETE", f"runs/{failed['id']}")
     with pytest.raises(DbtNotFoundError, match=rf"GET runs/{failed['id']}/: .* \(it does not exist, was deleted"):
         run_task(again(run_id=failed["id"]), instance)
@@ -395,7 +395,7 @@ class DeletesBeforeRetry(DbtClient):
 
 
 def test_run_deleted_just_before_its_rerun(simulated: LocalPlatform, failed: Json) -> None:
-    """P1: a refused rerun of what is gone is no exhausted heal, but an unwatchable run."""
+    """P1: a refused rerun of a deleted run is unwatchable, not exhausted."""
     client = DeletesBeforeRetry(DbtCloudRerunHook().client.settings)
     client.platform = simulated
     work = Work(failed["job_id"], Marker.of("deleted"), "a test", of_run=failed["id"])
@@ -415,7 +415,7 @@ def test_run_deleted_just_before_its_rerun(simulated: LocalPlatform, failed: Jso
 
 @pytest.fixture
 def going(simulated: LocalPlatform) -> Json:
-    """Somebody else's run of the job, which goes on until it is stopped."""
+    """A run of the job that the task did not start, in progress until it is cancelled."""
     simulated.trouble(HANGS)
     run = simulated.trigger("nightly")
     simulated.until_troubled("orders")
@@ -431,7 +431,7 @@ def test_queued_run_counts_against_the_timeout(
     caplog: pytest.LogCaptureFixture,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """The log names whom our run waits for; out of time it is cancelled, and the other run goes on."""
+    """The log names the run ahead of ours; at the timeout ours is cancelled, and the other run continues."""
     caplog.set_level(logging.INFO)
     with pytest.raises(DbtRunTimeout, match=f"it was Queued, behind run {going['id']} of the same job"):
         run_task(job(timeout=0.4), instance)
@@ -446,7 +446,7 @@ def test_queued_run_counts_against_the_timeout(
 def test_queued_run_is_cancelled_when_its_task_is_killed(
     simulated: LocalPlatform, going: Json, instance: TaskInstance
 ) -> None:
-    """P9, blocking: our run leaves the queue, the one it waited for goes on."""
+    """P9, blocking: our run leaves the queue, the one ahead of it continues."""
     operator = DbtCloudJobOperator(task_id="build", job_id=simulated.jobs["nightly"], check_interval=0.05)
 
     def kill() -> None:

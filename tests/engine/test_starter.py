@@ -24,7 +24,7 @@ LOG = logging.getLogger(__name__)
 
 @pytest.fixture
 def seen(platform: LocalPlatform) -> Iterator[list[Run]]:
-    """Collect the runs that are told of, and let them end before the next test makes trouble."""
+    """Collect the reported runs, and let them end before the next test causes failures."""
     runs: list[Run] = []
     yield runs
     for run in runs:
@@ -52,7 +52,7 @@ def failed(platform: LocalPlatform) -> Json:
 
 
 def test_first_run_is_posted_once(starter: RunStarter, platform: LocalPlatform, seen: list[Run]) -> None:
-    """P2: whoever starts the first run again finds it."""
+    """P2: starting the first run again finds the existing one."""
     first, second = starter.start(), starter.start()
     assert isinstance(first, RunSeen)
     assert isinstance(second, RunSeen)
@@ -65,7 +65,7 @@ def test_first_run_is_posted_once(starter: RunStarter, platform: LocalPlatform, 
 def test_rerun_is_posted_once(
     starter: RunStarter, platform: LocalPlatform, failed: Json, action: RerunAction
 ) -> None:
-    """P2: whoever reruns the same run again finds the rerun."""
+    """P2: rerunning the same run again finds the existing rerun."""
     rerun = Rerun(action, failed["id"], "because", {"steps_override": ["dbt seed"]})
     first, second = starter.rerun(rerun), starter.rerun(rerun)
     assert isinstance(first, RunSeen)
@@ -86,7 +86,7 @@ def test_rerun_of_another_run_is_another_rerun(starter: RunStarter, failed: Json
 
 @pytest.mark.parametrize("status", [400, 403, 404, 409, 422])
 def test_refusal_is_told(starter: RunStarter, platform: LocalPlatform, failed: Json, status: int) -> None:
-    """A retry that the platform refuses, with whichever status code, is no rerun and no error of the API."""
+    """A retry that the platform refuses, with any status code, is reported as refused instead of an API error."""
     platform.behave(refused_retry_status=status)
     platform.run("seeds")
     platform.control("DELETE", "requests")

@@ -311,7 +311,7 @@ def test_overrides_reach_dbt(platform: LocalPlatform, instance: TaskInstance) ->
 
 
 def test_job_by_its_names(platform: LocalPlatform, instance: TaskInstance) -> None:
-    """Names do instead of the id; a name that is not there lists what is near."""
+    """Names work instead of the id; an unknown name lists the nearest ones."""
     project = platform.get("projects/")[0]["name"]
     environment = platform.get("environments/")[0]["name"]
     names = {"project_name": project, "environment_name": environment, "job_name": "staging"}
@@ -346,7 +346,7 @@ def test_next_try_goes_on_with_a_failed_run(job: Make, platform: LocalPlatform, 
 def test_next_try_verifies_a_heal_that_it_did_not_see(
     job: Make, platform: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """P6: a rerun that went green while nobody watched is verified all the same."""
+    """P6: a rerun that succeeded while no task watched it is verified nevertheless."""
     platform.trouble(RESET)
     with pytest.raises(DbtRunFailed):
         run_task(job(policy=None), instance)
@@ -356,7 +356,7 @@ def test_next_try_verifies_a_heal_that_it_did_not_see(
 
 
 def test_cleared_task_begins_a_new_life(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
-    """A clear raises max_tries: the new life has a run of its own."""
+    """A clear raises max_tries: the new life starts a new run."""
     first = run_task(job(), instance)
     second = run_task(job(), TaskInstance(run_id=instance.run_id, max_tries=1))
     assert first != second
@@ -367,7 +367,7 @@ def test_cleared_task_begins_a_new_life(job: Make, platform: LocalPlatform, inst
 def test_lost_answer_to_the_trigger_starts_no_second_run(
     job: Make, platform: LocalPlatform, status: int | None, instance: TaskInstance
 ) -> None:
-    """P2: when the answer to the POST is lost, the run is looked for and found, not started again."""
+    """P2: when the answer to the POST is lost, the run is searched for and found, not started again."""
     platform.fault("lost", method="POST", path="/run/", **({"status": status} if status else {}))
     run_id = run_task(job(), instance)
     assert platform.get(f"runs/{run_id}/")["status"] == 10
@@ -442,7 +442,7 @@ def test_timeout_cancels_the_run(job: Make, platform: LocalPlatform, instance: T
 
 
 def test_kill_cancels_our_run(platform: LocalPlatform, instance: TaskInstance) -> None:
-    """P9: a worker that is told to stop cancels the run it started."""
+    """P9: a worker that is stopped cancels the run it started."""
     platform.trouble({"node": "orders", "times": 1, "seconds": 60})
     operator = DbtCloudJobOperator(task_id="t", job_id=platform.jobs["staging"], check_interval=0.1)
 
@@ -459,7 +459,7 @@ def test_kill_cancels_our_run(platform: LocalPlatform, instance: TaskInstance) -
 
 
 def test_kill_of_a_resumed_worker_cancels_our_run(platform: LocalPlatform, instance: TaskInstance) -> None:
-    """P9: a worker that was woken by the triggerer and is told to stop knows which run is its own."""
+    """P9: a worker that resumed after a deferral and is stopped cancels the task's run."""
     platform.trouble({"node": "orders", "times": 1, "seconds": 60})
     operator = DbtCloudJobOperator(task_id="t", job_id=platform.jobs["staging"], deferrable=True)
     context: Any = {"ti": instance}
@@ -490,7 +490,7 @@ def test_event_that_says_nothing_is_neither_success_nor_failure(
 def test_passing_trouble_while_watching_goes_unnoticed(
     job: Make, platform: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """An API that fails now and then is no reason to fail, and none to rerun."""
+    """Occasional API errors neither fail the task nor cause a rerun."""
     platform.fault("status", method="GET", path=r"/runs/\d+/$", status=503, count=2)
     platform.fault("malformed", method="GET", path=r"/runs/\d+/$", count=1)
     run_task(job(hook_params={"retry_delay": 0.1}), instance)
@@ -508,7 +508,7 @@ def test_unreadable_run_is_not_a_failed_run(job: Make, platform: LocalPlatform, 
 def test_missing_artifacts_do_not_hide_the_failure(
     job: Make, platform: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """Without run_results.json the step's log tells why."""
+    """Without run_results.json the diagnosis comes from the step's log."""
     platform.trouble(BROKEN)
     platform.fault("status", path="/artifacts/", status=404, count=-1)
     with pytest.raises(DbtRunFailed, match="Table with name raw_refunds does not exist"):

@@ -43,7 +43,7 @@ pytestmark = pytest.mark.usefixtures("connected")
 
 @pytest.fixture
 def failed(simulated: LocalPlatform) -> Json:
-    """A run that somebody else started, and that failed on a bug."""
+    """Start a run outside the task that fails on a bug."""
     simulated.trouble(BROKEN)
     return simulated.run("nightly")
 
@@ -124,7 +124,7 @@ def test_success_needs_no_rerun(again: Make, simulated: LocalPlatform, instance:
 def test_rerun_by_a_person_is_taken_up(
     again: Make, simulated: LocalPlatform, failed: Json, instance: TaskInstance
 ) -> None:
-    """P2: whoever pressed the button first, there is one rerun."""
+    """P2: whether a person or the task starts it first, there is one rerun."""
     theirs = simulated.retry(failed)
     assert run_task(again(run_id=failed["id"]), instance) == theirs["id"]
     assert len(simulated.posts()) == 2
@@ -245,7 +245,7 @@ def test_each_rerun_is_told_once(simulated: LocalPlatform, instance: TaskInstanc
 
 
 def test_metrics_are_counted(simulated: LocalPlatform, instance: TaskInstance, mocker: MockerFixture) -> None:
-    """Airflow's own Stats count reruns and ends; a broken backend is no reason to fail."""
+    """Airflow's Stats count reruns and outcomes; a broken backend fails no task."""
     stats = mocker.patch("airflow.providers.common.compat.sdk.Stats", create=True)
     simulated.trouble(RESET)
     run_task(job(simulated), instance)
@@ -336,7 +336,7 @@ def test_retry_leaves_what_a_person_stopped_between_two_tries(
 def test_polls_are_quick_where_the_end_is_near(
     simulated: LocalPlatform, instance: TaskInstance, *, deferrable: bool
 ) -> None:
-    """The job's own runs tell how long it takes: with an hour between polls its end is still seen at once."""
+    """The job's newest runs show how long it takes: with an hour between polls its end is still noticed at once."""
     simulated.trouble()
     simulated.run("nightly")
     simulated.trouble({**HANGS, "seconds": 0.3})
@@ -391,7 +391,7 @@ def test_plan_from_the_terminal(simulated: LocalPlatform, failed: Json, capsys: 
 def test_rerun_from_the_terminal(
     simulated: LocalPlatform, failed: Json, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """``rerun`` asks first; with nobody to ask it wants --yes; then it watches to the end."""
+    """``rerun`` asks first, or needs --yes without a terminal; then it watches the run until it ends."""
     assert main(["rerun", str(failed["id"])]) == 1
     assert "--yes" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)

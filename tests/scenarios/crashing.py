@@ -56,7 +56,7 @@ class Border:
     age: int = 0
 
     def cross(self, boundary: str) -> None:
-        """Get to a boundary. Whoever watches hears of it, even if it is the last."""
+        """Reach a boundary and report it to the watching process, even if it is the last."""
         self.passed.append(boundary)
         self.age += 1
         self.tell("passed", boundary)
@@ -64,7 +64,7 @@ class Border:
             os.kill(os.getpid(), signal.SIGKILL)
 
     def tell(self, what: str, value: Any) -> None:
-        """Tell the process that watches."""
+        """Report to the watching process."""
         os.write(self.writing, json.dumps([what, value]).encode() + b"\n")
 
 

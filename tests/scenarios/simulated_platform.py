@@ -1,4 +1,4 @@
-"""A dbt platform in pure Python, on a clock of its own: light enough for thousands of schedules of faults.
+"""A dbt platform in pure Python with its own clock, light enough for thousands of schedules of faults.
 
 What happens is laid down beforehand in a :class:`Schedule`. What was asked and done is on record in ``posts`` and
 ``runs``, so that a test need not believe the code under test. Bodies have the Admin API's shape, and go through the
@@ -44,7 +44,7 @@ class End(StrEnum):
     SUCCESS = auto()
     TRANSIENT = auto()
     STRANGE = auto()
-    """A node fails with words that nobody knows."""
+    """A node fails with an unknown message."""
     PERMANENT = auto()
     NO_CLONE = auto()
     """It dies in a built-in step, before any command."""
@@ -55,7 +55,7 @@ class End(StrEnum):
     TIMED_OUT = auto()
     """The platform cancels it, and says so."""
     VANISHED = auto()
-    """It is cancelled, nobody knows why."""
+    """It is cancelled for an unknown reason."""
     STOPPED = auto()
     """A person cancels it."""
 
@@ -105,7 +105,7 @@ class Trouble(Enum):
 
 
 class Deed(StrEnum):
-    """What somebody else does to the job."""
+    """Actions of others on the job."""
 
     RUN = auto()
     RUN_ELSEWHERE = auto()
@@ -175,7 +175,7 @@ class RunRecord:
     final: RunStatus
 
     def status(self, now: float) -> RunStatus:
-        """Tell the status at a moment."""
+        """Return the status at a time."""
         if now >= self.ends:
             return self.final
         return RunStatus.RUNNING if now >= self.begins else RunStatus.QUEUED

@@ -1,4 +1,4 @@
-"""Workers and triggerers that die: wherever it happens, the work is done once, and nothing is left going."""
+"""Workers and triggerers that die: at any point, the work is done once, and no run stays in progress."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support import EXAMPLE_PROJECT, Json, LocalPlatform, local_platform
 
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 SLOWLY = ({**RESET, "seconds": 0.06}, {"node": "customers", "times": 1, "seconds": 0.06})
-"""So that a run whose answer was lost still goes on when it is found, and the task defers."""
+"""Long enough that a run whose answer was lost is still in progress when found, and the task defers."""
 RETRIES = 99
 TRIGGER, RETRY = "POST jobs/N/run/", "POST runs/N/retry/"
 
@@ -135,12 +135,12 @@ def landmarks(passed: list[str]) -> list[str]:
 
 
 def changes_the_world(boundary: str) -> bool:
-    """Whether dying there differs from dying at the next one: after a GET or an XCom nobody else knows of it."""
+    """Return whether dying here differs from dying at the next boundary: a GET or an XCom has no other effect."""
     return not boundary.startswith(("after GET", "after XCom"))
 
 
 def show(what: str, deaths: list[str]) -> None:
-    """Print a figure for whoever wants to see it."""
+    """Print a figure."""
     sys.stdout.write(f"{what}: killed at {len(deaths)} boundaries, {len(set(deaths))} different\n")
 
 

@@ -230,7 +230,7 @@ def next_try_after_a_timeout(task: Task) -> None:
 
 @tells("green", 1)
 def lost_answer_to_the_trigger(task: Task) -> None:
-    """The run was started, and nobody said so."""
+    """The run was started, but its answer was lost."""
     task.platform.fault("lost", method="POST", path="/run/$")
     task.live(task.job())
 
@@ -264,14 +264,14 @@ def deactivated_before_the_rerun(task: Task) -> None:
 
 @tells("green", 2)
 def rerun_of_a_failed_run(task: Task) -> None:
-    """Somebody else's run is rerun."""
+    """A run that the task did not start is rerun."""
     task.platform.trouble({**BROKEN, "times": 1})
     task.live(task.again(task.platform.run("nightly")))
 
 
 @tells("green", 2)
 def rerun_of_a_superseded_run(task: Task) -> None:
-    """Somebody else's run is to be rerun, and the job has a newer one."""
+    """A run that the task did not start is to be rerun, and the job has a newer one."""
     task.platform.trouble({**BROKEN, "times": 1})
     run = task.platform.run("nightly")
     task.platform.run("nightly")
@@ -299,7 +299,7 @@ def rerun_that_fails_too(task: Task) -> None:
 
 @dataclass
 class Lived:
-    """All that can be told from outside of one life of a story."""
+    """Everything that is observable of one life of a story."""
 
     ends: list[str]
     xcoms: list[tuple[str, Any]]

@@ -56,7 +56,7 @@ POLICIES = (
 
 
 class Quiet:
-    """A log that nobody reads."""
+    """A log that discards its lines."""
 
     def info(self, message: str, /, *values: Any) -> None:
         """Keep still."""
@@ -139,7 +139,7 @@ def succeed(step: Succeed) -> Ended:
 
 
 def give_up(platform: Any, session: RerunSession, step: Fail) -> Ended:
-    """End red, cancelling what goes on."""
+    """Fail, cancelling the run in progress."""
     if step.kind == "timeout" and session.current and session.current.ours:
         try:
             platform.send(cancel_run(session.current.run_id))
@@ -162,7 +162,7 @@ def chain(platform: SimulatedPlatform) -> list[RunRecord]:
 
 
 def repaired(run: RunRecord) -> str | None:
-    """Tell which run this one was started to repair: None for a first run."""
+    """Return the run that this one repairs; None for a first run."""
     if run.resumes is not None:
         return str(run.resumes.id)
     prefix = f"[dbt-rerun {MARKER.key}"
@@ -242,7 +242,7 @@ def green_or_red(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
 
 
 def left_going(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
-    """P9: no run of ours goes on without its task, and no run of others is cancelled."""
+    """P9: no run of ours continues without its task, and no foreign run is cancelled."""
     cancelled = {post.about for post in platform.posts if post.path.endswith("/cancel/")}
     ours = chain(platform)
     for run_id in cancelled - {run.id for run in ours}:
@@ -254,7 +254,7 @@ def left_going(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
 
 
 def check(schedule: Schedule, task: Task) -> None:
-    """Live through a schedule, then look at what is on record."""
+    """Run a schedule, then check the records."""
     platform = SimulatedPlatform(schedule)
     ended = live(platform, task)
     assert list(broken_promises(platform, ended)) == [], (ended, platform.posts)
@@ -282,11 +282,11 @@ GET_TROUBLES = (
     Trouble.KILLED_BEFORE,
 )
 HEALING = st.sampled_from([End.TRANSIENT, End.STRANGE, End.NO_CLONE, End.NO_NODES, End.HOLLOW])
-"""What keeps a heal going: drawn often, since anything else is over soon."""
+"""Fates that prolong a heal: drawn often, since others end it soon."""
 
 
 def fates(ends: st.SearchStrategy[End]) -> st.SearchStrategy[list[Fate]]:
-    """Draw the fates of the first runs; at least one is no plain success."""
+    """Draw the fates of the first runs; at least one is not a plain success."""
     place, seconds = st.integers(0, len(NODES) - 1), st.sampled_from([30.0, 90.0, 400.0])
     return st.lists(st.builds(Fate, ends, place, seconds), min_size=1, max_size=4)
 

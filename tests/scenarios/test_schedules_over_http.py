@@ -67,7 +67,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
 def test_no_fault_makes_a_run_too_many_or_a_lie(
     simulated: LocalPlatform, troubles: list[Json], faults: Any, *, deferrable: bool
 ) -> None:
-    """P1, P2, P6: each run is started once, green is done, red is not, and no run is left going."""
+    """P1, P2, P6: each run is started once, success means done, failure not done, and no run stays in progress."""
     simulated.trouble(*troubles)
     before = simulated.get("runs/", order_by="-id", limit=1)
     for method, fault, count in itertools.chain(*faults):

@@ -128,7 +128,7 @@ class Nightly:
 
 @pytest.fixture
 def nightly(request: pytest.FixtureRequest, platform: LocalPlatform) -> Callable[..., Nightly]:
-    """Make the task of a test, with work of its own."""
+    """Return the task of a test, with separate work."""
     return lambda *commands: Nightly(platform, commands, TaskInstance(run_id=request.node.name))
 
 
@@ -272,7 +272,7 @@ def test_retry_after_a_no_op(nightly: Make, platform: LocalPlatform) -> None:
 
 
 def test_node_that_was_renamed(nightly: Make, platform: LocalPlatform) -> None:
-    """A retry looks for the node by its old name and fails each time; the command as a whole takes the new one."""
+    """A retry uses the node's old name and fails each time; the command as a whole uses the new one."""
     platform.trouble({"node": "revenue", **RESET})
     task = nightly("dbt run --select prices+")
     failed = task.fail()
@@ -298,7 +298,7 @@ def test_partial_results(nightly: Make, platform: LocalPlatform) -> None:
 
 
 def test_tests_without_their_model(nightly: Make, platform: LocalPlatform) -> None:
-    """A retry runs a failed test on the very same data: to heal, what it looks at has to be built again."""
+    """A retry runs a failed test on the same data: to heal, the node that it checks has to be rebuilt."""
     prices = platform.state / "prices.csv"
     prices.write_text("price,of\n3,tea\n,cake\n")
     task = nightly("dbt build --exclude rates no_price_is_zero")
@@ -318,7 +318,7 @@ def test_tests_without_their_model(nightly: Make, platform: LocalPlatform) -> No
 
 
 def test_retry_that_runs_everything(nightly: Make, platform: LocalPlatform, logged: Logged) -> None:
-    """A retry that runs what was done already has healed; that it did is told in the log and in the report."""
+    """A retry that reruns nodes that had succeeded has healed; log and report mention it."""
     platform.behave(retry_runs="everything")
     platform.trouble({"node": "revenue", **RESET})
     attempts = nightly("dbt run --select prices revenue").heal()
@@ -328,7 +328,7 @@ def test_retry_that_runs_everything(nightly: Make, platform: LocalPlatform, logg
 
 
 def test_retry_that_runs_nothing(nightly: Make, platform: LocalPlatform, logged: Logged) -> None:
-    """A retry that is green without a node is told as hollow, and the failed command runs once as a whole."""
+    """A retry that succeeds without running a node is hollow, and the failed command runs once as a whole."""
     platform.behave(retry_runs="nothing")
     platform.trouble({"node": "prices", **RESET})
     task = nightly("dbt run --select prices")

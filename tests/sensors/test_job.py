@@ -80,7 +80,7 @@ def sensor(request: pytest.FixtureRequest, simulated: LocalPlatform) -> Make:
 
 @pytest.fixture
 def instance(request: pytest.FixtureRequest) -> TaskInstance:
-    """Give each test, in each mode, work of its own."""
+    """Return separate work for each test in each mode."""
     return TaskInstance(run_id=request.node.name, task_id="seen")
 
 
@@ -93,7 +93,7 @@ def soon(deed: Callable[[], Any]) -> None:
 
 
 def test_run_that_comes_later_is_waited_for(sensor: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """No run yet is no error; the run that comes is seen to its end, and its id comes back."""
+    """Without a run the sensor waits; it then watches the run until it ends, and returns its id."""
     begun = simulated.run("nightly")  # before the moment that counts
     soon(lambda: simulated.trigger("nightly"))
     run_id = run_task(sensor(since=datetime.now(UTC)), instance)
@@ -116,7 +116,7 @@ def test_run_that_is_over_already_is_decided_upon_at_once(
 def test_rescheduled_sensor_keeps_no_worker_while_the_run_goes_on(
     simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """Between two looks the slot is free, also when the run is there; its link is."""
+    """Between two pokes the slot is free, even after the run has started; its link is pushed."""
     since = datetime.now(UTC)
     simulated.trouble(HANGS)
     run = simulated.trigger("nightly")
@@ -142,7 +142,7 @@ def test_without_a_policy_it_detects_only(sensor: Make, simulated: LocalPlatform
 
 
 def test_rerun_by_a_person_counts(sensor: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """P7: the run failed, and somebody has healed it since: the work is done, and nothing more is started."""
+    """P7: the run failed and a person has healed it since: the work is done, and nothing is started."""
     simulated.trouble(RESET)
     healed = simulated.retry(simulated.run("nightly"))
     assert run_task(sensor(), instance) == healed["id"]
@@ -186,7 +186,7 @@ def test_next_try_goes_on_with_the_reruns_of_the_earlier_one(
 def test_rerun_from_the_step_is_marked_and_found_by_the_next_try(
     sensor: Make, simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """P2: what bears a marker is found by it; ``latest`` does not take it for a run of its own."""
+    """P2: marked reruns are found by their marker; ``latest`` does not match them."""
     simulated.trouble({**RESET, "times": -1})
     failed = simulated.run("nightly")
     policy = RerunPolicy.from_dict(
@@ -210,7 +210,7 @@ def test_rerun_from_the_step_is_marked_and_found_by_the_next_try(
 def test_latest_stays_with_the_run_that_it_found(
     sensor: Make, simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """A run that comes while the chosen one is going does not take its place: the wait would have no end."""
+    """A run that starts while the chosen one is in progress does not replace it, or the wait might never end."""
     simulated.run("nightly")
     simulated.trouble({**HANGS, "seconds": 0.5})
     chosen = simulated.trigger("nightly")
@@ -251,7 +251,7 @@ def test_no_moment_at_all(sensor: Make, instance: TaskInstance) -> None:
 
 
 def test_names_are_resolved_once(sensor: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """Three lists name the job, once, however often the sensor looks."""
+    """The names are resolved by three lists, once, however often the sensor polls."""
     project, environment = (simulated.get(f"{what}/")[0]["name"] for what in ("projects", "environments"))
     named = sensor(job_id=None, project_name=project, environment_name=environment, job_name="nightly")
     simulated.control("DELETE", "requests")
@@ -285,7 +285,7 @@ def test_job_that_is_not_there(sensor: Make, instance: TaskInstance) -> None:
 def test_run_that_does_not_come_is_a_sensors_timeout(
     sensor: Make, simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """P5: Airflow knows the error (it does not retry it); its words tell what was awaited, and the newest run."""
+    """P5: Airflow does not retry this error; its message names what was awaited, and the newest run."""
     newest = simulated.run("nightly")
     with pytest.raises(AirflowSensorTimeout, match=f"did not start in time; .* newest run is {newest['id']}"):
         run_task(sensor(since=datetime.now(UTC), timeout=0.3), instance)
@@ -296,7 +296,7 @@ def test_run_that_does_not_come_is_a_sensors_timeout(
 def test_run_that_does_not_end_is_left_going(
     sensor: Make, simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """P5, P9: the time is up; somebody else's run goes on."""
+    """P5, P9: the time is up; a run that the sensor did not start continues."""
     simulated.trouble(HANGS)
     run = simulated.trigger("nightly")
     simulated.until_troubled("orders")
@@ -375,7 +375,7 @@ def test_soft_fail_is_loud_where_nothing_is_known(
 
 
 def test_many_that_wait_in_a_triggerer_look_together(simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """One request a moment for all, and a search of its own for the one whose job has a run."""
+    """One request an interval for all sensors, and a search only by the one whose job has a run."""
     jobs, interval = (simulated.jobs["nightly"], simulated.jobs["idle"]), 0.25
     with set_testing(True, pace=replace(QUICK, check_interval=interval)):
         waits = [
@@ -406,7 +406,7 @@ def test_many_that_wait_in_a_triggerer_look_together(simulated: LocalPlatform, i
     looks = (time.monotonic() - began) / interval
     assert [event["awaited"]["job_id"] for event in found] == [jobs[0]] * (len(waits) // 2)
     assert len({event["run_id"] for event in found}) == 1
-    # Each looks for itself when it comes, and those whose job has a run once more.
+    # Each searches once at first, and those whose job has a run search once more.
     assert looks / 2 < len(simulated.paths()) <= len(waits) * 1.5 + looks + 5
 
 
@@ -414,7 +414,7 @@ def test_many_that_wait_in_a_triggerer_look_together(simulated: LocalPlatform, i
 
 
 def test_passing_trouble_goes_unnoticed(sensor: Make, simulated: LocalPlatform, instance: TaskInstance) -> None:
-    """An API that fails now and then while the sensor waits is no reason to fail."""
+    """Occasional API errors while the sensor waits do not fail it."""
 
     def trouble_then_run() -> None:
         simulated.fault("status", path=r"/runs/$", status=503, count=3)
@@ -457,7 +457,7 @@ def test_wrong_token_is_told_at_once(
 def test_new_token_goes_unnoticed_while_the_triggerer_waits(
     simulated: LocalPlatform, instance: TaskInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token that is rotated while no run has come yet: the connection is looked up again."""
+    """A token that is rotated before the run starts: the connection is read again."""
     since = datetime.now(UTC)
     arguments = deferred(
         DbtCloudJobSensor(task_id="seen", job_id=simulated.jobs["nightly"], since=since, deferrable=True), instance
@@ -502,7 +502,7 @@ def deferred(operator: DbtCloudJobSensor, instance: TaskInstance) -> Json:
 
 @pytest.fixture
 def hanging_rerun(simulated: LocalPlatform) -> Json:
-    """A rerun by a person that is going, of a run that failed."""
+    """A failed run, and a person's rerun of it that is in progress."""
     simulated.trouble(RESET)
     failed = simulated.run("nightly")
     simulated.trouble(HANGS)
@@ -543,7 +543,7 @@ def test_kill_leaves_a_rerun_that_a_person_started(
 
 @pytest.fixture
 def healing(simulated: LocalPlatform) -> Make:
-    """Make a sensor whose own rerun of a failed run goes on for long."""
+    """Return a sensor whose rerun of a failed run takes long."""
     since = datetime.now(UTC)
     simulated.trouble(RESET)
     simulated.run("nightly")
@@ -573,7 +573,7 @@ def test_kill_of_a_worker_stops_our_rerun(healing: Make, simulated: LocalPlatfor
 def test_kill_of_a_deferred_or_resumed_sensor_stops_our_rerun(
     healing: Make, simulated: LocalPlatform, instance: TaskInstance
 ) -> None:
-    """P9: the triggerer is told to cancel it, and a worker that was woken knows it for ours."""
+    """P9: the trigger cancels it on a kill, and a resumed worker recognises it as the task's run."""
     arguments = deferred(healing(deferrable=True), instance)
     assert (arguments["run_id"], arguments["cancel_on_kill"]) == (instance.xcom("job_run_id"), True)
     resumed = healing(deferrable=True)

@@ -188,7 +188,7 @@ class AirflowStack:
 
 
 def in_session(leader: int) -> Iterator[int]:
-    """Give the processes of a session; those of a leader that is no more, too."""
+    """Return the processes of a session, even if its leader no longer exists."""
     for pid in psutil.pids():
         with suppress(ProcessLookupError):
             if os.getsid(pid) == leader:

@@ -21,7 +21,7 @@ time.sleep({seconds})
 
 @pytest.mark.parametrize("seconds", [60, 0], ids=["alive", "dead"])
 def test_a_component_ends_with_its_tasks(tmp_path: Path, seconds: int) -> None:
-    """A task is a process group of its own, and may have outlived the component."""
+    """A task is a separate process group, and may have outlived the component."""
     stack = AirflowStack(tmp_path, {}, port=0)
     command = [sys.executable, "-c", WITH_A_TASK.format(seconds=seconds)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True) as component:

@@ -57,7 +57,7 @@ def reruns(dbt: LocalPlatform, failed: Json) -> list[Json]:
 
 
 def fail(dbt: LocalPlatform) -> Json:
-    """Have somebody start a run that fails for a passing reason."""
+    """Start a run outside Airflow that fails for a passing reason."""
     dbt.trouble(RESET)
     failed = dbt.run("nightly")
     assert failed["status"] == 20

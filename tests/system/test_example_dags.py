@@ -1,4 +1,4 @@
-"""The example DAGs through Airflow itself: ``airflow dags test``, with a database of its own."""
+"""Run the example DAGs by ``airflow dags test``, with a separate database."""
 
 from __future__ import annotations
 
@@ -81,14 +81,14 @@ def test_first_example(run_dag: RunDag, platform: LocalPlatform) -> None:
 
 
 def test_mapped_example(run_dag: RunDag, platform: LocalPlatform) -> None:
-    """One mapped task for each job, each with work of its own: two tasks, two runs, no adoption across them."""
+    """One mapped task for each job, each with its own work: two tasks, two runs, no adoption across them."""
     states = run_dag("dbt_rerun_many")
     assert states == {("job_ids", -1): "success", ("build", 0): "success", ("build", 1): "success"}
     assert len(platform.posts()) == 2
 
 
 def test_sensor_example(run_dag: RunDag, platform: LocalPlatform) -> None:
-    """A run that somebody else started since the day began has failed: the sensor finds and heals it."""
+    """A run that Airflow did not start has failed since the day began: the sensor finds and heals it."""
     job = platform.post("jobs/", {"name": "scheduled", "execute_steps": ["dbt seed --select raw_orders"]})
     platform.trouble({"node": "raw_orders", "times": 1, "message": "Connection reset by peer"})
     today = datetime.now(UTC).date().isoformat()

@@ -85,7 +85,7 @@ def begin(airflow: AirflowStack, dbt: LocalPlatform, mode: str) -> tuple[str, Js
 
 
 def going(dbt: LocalPlatform, job: str) -> list[Json]:
-    """List the runs of a job that are going."""
+    """List the runs of a job that are in progress."""
     runs: list[Json] = dbt.get("runs/", job_definition_id=dbt.jobs[job], status__in="[3]", order_by="-id")
     return runs
 
@@ -115,7 +115,7 @@ def test_ended_dag_run_stops_its_run(airflow: AirflowStack, dbt: LocalPlatform, 
 def test_cleared_task_stops_its_run_and_starts_another(
     airflow: AirflowStack, dbt: LocalPlatform, mode: str
 ) -> None:
-    """P2: a clear is a new life: the earlier one's run is cancelled, by whoever comes first, and only that one."""
+    """P2: a clear is a new life: the earlier life's run is cancelled, and only that one."""
     run_id, run = begin(airflow, dbt, mode)
     dbt.trouble()
     airflow.clear(mode, run_id, "build")

@@ -1,4 +1,4 @@
-"""The trigger for asset watchers: each run that ends is told, across restarts, outages and other people's reruns.
+"""The trigger for asset watchers: each ended run has an event, across restarts, outages and foreign reruns.
 
 What is real: the trigger, rebuilt from its serialized form, HTTP, and a platform that simulates dbt. What Airflow
 keeps for it between two triggerers is a dictionary here.
@@ -69,14 +69,14 @@ class Store:
         return self.values.get(key)
 
     async def aset(self, key: str, value: Any) -> None:
-        """Write a value; Airflow would refuse what is no JSON."""
+        """Write a value, which must be JSON as in Airflow."""
         if self.writing:
             raise self.writing
         self.values[key] = json.loads(json.dumps(value))
 
 
 class Watcher:
-    """A trigger as a triggerer runs it: what it has told so far, and whether it has come to its end."""
+    """A trigger as a triggerer runs it: its events so far, and whether it has ended."""
 
     def __init__(self, store: Any, arguments: dict[str, Any]) -> None:
         path, plain = DbtCloudJobRunEventTrigger(**{**OFTEN, **arguments}).serialize()
@@ -92,11 +92,11 @@ class Watcher:
 
     @property
     def run_ids(self) -> list[int]:
-        """The runs that were told, in their order."""
+        """The runs that had an event, in order."""
         return [run["run_id"] for run in self.told]
 
     async def tells(self, *runs: Json) -> None:
-        """Wait until it has told these runs, and see that it tells no more for a while."""
+        """Wait for the events of these runs, and check that no others follow for a while."""
         await until(lambda: len(self.told) >= len(runs))
         await asyncio.sleep(3 * INTERVAL)
         assert self.run_ids == [run["id"] for run in runs]
@@ -119,23 +119,23 @@ async def watching(store: Any = None, **arguments: Any) -> AsyncIterator[Watcher
 async def until(condition: Callable[[], bool]) -> None:
     """Let everything go on until a condition holds."""
     async with asyncio.timeout(GENEROUS):
-        while not condition():  # noqa: ASYNC110 - what it looks at has no event
+        while not condition():  # noqa: ASYNC110 - the condition has no event
             await asyncio.sleep(0.01)
 
 
 async def run(dbt: LocalPlatform, job: str = "seeds", **overrides: Any) -> Json:
-    """Have somebody run a job to its end."""
+    """Run a job to its end, outside Airflow."""
     return await asyncio.to_thread(dbt.run, job, **overrides)
 
 
 async def failing_run(dbt: LocalPlatform) -> Json:
-    """Have somebody run a job that fails for a passing reason."""
+    """Run a job that fails for a passing reason, outside Airflow."""
     dbt.trouble(RESET)
     return await run(dbt, "nightly")
 
 
 def story(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., None]:
-    """Run a test in a loop of its own; it leaves no session open and no task going."""
+    """Run a test in a new event loop; it must leave no session open and no task running."""
 
     async def watched(**fixtures: Any) -> None:
         await test(**fixtures)
@@ -155,12 +155,12 @@ def lists(dbt: LocalPlatform) -> int:
     return sum(path.endswith("/runs/") for path in dbt.paths())
 
 
-# --- What is told
+# --- Events
 
 
 @story
 async def test_each_run_that_ends_is_told_once(dbt: LocalPlatform) -> None:
-    """Whoever started it: one event a run, whose payload says which, how it ended, why, and where to look."""
+    """One event a run, whatever started it; its payload says which run, how it ended, why, and its URL."""
     async with watching() as watcher:
         failed = await failing_run(dbt)
         good = await run(dbt)
@@ -247,7 +247,7 @@ async def test_what_somebody_looks_after_is_not_told(dbt: LocalPlatform) -> None
 
 @story
 async def test_restart_neither_misses_nor_repeats(dbt: LocalPlatform) -> None:
-    """What ended while no triggerer was there is told when one is back; what was told is not told again."""
+    """Runs that ended while no triggerer ran have their event when one is back; no event is repeated."""
     store = Store()
     async with watching(store) as first:
         before = await run(dbt)
@@ -262,7 +262,7 @@ async def test_restart_neither_misses_nor_repeats(dbt: LocalPlatform) -> None:
 
 @story
 async def test_restart_before_the_first_event_misses_nothing(dbt: LocalPlatform) -> None:
-    """The first start is noted at once: a run that ends during the first restart is told."""
+    """The first start saves the cursor at once: a run that ends during the first restart has its event."""
     store = Store()
     async with watching(store):
         pass
@@ -273,7 +273,7 @@ async def test_restart_before_the_first_event_misses_nothing(dbt: LocalPlatform)
 
 @story
 async def test_first_start_leaves_the_past_alone(dbt: LocalPlatform) -> None:
-    """A new watcher does not tell what ended before it was there."""
+    """A new watcher emits no events for runs that ended before its start."""
     await run(dbt)
     async with watching() as watcher:
         await watcher.tells()
@@ -281,7 +281,7 @@ async def test_first_start_leaves_the_past_alone(dbt: LocalPlatform) -> None:
 
 @story
 async def test_death_before_the_note_repeats(dbt: LocalPlatform) -> None:
-    """At least once: what Airflow may not have stored is told again; and P2: the rerun is begun once."""
+    """At least once: an event that Airflow may not have stored is repeated; P2: the rerun is started once."""
     store = Store()
     async with watching(store) as first:
         failed = await failing_run(dbt)
@@ -296,7 +296,7 @@ async def test_death_before_the_note_repeats(dbt: LocalPlatform) -> None:
 
 @story
 async def test_too_old_to_be_told(dbt: LocalPlatform) -> None:
-    """P5: after a long stop nobody wants to heal what failed long ago; ``lookback`` says how long is long."""
+    """P5: after a long stop, runs that failed more than ``lookback`` seconds ago have no event."""
     store = Store()
     async with watching(store):
         pass
@@ -333,7 +333,7 @@ async def test_goes_on_where_nothing_can_be_noted(dbt: LocalPlatform, capfd: pyt
 
 @story
 async def test_what_is_no_cursor_is_a_first_start(dbt: LocalPlatform) -> None:
-    """A value that somebody else wrote stops nothing."""
+    """A stored value that is not a cursor is replaced."""
     store = Store()
     async with watching(store):
         pass
@@ -388,7 +388,7 @@ def _store_of(assets: int) -> Any:
 
 @story
 async def test_watchers_of_one_asset_have_cursors_of_their_own(dbt: LocalPlatform) -> None:
-    """Two watchers of one asset want different runs: what one has told is still news to the other."""
+    """Two watchers of one asset want different runs: an event of one does not hide the run from the other."""
     store = Store()
     async with watching(store, job_ids=dbt.jobs["seeds"]), watching(store, job_ids=dbt.jobs["nightly"]):
         pass
@@ -414,18 +414,18 @@ async def test_watchers_of_an_account_share_one_request(dbt: LocalPlatform) -> N
 
 @story
 async def test_outage_delays_and_loses_nothing(dbt: LocalPlatform, caplog: pytest.LogCaptureFixture) -> None:
-    """What ended in an outage is told after it, the earliest first; the log has one warning a minute."""
+    """Runs that ended during an outage have events afterwards, the earliest first; warnings are one a minute."""
     caplog.set_level(logging.WARNING, logger="airflow_dbt_rerun")
     async with watching() as watcher:
         dbt.fault("status", status=502, path="/runs/$", method="GET", count=5)
         first, second = await run(dbt), await run(dbt)
         await watcher.tells(first, second)
-    assert len([record for record in caplog.records if "cannot be read" in record.message]) == 1
+    assert len([record for record in caplog.records if "Cannot read" in record.message]) == 1
 
 
 @story
 async def test_throttling_pauses_all_watchers(dbt: LocalPlatform) -> None:
-    """A 429 is about the account: nobody asks before the moment that it names."""
+    """A 429 concerns the account: no watcher sends a request before the time that it names."""
     async with watching() as one, watching(statuses="error"):
         await until(lambda: lists(dbt) > 0)
         dbt.fault("status", status=429, retry_after=2, path="/runs/$", method="GET", count=1)
@@ -438,7 +438,7 @@ async def test_throttling_pauses_all_watchers(dbt: LocalPlatform) -> None:
 
 @story
 async def test_many_ends_come_page_by_page(dbt: LocalPlatform, mocker: MockerFixture) -> None:
-    """After a long stop there is more than a page: all of it is told, in the order of the ends."""
+    """After a long stop there is more than a page of runs: all have events, in the order of their ends."""
     mocker.patch("airflow_dbt_rerun.watching.ended_runs.PAGE", 2)
     store = Store()
     async with watching(store):
@@ -452,9 +452,9 @@ async def test_many_ends_come_page_by_page(dbt: LocalPlatform, mocker: MockerFix
 async def test_missing_connection_ends_nothing(
     dbt: LocalPlatform, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A trigger that ends is started again each second; so it stays, warns, and goes on with the connection."""
+    """Airflow would restart an ended trigger each second, so it warns and waits until the connection exists."""
     async with watching(dbt_cloud_conn_id="later") as watcher:
-        await until(lambda: "cannot be read" in caplog.text)
+        await until(lambda: "Cannot read" in caplog.text)
         fields = {"host": dbt.base_url, "login": str(dbt.account_id), "password": dbt.token}
         monkeypatch.setenv("AIRFLOW_CONN_LATER", json.dumps({"conn_type": "dbt_cloud", **fields}))
         await watcher.tells(await run(dbt))
@@ -484,7 +484,7 @@ def test_wrong_arguments_fail_while_the_dag_is_parsed(wrong: Json, words: str) -
 
 @needs_watchers
 def test_equal_watchers_are_one_trigger() -> None:
-    """Airflow tells triggers apart by their arguments: order and spelling of ids do not make a second one."""
+    """Airflow distinguishes triggers by their arguments: order and type of ids do not make a second one."""
     one = DbtCloudJobRunEventTrigger(job_ids=["9", 7], statuses=["Error", "success"])
     other = DbtCloudJobRunEventTrigger(job_ids=(7, 9), statuses=["success", "error"])
     assert one.serialize() == other.serialize()

@@ -35,7 +35,7 @@ def _connected(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None
 
 @pytest.fixture
 def hanging(platform: LocalPlatform) -> Json:
-    """A run that goes on until it is stopped."""
+    """A run that stays in progress until it is cancelled."""
     platform.trouble({"node": "raw_orders", "times": 1, "seconds": 60})
     run = platform.trigger("seeds")
     platform.until_troubled("raw_orders")
@@ -100,7 +100,7 @@ async def together(*triggers: DbtCloudRunTrigger) -> list[str]:
 def test_triggers_of_a_connection_ask_together(
     platform: LocalPlatform, hanging: Json, mocker: MockerFixture
 ) -> None:
-    """One look at the connection, one session, and lists instead of single runs, for however many triggers."""
+    """Any number of triggers read the connection once, share one session, and list runs instead of polling each."""
     lookups = mocker.spy(hooks, "get_async_connection")
     runs = [hanging, platform.trigger("seeds"), platform.trigger("seeds")]
     platform.control("DELETE", "requests")
@@ -141,7 +141,7 @@ def test_outage_is_told_once(platform: LocalPlatform, hanging: Json, caplog: pyt
     ours = [record for record in caplog.records if record.name.startswith("airflow_dbt_rerun")]
     warnings = [record.message for record in ours if record.levelname == "WARNING"]
     assert len(warnings) == 1
-    assert "3 tasks that watch runs wait" in warnings[0]
+    assert "3 watched runs wait" in warnings[0]
     assert 3 < len(platform.paths()) < 20
     platform.control("DELETE", "faults")
     platform.cancel(hanging)
@@ -154,7 +154,7 @@ def test_kill_of_a_deferred_task_cancels_the_run(hanging: Json, platform: LocalP
 
 
 def test_kill_leaves_a_run_that_is_not_ours(hanging: Json, platform: LocalPlatform) -> None:
-    """P9: a run that is only watched goes on."""
+    """P9: a run that is only watched continues."""
     asyncio.run(trigger(hanging).on_kill())
     assert platform.get(f"runs/{hanging['id']}/")["status"] == 3
     platform.post(f"runs/{hanging['id']}/cancel/")
@@ -219,7 +219,7 @@ def test_stop_that_is_a_kill_is_told_by_the_tasks_state(
 def test_stop_of_the_triggerer_is_no_kill(
     hanging: Json, platform: LocalPlatform, airflow_says: Callable[[str | None], None]
 ) -> None:
-    """P9: a triggerer that ends stops its triggers, and the run goes on."""
+    """P9: a triggerer that stops ends its triggers, and the run continues."""
     airflow_says("deferred")
     asyncio.run(stop(of_task(hanging), times=3))
     assert platform.get(f"runs/{hanging['id']}/")["status"] == 3

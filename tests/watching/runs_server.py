@@ -56,7 +56,7 @@ class Time:
     async def rest(self, wake: asyncio.Event, seconds: float) -> None:
         """Rest as a hub does, without waiting."""
         for _ in range(5):
-            await asyncio.sleep(0)  # those who were told go on first
+            await asyncio.sleep(0)  # let the notified tasks run first
         if self.is_busy() or math.isinf(seconds):
             await wake.wait()
         elif not wake.is_set():
@@ -189,19 +189,19 @@ class World:
         self.hub = self.new_hub()
 
     def new_hub(self) -> Hub:
-        """Make a hub that nobody uses."""
+        """Return an unused hub."""
         clock, rest = self.time.clock, self.time.rest
         hub = Hub(self.make_client, clock=clock, timer=clock, rest=rest, dice=lambda: self.dice)
         self.time.is_busy = lambda: bool(hub._requests)
         return hub
 
     async def make_client(self) -> AsyncDbtClient:
-        """Look the connection up, as a hook does."""
+        """Read the connection, as a hook does."""
         self.looked_up += 1
         return AsyncDbtClient(Settings(self.server.base_url, ACCOUNT, self.token), NO_RETRIES)
 
     def start(self, *run_ids: int, **options: Any) -> list[asyncio.Task[tuple[Any, float]]]:
-        """Watch runs, each in a task of its own, as triggers do."""
+        """Watch runs, each in a separate task, as triggers do."""
         return [
             asyncio.create_task(self._watch(run_id, **{"check_interval": 10.0, **options})) for run_id in run_ids
         ]
@@ -213,7 +213,7 @@ class World:
     async def _watch(self, run_id: int, **options: Any) -> tuple[WatchOutcome | Exception, float]:
         try:
             return await self.hub.watch(run_id, Pace(**{"first_poll_after": 0.0, **options})), self.time.passed
-        except Exception as error:  # noqa: BLE001 - looked at by the test
+        except Exception as error:  # noqa: BLE001 - checked by the test
             return error, self.time.passed
 
 
@@ -224,12 +224,12 @@ def at_once(check_interval: float) -> Pace:
 
 async def when(condition: Callable[[], bool]) -> None:
     """Let everything go on until a condition holds."""
-    while not condition():  # noqa: ASYNC110 - what it looks at has no event
+    while not condition():  # noqa: ASYNC110 - the condition has no event
         await asyncio.sleep(0)
 
 
 def story(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Run a test in a loop of its own. It leaves no task, and no error that nobody hears."""
+    """Run a test in a new event loop. It must leave no task and no unretrieved error."""
 
     @functools.wraps(test)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -250,7 +250,7 @@ def story(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
 
 @contextlib.asynccontextmanager
 async def world(**server: Any) -> AsyncIterator[World]:
-    """Make a world whose server behaves as told."""
+    """Create a world whose server behaves as scripted."""
     made = World()
     for name, value in server.items():
         setattr(made.server, name, value)

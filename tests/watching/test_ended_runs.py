@@ -36,7 +36,7 @@ class World:
         self.feed = EndedRunsFeed(self.make_client, clock=lambda: NOW)
 
     async def make_client(self) -> AsyncDbtClient:
-        """Look the connection up, as a hook does."""
+        """Read the connection, as a hook does."""
         self.clients.append(AsyncDbtClient(self._settings, NO_RETRIES))
         return self.clients[-1]
 
@@ -61,7 +61,7 @@ def test_readers_of_one_moment_share_an_answer(server: ScriptedServer, settings:
 
 
 def test_who_wants_more_of_the_past_gets_it(server: ScriptedServer, settings: Settings) -> None:
-    """An answer that does not go back far enough is no answer; the next one goes back as far as all want."""
+    """An answer that does not reach back far enough is not used; the next one reaches back for all readers."""
     server.script = [page(5), page(5, 500)]
     feed, now = World(settings).feed, time.monotonic()
 
@@ -99,7 +99,7 @@ def test_next_page_is_asked_for_until_the_end(server: ScriptedServer, settings: 
 
 
 def test_last_one_closes_the_session(server: ScriptedServer, settings: Settings) -> None:
-    """While somebody reads there is one session; then there is none, and the next reader opens one."""
+    """Readers share one session; the last one closes it, and the next reader opens a new one."""
     server.script = [page(5)]
     there = World(settings)
 
@@ -117,7 +117,7 @@ def test_last_one_closes_the_session(server: ScriptedServer, settings: Settings)
 
 
 def test_feed_is_one_for_a_connection(settings: Settings) -> None:
-    """In one event loop, one key is one feed while somebody holds it."""
+    """In one event loop, one key has one feed while it is referenced."""
     there = World(settings)
 
     async def test() -> None:

@@ -27,7 +27,7 @@ from tests.support import local_platform
 from tests.watching.runs_server import START, Trouble, World, at_once, story, when, world
 
 FOREIGN = dict.fromkeys(range(5000, 5130), 1e9) | dict.fromkeys(range(5130, 5200), 0.0)
-"""Runs of the account that nobody here watches, newer than all others."""
+"""Runs of the account that are not watched, newer than all others."""
 
 
 def ends(count: int, *, after: float = 5.0, apart: float = 1.0) -> dict[int, float]:
@@ -61,7 +61,7 @@ def drop(request: web.Request) -> web.StreamResponse:
 
 @story
 async def test_each_hears_of_its_run_within_an_interval() -> None:
-    """250 runs end at 250 moments: each watcher is told within its interval, for a request per hundred runs."""
+    """250 runs end at 250 times: each watcher knows within its interval, by a request for each hundred runs."""
     async with world(ends=ends(250)) as there:
         heard = await there.watch(*there.server.ends)
         assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in there.server.ends]
@@ -83,7 +83,7 @@ async def test_who_came_together_is_answered_together() -> None:
 
 @story
 async def test_newcomers_do_not_wake_the_poller_one_by_one() -> None:
-    """Whoever is due after the next poll changes nothing: the whole list is not looked through for each of them."""
+    """Entries due after the next poll cost nothing: the list is not searched for each of them."""
     async with world(ends=ends(200)) as there:
         rests = 0
 
@@ -143,7 +143,7 @@ async def test_one_run_costs_a_get_a_poll() -> None:
 
 @story
 async def test_two_tasks_may_watch_one_run() -> None:
-    """A run is asked for once, whoever wants to know, and all are told."""
+    """A run is requested once for all its watchers."""
     async with world(ends={7: 5.0, 8: 5.0}) as there:
         assert [outcome for outcome, _ in await there.watch(7, 7, 8)] == [Over(7, 10), Over(7, 10), Over(8, 10)]
         assert [sorted(asked.ids) for asked in there.server.asked] == [[7, 8], [7, 8]]
@@ -187,7 +187,7 @@ async def test_the_first_poll_can_wait() -> None:
 
 @story
 async def test_polls_drift_apart() -> None:
-    """Two triggerers that started at one moment do not ask at one moment for ever; nobody waits longer for it."""
+    """Two triggerers that started at the same time drift apart; no watcher waits longer for it."""
     async with world(ends={7: 100.0}) as there:
         there.dice = 1.0
         await there.watch(7)
@@ -226,7 +226,7 @@ async def test_few_connections_however_many_watch() -> None:
 @pytest.mark.parametrize("by_id", ["ignored", "refused", "forbidden", "unknown", "first only"])
 @story
 async def test_falls_back_to_the_runs_that_are_going(by_id: str) -> None:
-    """``pk__in`` is ignored, refused or misread: runs that are going are listed, and those that left are got."""
+    """``pk__in`` is ignored, refused or misread: runs in progress are listed, and the missing ones requested."""
     async with world(ends=ends(150) | FOREIGN, by_id=by_id) as there:
         heard = await there.watch(*range(1, 151))
         assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in range(1, 151)]
@@ -239,7 +239,7 @@ async def test_falls_back_to_the_runs_that_are_going(by_id: str) -> None:
 
 @story
 async def test_no_more_pages_than_runs() -> None:
-    """Two runs among a thousand that are going: after two pages single requests are cheaper."""
+    """Two runs among a thousand in progress: after two pages single requests are cheaper."""
     crowd = dict.fromkeys(range(5000, 6000), 1e9)
     async with world(ends={1: 45.0, 2: 45.0} | crowd, by_id="refused") as there:
         assert [outcome for outcome, _ in await there.watch(1, 2)] == [Over(1, 10), Over(2, 10)]
@@ -257,7 +257,7 @@ async def test_no_more_pages_than_needed() -> None:
 
 @story
 async def test_many_ends_at_once_are_no_reason_to_distrust_a_list() -> None:
-    """A run that left the list of those that are going because it is over is no mistake of the list."""
+    """An ended run that is missing from the list of runs in progress does not discredit that list."""
     many, few = dict.fromkeys(range(1, 201), 50.0), dict.fromkeys(range(201, 221), 150.0)
     async with world(ends=many | few | FOREIGN, by_id="refused") as there:
         await there.watch(*many, *few)
@@ -335,7 +335,7 @@ async def test_a_run_that_is_not_there_yet_is_borne() -> None:
 
 @story
 async def test_a_run_that_is_nowhere_is_unwatchable(caplog: pytest.LogCaptureFixture) -> None:
-    """P1: a 404 that does not pass means that nothing is known. It harms nobody else and is no warning."""
+    """P1: a lasting 404 means that the run's end is unknown. It affects no other watcher and logs no warning."""
     async with world(ends={8: 800.0}) as there:
         (lost, moment), (found, _) = await there.watch(7, 8, tolerance=100.0)
         assert isinstance(lost, Unwatchable)
@@ -360,7 +360,7 @@ async def test_a_short_outage_is_a_warning_a_minute(
         assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in there.server.ends]
     warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
     assert len(warnings) == 8
-    assert "250 tasks" in warnings[0].getMessage()
+    assert "250 watched runs" in warnings[0].getMessage()
 
 
 @story
@@ -381,7 +381,7 @@ async def test_a_long_outage_is_unwatchable() -> None:
 @pytest.mark.parametrize(("headers", "pause"), [({"Retry_After": "120"}, 120), ({}, 300)], ids=["told", "untold"])
 @story
 async def test_throttling_pauses_the_whole_account(headers: dict[str, str], pause: int) -> None:
-    """A 429 is for all: nobody asks until ``Retry-After``, or five minutes, have passed, and nobody notices."""
+    """A 429 pauses all requests for ``Retry-After`` seconds, or five minutes; no watcher fails."""
     async with world(ends=ends(350, after=600, apart=0.1)) as there:
         there.server.trouble = until(32, there, status(429, **headers))
         troubled = []
@@ -410,7 +410,7 @@ async def test_deadlines_are_kept_while_the_account_pauses() -> None:
 
 @story
 async def test_a_new_token_goes_unnoticed() -> None:
-    """The token is rotated: the connection is looked up once more, for all, and the old session is closed."""
+    """The token is rotated: the connection is read once more, for all, and the old session is closed."""
     async with world(ends=ends(350, after=60, apart=0.1)) as there:
         tasks = there.start(*there.server.ends)
         await there.time.reaches(30)
@@ -422,7 +422,7 @@ async def test_a_new_token_goes_unnoticed() -> None:
 
 @story
 async def test_a_token_that_stays_refused_is_raised() -> None:
-    """A 401 will not pass by itself: after one look at the connection it is raised to each watcher."""
+    """A 401 does not pass by itself: after reading the connection once more it is raised to each watcher."""
     async with world(ends=ends(150), token="another") as there:
         heard = await there.watch(*there.server.ends)
         assert {type(error) for error, _ in heard} == {DbtUnauthorizedError}
@@ -476,7 +476,7 @@ async def test_a_crash_reaches_everybody() -> None:
 
 @story
 async def test_the_end_of_the_task_reaches_everybody() -> None:
-    """Whoever stops the one task: nobody waits for ever."""
+    """If the polling task is cancelled, no watcher waits for ever."""
     async with world(ends=ends(3, after=100)) as there:
         tasks = there.start(*there.server.ends)
         await when(lambda: bool(there.server.asked))
@@ -485,12 +485,12 @@ async def test_the_end_of_the_task_reaches_everybody() -> None:
         assert {str(error) for error, _ in await asyncio.gather(*tasks)} == {"the watcher of dbt runs was stopped"}
 
 
-# --- Coming and going
+# --- Joining and leaving
 
 
 @story
 async def test_who_leaves_disturbs_nobody() -> None:
-    """A cancelled watcher is gone at once, even while it is asked for; the others hear of their runs."""
+    """A cancelled watcher leaves at once, even during its request; the others get their outcomes."""
     async with world(ends=ends(60)) as there:
         tasks = there.start(*there.server.ends)
         await when(lambda: bool(there.server.asked))
@@ -505,7 +505,7 @@ async def test_who_leaves_disturbs_nobody() -> None:
 
 @story
 async def test_an_answer_for_somebody_who_just_left_disturbs_nobody() -> None:
-    """Cancelled in the moment of its answer, a watcher is gone, and the others hear theirs."""
+    """A watcher cancelled while its answer arrives leaves, and the others get their outcomes."""
     async with world(ends=dict.fromkeys(range(1, 11), 0.0)) as there:
         tasks = there.start(*there.server.ends)
 
@@ -545,7 +545,7 @@ async def test_leaving_at_any_moment_leaves_nothing_behind() -> None:
 
 @story
 async def test_the_last_one_closes_the_session() -> None:
-    """Nobody watches: no task, no connection. The next one opens a session of its own."""
+    """Without watchers there is no task and no connection. The next watcher opens a new session."""
     async with world(ends={7: 5.0, 8: 15.0}) as there:
         for turn in (1, 2):
             await there.watch(7, 8)
@@ -603,7 +603,7 @@ async def test_ten_thousand_watchers_leave_nothing() -> None:
 
 @story
 async def test_a_loop_has_one_hub_for_each_key() -> None:
-    """Who holds the same connection and account shares a hub; it is gone when nobody holds it any more."""
+    """Users of one connection and account share a hub, which is dropped when it is no longer referenced."""
     there = World()
     hub = hub_of(("conn", 1), there.make_client)
     assert hub_of(("conn", 1), there.make_client) is hub
@@ -633,7 +633,7 @@ async def test_what_all_share_is_in_nobodys_context() -> None:
 
 
 def test_loops_share_nothing() -> None:
-    """``dag.test`` runs each trigger in a loop of its own: hubs of two loops are two."""
+    """``dag.test`` runs each trigger in a new event loop: two loops have two hubs."""
     hubs: list[Hub] = []
     both = threading.Barrier(2)
 

@@ -1,4 +1,4 @@
-"""Many wait for runs of jobs, one looks. The border is what sends."""
+"""Many wait for runs of jobs, one request lists them. Only the sender is replaced."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Account:
         self.poller = NewRunsPoller(self.send, timer=lambda: self.now)
 
     async def send(self, endpoint: Endpoint[Any]) -> Any:
-        """Answer a look."""
+        """Answer a poll."""
         await asyncio.sleep(0)
         self.looks.append(asked := dict(endpoint.params))
         if self.error:
@@ -68,7 +68,7 @@ def watchers(account: Account, **options: Any) -> dict[int, JobWatcher]:
 
 
 async def round_of(account: Account, waiting: dict[int, JobWatcher]) -> list[int | None]:
-    """Let all look at the next moment; give the ids of the runs that they found."""
+    """Let all poll at the next interval; return the ids of the runs that they found."""
     account.now += next(iter(waiting.values())).pause()
     account.looks.clear()
     account.searches.clear()
@@ -77,7 +77,7 @@ async def round_of(account: Account, waiting: dict[int, JobWatcher]) -> list[int
 
 
 def test_all_look_once_together_and_search_only_for_a_reason(account: Account) -> None:
-    """The first time each searches; then there is one look a round, and a search for the job that has a run."""
+    """At first each searches; then there is one list a round, and a search for the job that has a new run."""
 
     async def story() -> None:
         waiting = watchers(account)
@@ -94,7 +94,7 @@ def test_all_look_once_together_and_search_only_for_a_reason(account: Account) -
 
 
 def test_a_run_between_the_first_look_and_the_first_search_is_found(account: Account) -> None:
-    """Also by one who came after the first look of others, with a run in between."""
+    """Also by a waiter that came after the first list of others, with a run in between."""
 
     async def story() -> None:
         early, late = watchers(account), watchers(account)
@@ -102,14 +102,14 @@ def test_a_run_between_the_first_look_and_the_first_search_is_found(account: Acc
         run_id = account.start(3)
         found = await late[3].find(account.search(3))
         assert found
-        assert (found.id, len(account.looks)) == (run_id, 1)  # no second look was needed
+        assert (found.id, len(account.looks)) == (run_id, 1)  # no second list was needed
         assert await round_of(account, {3: early[3]}) == [run_id]
 
     asyncio.run(story())
 
 
 def test_a_run_right_after_the_search_is_found_the_next_time(account: Account) -> None:
-    """What the first search of a late comer missed by a moment is newer than the look before it."""
+    """A run that the first search of a late waiter just missed is newer than the list before it."""
 
     async def story() -> None:
         early, late = watchers(account), watchers(account)
@@ -141,7 +141,7 @@ def test_a_hint_is_not_lost_with_a_search_that_fails(account: Account) -> None:
 
 
 def test_a_look_that_fails_fails_for_all_and_is_made_up_for(account: Account) -> None:
-    """One request in trouble, not one for each; the next look tells what came meanwhile."""
+    """One failed request, not one for each; the next list has the runs that came meanwhile."""
 
     async def story() -> None:
         waiting = watchers(account)
@@ -162,7 +162,7 @@ def test_a_look_that_fails_fails_for_all_and_is_made_up_for(account: Account) ->
 
 
 def test_trouble_of_many_is_not_longer_than_that_of_one(account: Account) -> None:
-    """All are told of the same error: what hangs on it must not grow with them."""
+    """All waiters get the same error: its traceback must not grow with their number."""
 
     async def story() -> None:
         watcher = watchers(account)[1]
@@ -176,7 +176,7 @@ def test_trouble_of_many_is_not_longer_than_that_of_one(account: Account) -> Non
 
 
 def test_first_look_that_fails_is_repeated(account: Account) -> None:
-    """Before anything was seen there is nothing to be told: the next round begins anew."""
+    """An error before the first list leaves no state: the next round starts afresh."""
 
     async def story() -> None:
         waiting = watchers(account)
@@ -193,7 +193,7 @@ def test_first_look_that_fails_is_repeated(account: Account) -> None:
 
 
 def test_who_may_not_list_runs_searches_each_time(account: Account) -> None:
-    """A refused list is no reason to fail: everyone looks for himself, as without it."""
+    """A refused list fails no waiter: each searches for itself."""
 
     async def story() -> None:
         waiting = watchers(account)
@@ -206,7 +206,7 @@ def test_who_may_not_list_runs_searches_each_time(account: Account) -> None:
 
 
 def test_a_run_that_came_before_lists_were_allowed_is_found(account: Account) -> None:
-    """The first look that is answered tells nothing of what came between the last search and it."""
+    """The first answered list does not show what came between the last search and it."""
 
     async def story() -> None:
         waiting = {2: watchers(account)[2]}
@@ -250,7 +250,7 @@ def test_a_filter_that_is_not_understood_costs_no_walk_through_history(account: 
 
 
 def test_who_waits_for_what_comes_later_goes_without_hints(account: Account) -> None:
-    """A branch is told when a run has cloned: that is no new run. Then nobody waits for a common moment."""
+    """A branch becomes known only when a run has cloned, which lists no new run. Waiters then poll separately."""
 
     async def story() -> None:
         waiting = watchers(account, alone=True)

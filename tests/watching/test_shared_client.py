@@ -14,7 +14,7 @@ from airflow_dbt_rerun.watching.shared_client import SharedClient, shared_client
 
 
 class Client:
-    """The border: what sends, and can be told to fail."""
+    """A sender that can be made to fail."""
 
     settings = "the settings"
 
@@ -69,7 +69,7 @@ def test_who_asks_over_one_connection_shares_a_session() -> None:
 
 @pytest.mark.parametrize("retry_after", [7.0, None])
 def test_throttling_holds_up_all(retry_after: float | None) -> None:
-    """After a 429 nobody asks for as long as it says, or else for five minutes; then the next one does."""
+    """After a 429 no request is sent for as long as it says, or for five minutes; then requests continue."""
     made: list[Client] = []
     now = 0.0
     shared = SharedClient(maker(made), timer=lambda: now)
