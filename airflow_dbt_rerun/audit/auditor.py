@@ -25,16 +25,14 @@ class Sender(Protocol):
 
 
 def audit(client: Sender, run_id: Id, *, of_run: Id | None = None) -> Audit:
-    """Say whether the work that a run finished is done, by what dbt has on record. Only reads.
+    """Say whether the work that a run finished is done, by what dbt has on record. Sends GETs only.
 
     :param client: sends requests to one account, for example ``DbtCloudRerunHook().client``.
     :param run_id: the run that finished the work, or any other run of its chain.
     :param of_run: the run that defines the work, where ``run_id`` is another run of the job that stands for it.
     :raises DbtApiError: if a run cannot be read.
     """
-    chain = _chain(client, int(run_id))
-    if of_run is not None and int(of_run) not in [run.id for run in chain]:
-        chain = [*_chain(client, int(of_run)), *chain]
+    chain = _Chain(client, None if of_run is None else int(of_run)).up_to(int(run_id))
     records = [_record(client, run) for run in chain]
     commands = records[0].run.commands or get_commands(client, records[0].run)
     ledger = Ledger(commands, records[0].place)
@@ -50,25 +48,43 @@ def get_commands(client: Sender, run: Run) -> tuple[str, ...]:
     return client.send(get_job(run.job_id)).execute_steps
 
 
-def _chain(client: Sender, run_id: int) -> list[Run]:
-    """Return the run and those before it that it repairs, oldest first."""
-    runs: list[Run] = []
-    wanted: int | None = run_id
-    while wanted is not None and wanted not in [run.id for run in runs]:
-        runs.append(client.send(get_run(wanted, include_related=FULL_RUN)))
-        wanted = _repaired(client, runs[-1])
-    return runs[::-1]
+class _Chain:
+    """Follows a run back to the run that defines its work.
 
+    :param root: the run that defines the work, if it is known.
+    """
 
-def _repaired(client: Sender, run: Run) -> int | None:
-    """Return which run a run repairs: by its record, or else the failed run just before a *rerun*."""
-    record = Record(run)
-    if record.resumes is not None or record.repairs is not None:
-        return record.resumes if record.resumes is not None else record.repairs
-    if not record.is_resumed:
-        return None
-    earlier = [each.id for each in client.send(list_runs(job_id=run.job_id)) if each.id < run.id]
-    return max(earlier, default=None)
+    def __init__(self, client: Sender, root: int | None) -> None:
+        self._client = client
+        self._root = root
+
+    def up_to(self, run_id: int) -> list[Run]:
+        """Return the runs of the work, oldest first, up to this one."""
+        runs: list[Run] = []
+        wanted: int | None = run_id
+        while wanted is not None and wanted not in [run.id for run in runs]:
+            runs.append(self._client.send(get_run(wanted, include_related=FULL_RUN)))
+            wanted = None if wanted == self._root else self._repaired(runs[-1])
+        if self._root is not None and runs[-1].id != self._root:
+            runs.append(self._client.send(get_run(self._root, include_related=FULL_RUN)))
+        return runs[::-1]
+
+    def _repaired(self, run: Run) -> int | None:
+        """Return which run a run repairs, by dbt's record or by the marker in its cause."""
+        record = Record(run)
+        if record.resumes is not None or record.repairs is not None:
+            return record.resumes if record.resumes is not None else record.repairs
+        return self._resumed_without_record(run) if record.is_resumed else None
+
+    def _resumed_without_record(self, rerun: Run) -> int | None:
+        """Return which run an unnamed *rerun* resumes: the last failed one of this work, or of all."""
+        listed = self._client.send(list_runs(job_id=rerun.job_id, include_related=("trigger",)))
+        failed = sorted((run for run in listed if run.id < rerun.id and run.is_error), key=lambda run: run.id)
+        work = {self._root}
+        for run in sorted(listed, key=lambda run: run.id):
+            if {Record(run).repairs, Record(run).resumes} & (work - {None}):
+                work.add(run.id)
+        return next((run.id for run in reversed(failed) if run.id in work or self._root is None), None)
 
 
 def _record(client: Sender, run: Run) -> Record:
