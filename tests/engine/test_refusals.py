@@ -377,7 +377,7 @@ def test_given_run_deleted_between_two_tries(
 ) -> None:
     """A given run that was deleted is named in the error, and nothing is started in its place."""
     simulated.control("DELETE", f"runs/{failed['id']}")
-    with pytest.raises(DbtNotFoundError, match=rf"GET runs/{failed['id']}/: .* \(deleted, never there, or out"):
+    with pytest.raises(DbtNotFoundError, match=rf"GET runs/{failed['id']}/: .* \(it does not exist, was deleted"):
         run_task(again(run_id=failed["id"]), instance)
     assert simulated.posts() == []
 
