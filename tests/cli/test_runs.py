@@ -96,7 +96,7 @@ def test_a_run_that_died_before_its_first_node(run: Run, platform: LocalPlatform
     signatures.write_text(own)
     page = run(failed["id"], "--signatures", signatures)[1]
     assert "would rerun from the failed step, after " in page
-    assert "not as the policy asked: it died before its first node, so there is nothing to resume" in page
+    assert "not as the policy asked: it failed before its first node ran, so there is nothing to resume" in page
     assert "with steps_override: dbt run --select stg_orders --vars '{'; dbt test" in page
 
 
@@ -134,7 +134,7 @@ def test_runs_that_did_not_fail(run: Run, platform: LocalPlatform) -> None:
     platform.wait(running)
     page = run(running["id"])[1]
     assert "Verdict: cancelled (a person stopped it)" in page
-    assert "what a person cancels is not rerun" in page
+    assert "a run that a person cancels is not rerun" in page
 
 
 def test_the_teams_signatures_count(run: Run, platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:

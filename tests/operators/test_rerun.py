@@ -165,7 +165,7 @@ def test_rerun_that_fails_too_is_left_to_the_policy(
         ({}, "needs run_id or job_id, and not both"),
         ({"run_id": 1, "job_id": 2}, "needs run_id or job_id, and not both"),
         ({"run_id": "x"}, "run_id must be a number"),
-        ({"run_id": 1, "mode": "again"}, "mode is one of from_failure, from_step, from_start, rebuild_tested"),
+        ({"run_id": 1, "mode": "again"}, "mode must be one of from_failure, from_step, from_start, rebuild_tested"),
         ({"run_id": 1, "on_rerun": "mail"}, "on_rerun takes functions or notifiers, not 'mail'"),
     ],
 )

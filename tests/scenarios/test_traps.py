@@ -169,7 +169,7 @@ def test_stale_results(nightly: Make, platform: LocalPlatform) -> None:
     assert failed["can_retry"]
     assert task.plan(failed) == (
         "rerun_from_step",
-        "no failed node is on record, so dbt retry would find nothing to do",
+        "no failed node is recorded, so dbt retry would find nothing to do",
     )
     add_the_target(platform.project)
     assert platform.retry(failed)["status"] == 10
@@ -207,7 +207,7 @@ def test_run_that_was_interrupted_after_a_failure(nightly: Make, platform: Local
     assert task.results() == {"prices": "error"}
     assert task.plan(failed) == (
         "rerun_from_step",
-        "dbt was interrupted, and what it had not finished is not on record",
+        "dbt was interrupted, so its unfinished nodes are not all recorded",
     )
     retried = platform.retry(failed)
     assert (retried["status"], platform.results(retried)) == (10, {"prices": "success"})
@@ -233,7 +233,7 @@ def test_hook_that_failed(nightly: Make, platform: LocalPlatform) -> None:
         file.write(HOOK)
     task = nightly("dbt run --select rates")
     failed = task.fail()
-    assert task.plan(failed) == ("rerun_from_step", "only a hook failed, which dbt retry would not run again")
+    assert task.plan(failed) == ("rerun_from_step", "only a hook failed, and dbt retry does not rerun hooks")
     assert platform.retry(failed)["status"] == 10
     assert hollow_and_healed(task.heal())
     assert task.attempts[0]["findings"][0]["resource_type"] == "operation"
@@ -247,7 +247,7 @@ def test_warn_error_that_is_forgotten(nightly: Make, platform: LocalPlatform) ->
     failed = task.fail()
     kind, why_not = task.plan(failed)
     assert kind == "rerun_from_step"
-    assert "forget --warn-error" in why_not
+    assert "ignores --warn-error" in why_not
     retried = platform.retry(failed)
     assert (retried["status"], platform.results(retried)) == (10, {"no_price_is_zero": "warn"})
     assert hollow_and_healed(task.heal())
@@ -323,7 +323,7 @@ def test_retry_that_runs_everything(nightly: Make, platform: LocalPlatform, logg
     platform.trouble({"node": "revenue", **RESET})
     attempts = nightly("dbt run --select prices revenue").heal()
     assert kinds(attempts) == ["trigger", "rerun_from_failure"]
-    assert attempts[1]["verification"].endswith("1 that had been done ran again")
+    assert attempts[1]["verification"].endswith("1 that were already done ran again")
     assert f"Run {attempts[1]['run_id']} {attempts[1]['verification']}" in logged()
 
 
@@ -333,7 +333,7 @@ def test_retry_that_runs_nothing(nightly: Make, platform: LocalPlatform, logged:
     platform.trouble({"node": "prices", **RESET})
     task = nightly("dbt run --select prices")
     assert hollow_and_healed(task.heal())
-    assert "hollow: dbt says success, but 1 owed nodes were not done: model.tiny.prices" in logged()
+    assert "hollow: dbt reports success, but 1 owed nodes were not done: model.tiny.prices" in logged()
     assert task.results() == {"prices": "success"}
 
 

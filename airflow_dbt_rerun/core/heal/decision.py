@@ -1,4 +1,4 @@
-"""What to do about one failed run: the policy's answer, within the limits that no policy can lift."""
+"""Decide about one failed run: the policy's answer, within limits that no policy can lift."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from airflow_dbt_rerun.core.policy.conditions import RerunState
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunDecision, RerunPolicy, RerunRule, Superseded
 
 NO_PROGRESS_LIMIT = 2
-"""A run that fails just like this many before it, in a row, is the last."""
+"""After this many consecutive attempts with the same failure, one more identical failure ends the reruns."""
 
 
 def decide(
@@ -23,13 +23,13 @@ def decide(
     """Decide about one failed or cancelled run.
 
     :param session: the attempts so far; the newest is this run.
-    :param policy: None reruns nothing.
+    :param policy: when to rerun; None reruns nothing.
     :param now: epoch seconds.
     """
     if policy is None:
         return RerunDecision(RerunAction.FAIL, "no policy was given, so the failure is only reported")
     if session.attempts[-1].kind == SUPERSEDED_BY and policy.superseded is not Superseded.ADOPT_AND_RERUN:
-        return RerunDecision(RerunAction.FAIL, "this newer run of the job is not ours to rerun")
+        return RerunDecision(RerunAction.FAIL, "this newer run of the job was started outside this task")
     if stuck := _no_progress(session, diagnosis):
         return RerunDecision(RerunAction.FAIL, stuck, exhausted=diagnosis.verdict.healable)
     policy = replace(policy, rules=_rules(session, run, diagnosis, policy))
@@ -42,15 +42,15 @@ def decide(
 
 
 def progress(session: RerunSession, diagnosis: Diagnosis) -> Progress | None:
-    """Tell what the newest attempt healed of what the one before it left undone; None where nobody counted."""
-    if len(session.attempts) < 2:  # noqa: PLR2004 - it takes two to compare
+    """Return what the newest attempt healed of what the previous one left undone; None if that is unknown."""
+    if len(session.attempts) < 2:  # noqa: PLR2004 - a comparison needs two attempts
         return None
     owed = (session.attempts[-2].diagnosis or {}).get("undone")
     return None if owed is None or diagnosis.undone is None else Progress(owed, diagnosis.undone)
 
 
 def rerun_state(session: RerunSession, run: Run, diagnosis: Diagnosis, now: float) -> RerunState:
-    """Collect what conditions, stops and waits may look at."""
+    """Collect the facts that conditions, stops and waits can use."""
     return RerunState(
         run,
         diagnosis,
@@ -62,29 +62,35 @@ def rerun_state(session: RerunSession, run: Run, diagnosis: Diagnosis, now: floa
 
 
 def _rules(session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy) -> tuple[RerunRule, ...]:
-    """Give the policy's rules, unless this is no failure of the work at all."""
+    """Return the policy's rules, or one rule made from a setting where the work itself did not fail."""
     if run.is_cancelled and diagnosis.verdict is Category.UNKNOWN:
-        return (RerunRule(cancelled_by_nobody_known, policy.on_unknown_cancel),)
+        return (RerunRule(cancelled_without_known_actor, policy.on_unknown_cancel),)
     resumed = session.attempts[-1].kind == RerunAction.RERUN_FROM_FAILURE
     if resumed and could_not_resume(diagnosis):
         return (RerunRule(dbt_could_not_resume, policy.fallback),)
     return tuple(policy.rules)
 
 
-def cancelled_by_nobody_known(state: RerunState) -> bool:
-    """Name the reason why a cancelled run is rerun: the policy's ``on_unknown_cancel``."""
+def cancelled_without_known_actor(state: RerunState) -> bool:
+    """Match a cancelled run without a recorded actor: the policy's ``on_unknown_cancel`` applies.
+
+    The function's name appears in the decision's reason.
+    """
     return state.run.is_cancelled and state.run.cancelled_by is None
 
 
 def dbt_could_not_resume(state: RerunState) -> bool:
-    """Name the reason why a resumed run that dbt refused to resume is run anew: the policy's ``fallback``."""
+    """Match a resumed run that dbt itself could not resume: the policy's ``fallback`` applies.
+
+    The function's name appears in the decision's reason.
+    """
     return could_not_resume(state.diagnosis) is not None
 
 
 def _no_progress(session: RerunSession, diagnosis: Diagnosis) -> str | None:
-    """The same nodes failing with the same words again and again: more of the same will not help."""
+    """Return why to stop if the same nodes keep failing with the same messages; else None."""
     earlier = session.counted[:-1][-NO_PROGRESS_LIMIT:]
     if len(earlier) < NO_PROGRESS_LIMIT or any(a.fingerprint != diagnosis.fingerprint for a in earlier):
         return None
-    runs = " and ".join(f"{attempt.run_id} (fingerprint {attempt.fingerprint})" for attempt in earlier)
-    return f"no progress: fingerprint {diagnosis.fingerprint}, the very same failure as in runs {runs}"
+    runs = " and ".join(str(attempt.run_id) for attempt in earlier)
+    return f"no progress: the same failure as in runs {runs} (fingerprint {diagnosis.fingerprint})"

@@ -1,7 +1,7 @@
-"""The loop, as values: what was seen goes in, what to do next comes out.
+"""The rerun loop as a function of values: an observation goes in, the next step comes out.
 
-``next_step(session, observation, policy, now) -> (session, step)`` is the only place that decides. The blocking
-operator, the deferrable one and the command line drive this one function; it never sleeps and never calls out.
+``next_step(session, observation, policy, now) -> (session, step)`` makes every decision. The blocking operator, the
+deferrable operator and the command line all drive this one function; it never sleeps and does no I/O.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ def next_step(
     *,
     signatures: Sequence[Signature] = (),
 ) -> tuple[RerunSession, NextStep]:
-    """Say what to do next about one piece of work.
+    """Return the next step for one piece of work, and the session that remembers it.
 
-    :param session: what happened so far.
-    :param seen: what was read a moment ago.
-    :param policy: when to rerun; None only diagnoses.
+    :param session: what has happened so far.
+    :param seen: what was just read.
+    :param policy: when to rerun; with None, failures are only diagnosed.
     :param now: epoch seconds.
     :param signatures: the user's own error signatures, tried first.
     """
@@ -49,7 +49,7 @@ def next_step(
 
     run = seen.run
     found_cancelled = session.adopted and session.run_id != run.id and run.cancelled_by_starter
-    session = _note(session, run)
+    session = _record(session, run)
     if run.is_success:
         return on_success(session, seen, policy, now)
     if run.is_cancelled or run.is_error:
@@ -64,14 +64,14 @@ def next_step(
 
 
 def diagnosed(seen: RunSeen, signatures: Sequence[Signature] = ()) -> Diagnosis:
-    """Find out why a run that was seen has failed."""
+    """Diagnose why an observed run failed."""
     return diagnose(seen.run, seen.results, signatures=signatures, facts=seen.facts)
 
 
 def _on_no_run(session: RerunSession) -> tuple[RerunSession, NextStep]:
     if session.current is None:
         return session, StartRun()
-    reason = f"run {session.run_id} is not there any more: it was deleted, or the token lost its permission"
+    reason = f"run {session.run_id} no longer exists, or the token lost the permission to read it"
     return session, Fail(reason, kind="unwatchable", retryable=False)
 
 
@@ -81,8 +81,8 @@ def _on_refused(session: RerunSession, seen: Refused) -> tuple[RerunSession, Nex
     return replace(session, plan=None), Fail(reason, kind=kind, retryable=not seen.final, run=seen.run)
 
 
-def _note(session: RerunSession, run: Run) -> RerunSession:
-    """Remember the run: as a new attempt if it is one, and its newest status."""
+def _record(session: RerunSession, run: Run) -> RerunSession:
+    """Record the run's newest status, as a new attempt if the run is one."""
     if session.run_id != run.id:
         session = session.following(run)
     current = session.attempts[-1]
@@ -97,19 +97,22 @@ def _note(session: RerunSession, run: Run) -> RerunSession:
 def _on_cancelled(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, NextStep]:
-    """A person who cancels a run means it. A timeout or the platform does not: there the policy decides."""
-    run, who = seen.run, seen.run.cancelled_by
-    if who is None:
+    """Fail if a person cancelled the run; let the policy decide if a timeout or the platform did."""
+    run, actor = seen.run, seen.run.cancelled_by
+    if actor is None:
         return _on_failure(session, seen, diagnosis, policy, now)
-    session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: a person cancelled it")
-    reason = f"run {run.id} was cancelled by {who}; what a person cancels is not rerun"
+    session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: cancelled by a person")
+    reason = f"run {run.id} was cancelled by {actor}; a run that a person cancels is not rerun"
     return session, Fail(reason, "cancelled", run=run, diagnosis=diagnosis)
 
 
 def _on_own_cancel(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, NextStep]:
-    """An earlier try was killed or out of time, and stopped its run; Airflow tries again, so it is to go on."""
+    """Rerun the commands of a run that an earlier try cancelled when it was killed or timed out.
+
+    Airflow started this try, so the work has to continue.
+    """
     policy = policy or RerunPolicy(rules=())
     whole = policy.fallback is RerunAction.RERUN_FROM_START
     action = RerunAction.RERUN_FROM_START if whole else RerunAction.RERUN_FROM_STEP
@@ -136,17 +139,18 @@ def _on_failure(
 def _decide(
     session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, Fail | None]:
-    """Ask the policy once for each failed run, and remember the answer as a plan."""
+    """Ask the policy once per failed run, and store its answer as a plan."""
     decision = decide(session, run, diagnosis, policy, now)
     if decision.exhausted and session.adopted:
-        # An earlier try of the task came to its limits here; that Airflow retries is its author's wish for more.
+        # An earlier try of the task reached its limits here. The author configured Airflow's retries, so a new
+        # try gets limits of its own.
         session = session.renewed(now)
         decision = decide(session, run, diagnosis, policy, now)
-    came = progress(session, diagnosis)
+    healed = progress(session, diagnosis)
     session = session.with_current(
         diagnosis=diagnosis.to_dict(),
         fingerprint=diagnosis.fingerprint,
-        progress=str(came) if came else None,
+        progress=str(healed) if healed else None,
         decision=f"{decision.action}: {decision.reason}",
     )
     if decision.action is not RerunAction.FAIL:
@@ -162,7 +166,7 @@ def _decide(
         return replace(session, plan=plan), None
     ended = "cancelled" if run.is_cancelled else "failed"
     kind = "exhausted" if decision.exhausted else ended
-    reason = _tell(run, diagnosis, decision.reason)
+    reason = _failure_text(run, diagnosis, decision.reason)
     return session, Fail(reason, kind, decision.exhausted, run, diagnosis)
 
 
@@ -178,7 +182,7 @@ def _carry_out(
         return _on_superseded(session, seen, diagnosis, policy)
     action = RerunAction.RERUN_FROM_START if choice.superseded else choice.action
     if action is RerunAction.FAIL:
-        reason = _tell(run, diagnosis, f"no rerun is possible: {choice.why_not_wanted}")
+        reason = _failure_text(run, diagnosis, f"no rerun is possible: {choice.why_not_wanted}")
         session = replace(session.with_current(decision=f"fail: {choice.why_not_wanted}"), plan=None)
         return session, Fail(reason, run=run, diagnosis=diagnosis)
     commands = () if action is RerunAction.RERUN_FROM_START else choice.commands
@@ -191,21 +195,21 @@ def _on_superseded(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
 ) -> tuple[RerunSession, NextStep]:
     session = replace(session, plan=None)
-    if policy.superseded in ADOPTS and seen.rerun is not None:  # it owes what this run left undone
-        session = session.planning(seen.rerun, after=seen.run, why="somebody else resumed it")
+    if policy.superseded in ADOPTS and seen.rerun is not None:  # it has to do what this run left undone
+        session = session.planning(seen.rerun, after=seen.run, why="it was resumed outside this task")
         session = session.following(seen.rerun).with_current(ours=False)
         return replace(session, adopted=False), WaitForRun(seen.rerun.id)
     newest = seen.newest if seen.newest is not None and seen.newest.id != seen.run.id else None
     if policy.superseded in ADOPTS and newest is not None:
         return session.following(newest), WaitForRun(newest.id)
     newer = f" (run {newest.id})" if newest else ""
-    reason = _tell(seen.run, diagnosis, f"the job has a newer run{newer}, so this one cannot be resumed")
+    reason = _failure_text(seen.run, diagnosis, f"the job has a newer run{newer}, so this one cannot be resumed")
     return session.with_current(decision="fail: the job has a newer run"), Fail(
         reason, run=seen.run, diagnosis=diagnosis
     )
 
 
-def _tell(run: Run, diagnosis: Diagnosis, why: str) -> str:
+def _failure_text(run: Run, diagnosis: Diagnosis, why: str) -> str:
     first = f". {diagnosis.findings[0]}" if diagnosis.findings else ""
     return f"dbt run {run.id} ended in {run.status_name}: {why}{first}"
 

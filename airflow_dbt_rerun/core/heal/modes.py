@@ -1,4 +1,4 @@
-"""The kinds of rerun that a person can ask for, and the policy that carries one out."""
+"""The kinds of rerun that a person can request, and the policy that carries one out."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ MODES = {
 
 
 def action_of(mode: str) -> RerunAction:
-    """Read a mode.
+    """Return the action of a mode.
 
-    :raises ValueError: if there is no such mode.
+    :raises ValueError: if the mode does not exist.
     """
     if mode not in MODES:
-        raise ValueError(f"mode is one of {', '.join(MODES)}, not {mode!r}")
+        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
     return MODES[mode]
 
 
 def first_in_mode(mode: str, policy: RerunPolicy | None) -> RerunPolicy:
-    """Make the policy that reruns the first failure in this mode at once, whatever it was.
+    """Return a policy that reruns the first failure at once in this mode, no matter what failed.
 
-    :param policy: for what comes after; None reruns nothing more.
-    :raises ValueError: if there is no such mode.
+    :param policy: for the attempts after that; None reruns nothing more.
+    :raises ValueError: if the mode does not exist.
     """
     once = policy or RerunPolicy(rules=(), stop=stop_after_attempt(2))
     rule = RerunRule(attempt_number(1), action_of(mode), wait=wait_none())

@@ -1,4 +1,4 @@
-"""What the loop answers: the next step. Values only."""
+"""The output of the loop: the next step. Values only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class StartRun:
 
 @dataclass(frozen=True, slots=True)
 class WaitForRun:
-    """Wait for the run to end, or, with ``until``, for a moment (epoch seconds); then look at the run again."""
+    """Wait for the run to end or, with ``until``, for a moment (epoch seconds); then read the run again."""
 
     run_id: int
     until: float | None = None
@@ -26,14 +26,14 @@ class WaitForRun:
 
 @dataclass(frozen=True, slots=True)
 class Rerun:
-    """Start a rerun of ``of_run``: look whether it exists already, then post once."""
+    """Start a rerun of ``of_run``: check whether it already exists, then POST once."""
 
     action: RerunAction
     of_run: int
     reason: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
     why_not_wanted: str | None = None
-    """Why it is not the kind of rerun that the policy asked for, if it is not."""
+    """Why this is not the kind of rerun that the policy asked for; None if it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Succeed:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The work is not done and nothing more will be tried.
+    """The work is not done, and nothing more will be tried.
 
-    ``retryable``: whether Airflow's own ``retries`` may take it up. ``kind`` names the error to raise.
+    ``retryable``: whether Airflow's own ``retries`` may try again. ``kind`` names the error to raise.
     """
 
     reason: str

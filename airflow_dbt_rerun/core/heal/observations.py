@@ -1,4 +1,4 @@
-"""What the loop is shown: one observation each time. Values only."""
+"""The input of the loop: one observation at a time. Values only."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from airflow_dbt_rerun.core.dbt.results import StepResults
 
 @dataclass(frozen=True, slots=True)
 class NoRun:
-    """We looked for a run of this work and there is none."""
+    """A search found no run of this work."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunSeen:
-    """A run, read from the API a moment ago, with the evidence that its status calls for.
+    """A run, just read from the API, with the evidence that its status calls for.
 
     ``results``: in Error, the node results of the failed steps; in Success, those of all dbt steps.
     ``before``: for a green rerun, the node results of the failed steps of the runs it repairs.
-    ``newest``: the job's newest run, where this one is superseded.
-    ``rerun``: the rerun from failure of this one, where it is superseded by one that somebody else started.
-    ``facts``: what the project's manifest adds, where the policy asks about tags or files.
+    ``newest``: the job's newest run, if this one is superseded.
+    ``rerun``: the rerun from failure that supersedes this run, if it was started outside this task.
+    ``facts``: what the project's manifest adds, if the policy needs it.
     """
 
     run: Run
@@ -35,7 +35,7 @@ class RunSeen:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """The platform said no to the rerun we posted, and no rerun of this run exists.
+    """The platform refused the rerun we posted, and no rerun of this run exists.
 
     ``final``: whether only a person can change that.
     """
@@ -47,7 +47,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class NotReadable:
-    """The run could not be read for too long. Nothing is known about it."""
+    """The run could not be read for too long, so nothing is known about it."""
 
     reason: str
 

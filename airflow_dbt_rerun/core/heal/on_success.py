@@ -1,4 +1,4 @@
-"""What a green run is worth: done, or a failure in disguise."""
+"""Judge a green run: the work is done, or the success is hollow."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 def on_success(
     session: RerunSession, seen: RunSeen, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, NextStep]:
-    """Verify a heal: the task is done if what was owed is, and only then.
+    """Verify a rerun: the task is done only if all owed work is.
 
     :param session: with the run as its newest attempt.
     :param now: epoch seconds.
@@ -48,14 +48,14 @@ def on_success(
 
 def _why_done(current: Attempt) -> str:
     if current.kind == GIVEN:
-        return "dbt says success: there is nothing to rerun"
-    return "dbt says success"
+        return "dbt reports success, so there is nothing to rerun"
+    return "dbt reports success"
 
 
 def _on_hollow(
     session: RerunSession, seen: RunSeen, checked: Verification, policy: RerunPolicy | None, now: float
 ) -> tuple[RerunSession, NextStep]:
-    """A green run that left owed work undone is a failure in disguise: what it owes runs once as a whole."""
+    """Run the owed commands once more as a whole after a green run that left owed work undone."""
     run, commands = seen.run, owed_commands(session)
     diagnosis = hollow_diagnosis(run, checked)
     session = session.with_current(diagnosis=diagnosis.to_dict(), fingerprint=diagnosis.fingerprint)
@@ -76,9 +76,9 @@ def _why_not_once_more(
     if policy is None:
         return "no policy was given, so nothing is rerun"
     if session.attempts[-1].kind == SUPERSEDED_BY:
-        return "the job's newer run did other work, and is not ours to repeat"
+        return "the job's newer run did other work and was started outside this task"
     if any(attempt.hollow for attempt in session.attempts[:-1]):
-        return "that has happened before"
+        return "an earlier run was hollow too"
     if not owed_commands(session):
-        return "the commands of the job could not be read"
+        return "the job's commands could not be read"
     return policy.stopped(rerun_state(session, seen.run, diagnosis, now))

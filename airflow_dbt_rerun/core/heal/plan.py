@@ -1,4 +1,4 @@
-"""What a rerun of a failed run would be, before anything is started: for a person who asks, and for the log."""
+"""Preview the rerun of a failed run before anything is started, for people and for the log."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ class RerunPlan:
 
     run: Run
     action: str
-    """A :class:`RerunAction`, or ``nothing``, ``wait`` (it is going) or ``adopt`` (a newer run decides)."""
+    """A :class:`RerunAction`, or ``nothing``, ``wait`` (it is in progress) or ``adopt`` (a newer run decides)."""
     reason: str
     why_not_wanted: str | None = None
     failed_step: str | None = None
     skipped_steps: tuple[str, ...] = ()
     commands: tuple[str, ...] = ()
-    """What the rerun runs, or takes up; none if it runs what the job says."""
+    """The commands that the rerun runs or resumes; empty if it runs the job's own commands."""
     nodes: tuple[str, ...] = ()
-    """The failed and skipped nodes: a rerun from failure runs just these, any other kind at least these."""
+    """The failed and skipped nodes: a rerun from failure runs exactly these, any other kind at least these."""
     overrides: dict[str, Any] = field(default_factory=dict)
     diagnosis: Diagnosis | None = None
 
     @property
     def starts_something(self) -> bool:
-        """Whether carrying it out would start a run."""
+        """Whether carrying out the plan would start a run."""
         return self.action in {str(action) for action in ACTION_WORDS}
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the plan as plain JSON values; of many nodes only some, with the number of all."""
+        """Return the plan as plain JSON values. Of many nodes it lists the first; ``nodes_found`` counts all."""
         return {
             "run_id": self.run.id,
             "url": self.run.href,
@@ -65,7 +65,7 @@ class RerunPlan:
         }
 
     def lines(self) -> Iterator[str]:
-        """Tell the plan to people, a plain line each."""
+        """Yield the plan as lines for people."""
         yield f"dbt run {self.run.id} is {self.run.status_name} ({self.run.href})"
         if self.failed_step:
             yield f"  failed step: {self.failed_step}"
@@ -74,16 +74,16 @@ class RerunPlan:
         if self.diagnosis is not None:
             yield f"  diagnosis: {self.diagnosis.verdict}: {self.diagnosis.summary}"
             yield from (f"    {finding}" for finding in self.diagnosis.findings[:_SHOWN])
-        yield self._what()
+        yield self._action_line()
         if self.why_not_wanted:
-            yield f"  not as asked: {self.why_not_wanted}"
+            yield f"  not as requested: {self.why_not_wanted}"
         yield from (f"  runs: {command}" for command in self.commands)
         if self.nodes and self.starts_something:
             shown = listed([short_name(node) for node in self.nodes], _SHOWN)
             which = "these" if self.action == RerunAction.RERUN_FROM_FAILURE else "at least these"
             yield f"  {which} {len(self.nodes)} nodes will run: {shown}"
 
-    def _what(self) -> str:
+    def _action_line(self) -> str:
         if self.starts_something:
             return f"Plan: rerun {ACTION_WORDS[RerunAction(self.action)].how}, since {self.reason}"
         return f"Plan: start nothing, since {self.reason}"
@@ -99,13 +99,13 @@ def plan_rerun(
     failed_step: str | None = None,
     skipped_steps: Sequence[str] = (),
 ) -> RerunPlan:
-    """Ask the loop what it would do about a run, and put the answer into a plan. Nothing is started.
+    """Return what the loop would do about a run. Nothing is started.
 
-    :param failed_step: what the platform says of a retry (``GET runs/{id}/retry/``), where it says anything.
-    :param skipped_steps: the same.
+    :param failed_step: the failed step that the platform reports for a retry (``GET runs/{id}/retry/``), if any.
+    :param skipped_steps: the skipped steps from the same response.
     """
     session, step = next_step(session, seen, policy, now, signatures=signatures)
-    if isinstance(step, WaitForRun) and session.plan is not None:  # a rerun is planned: see what will become of it
+    if isinstance(step, WaitForRun) and session.plan is not None:  # a rerun is planned: evaluate it at its due time
         session, step = next_step(session, seen, policy, session.plan.not_before, signatures=signatures)
     run, stopped = seen.run, seen.run.stopping_step
     action, reason = _answer(step, run)
@@ -128,9 +128,9 @@ def _answer(step: NextStep, run: Run) -> tuple[str, str]:
         case Rerun():
             return str(step.action), step.reason
         case WaitForRun() if step.run_id != run.id:
-            return "adopt", f"the job has a newer run ({step.run_id}): how it ends decides"
+            return "adopt", f"the job has a newer run ({step.run_id}), whose result decides"
         case WaitForRun():
-            return "wait", "it is not over"
+            return "wait", "it is still in progress"
         case Fail():
             return "nothing", step.reason
     return "nothing", getattr(step, "reason", "there is nothing to rerun")

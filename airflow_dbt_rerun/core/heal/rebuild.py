@@ -1,7 +1,7 @@
-"""Rebuild what a failed test looked at: ``dbt retry`` runs the test again, but never the model that it tests.
+"""Rebuild the nodes that a failed test checks: ``dbt retry`` runs the test again, but never the model it tests.
 
-So a failed data test cannot heal by a resume: the same data fails the same test. A build of the tested nodes, the
-failed tests and what was skipped because of them can, where the data has changed meanwhile.
+So a resume cannot heal a failed data test: the same data fails the same test. A build of the tested nodes, the
+failed tests and the nodes skipped because of them can, if the source data has changed meanwhile.
 """
 
 from __future__ import annotations
@@ -13,40 +13,40 @@ from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 
 LONGEST_COMMAND = 30_000
-"""Characters: below what a shell and a web server are known to take."""
+"""Characters: below the known limits of shells and web servers."""
 
 _BUILT = frozenset({"model", "seed", "snapshot"})
-"""What dbt can build again; a source is filled by others."""
+"""Resource types that dbt can build again; a source is loaded outside dbt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Rebuild:
-    """The command that rebuilds, or why there is none."""
+    """The rebuild command, or why there is none."""
 
     command: str | None = None
     why_not: str | None = None
     hopeless: bool = False
-    """Whether no other kind of rerun could change what the tests look at either."""
+    """Whether no other kind of rerun could change what the tests check either."""
 
 
 def rebuild(command: str, diagnosis: Diagnosis, facts: ManifestFacts | None) -> Rebuild:
-    """Make the command that rebuilds what the failed tests of ``command`` looked at.
+    """Return the command that rebuilds what the failed tests of ``command`` check.
 
     :param command: the failed command; its vars, target, exclusions and full refresh are kept.
-    :param facts: of the failed run's own manifest; None where it could not be read.
+    :param facts: of the failed run's own manifest; None if it could not be read.
     """
     if facts is None:
-        return Rebuild(why_not="manifest.json could not be read, so nobody knows what the tests look at")
+        return Rebuild(why_not="manifest.json could not be read, so the tested nodes are unknown")
     failed = [finding.subject for finding in diagnosis.findings if finding.is_node]
     tested = {name for test in failed for name in facts.tested.get(test, ()) if name.split(".", 1)[0] in _BUILT}
     others = [name for name in failed if not name.startswith(("test.", "unit_test."))]
     if not tested and not others:
-        return Rebuild(why_not="the failed tests look at nothing that dbt builds", hopeless=True)
+        return Rebuild(why_not="the failed tests check nothing that dbt builds", hopeless=True)
     wanted = dict.fromkeys([*sorted(tested), *failed, *diagnosis.skipped])
     unknown = [name for name in wanted if name not in facts.fqns]
     if unknown:
-        return Rebuild(why_not=f"manifest.json does not hold {unknown[0]}")
+        return Rebuild(why_not=f"manifest.json does not contain {unknown[0]}")
     text = build_instead(command, (f"fqn:{facts.fqns[name]}" for name in wanted))
     if len(text) > LONGEST_COMMAND:
-        return Rebuild(why_not=f"its {len(wanted)} nodes are too many to name in one command")
+        return Rebuild(why_not=f"its {len(wanted)} nodes are too many for one command")
     return Rebuild(text)

@@ -1,4 +1,4 @@
-"""What happened: as plain JSON for XCom, and as lines for a log that a person reads at night."""
+"""Report what happened: as plain JSON for XCom, and as lines for the task's log."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
 
 REPORT_VERSION = 2
-"""Of the report's shape: ``docs/report.schema.json``."""
+"""The version of the report's format: ``docs/report.schema.json``."""
 
 
 def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, Any]:
-    """Sum up one heal as plain JSON values: what is pushed to XCom as ``dbt_rerun_report``.
+    """Return a summary of one heal as plain JSON values, which is pushed to XCom as ``dbt_rerun_report``.
 
     :param now: epoch seconds.
     """
@@ -33,7 +33,7 @@ def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, 
 
 
 def happened(session: RerunSession, step: Rerun) -> dict[str, Any]:
-    """Tell a rerun that was just started as plain JSON values: what ``on_rerun`` gets.
+    """Return a rerun that was just started as plain JSON values, which are passed to ``on_rerun``.
 
     :param session: as it was when the rerun was decided on; its newest attempt is the failed run.
     """
@@ -85,7 +85,7 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
 
 
 def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[str]:
-    """Tell what one turn of the loop found and decided, a plain line each.
+    """Yield what one turn of the loop found and decided, as log lines.
 
     :param before: the session as it went into ``next_step``.
     :param after: the session as it came out, with ``step``.
@@ -96,18 +96,18 @@ def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[
     if new is not None and (old is None or old.run_id != new.run_id or old.status != new.status):
         yield f"Attempt {len(after.attempts)}: dbt run {new.run_id} is {new.status} ({new.url})"
     if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
-        yield from _tell_findings(new.diagnosis)
+        yield from _finding_lines(new.diagnosis)
         if new.progress:
             yield f"Run {new.run_id} {new.progress}"
         yield f"Decision: {new.decision}"
     if new is not None and new.verification and (old is None or old.verification != new.verification):
         yield f"Run {new.run_id} {new.verification}"
-        yield from _tell_code(after.attempts)
-    yield from _tell_step(after, step)
+        yield from _commit_lines(after.attempts)
+    yield from _step_lines(after, step)
 
 
-def _tell_code(attempts: Sequence[Attempt]) -> Iterator[str]:
-    """Tell whether a fix that somebody committed meanwhile was picked up: dbt's documents contradict each other."""
+def _commit_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """Yield whether a rerun picked up newer commits: dbt's documentation contradicts itself on this."""
     new = attempts[-1]
     old = next((attempt for attempt in attempts if attempt.run_id == new.of_run), None)
     if old is None or not old.git_sha or not new.git_sha:
@@ -119,7 +119,7 @@ def _tell_code(attempts: Sequence[Attempt]) -> Iterator[str]:
         yield f"Run {new.run_id} ran newer code than run {old.run_id}: commit {commits}"
 
 
-def _tell_findings(diagnosis: Mapping[str, Any]) -> Iterator[str]:
+def _finding_lines(diagnosis: Mapping[str, Any]) -> Iterator[str]:
     findings, found, skipped = diagnosis["findings"], diagnosis["found"], diagnosis["skipped"]
     yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {counted(found, 'finding')}"
     for finding in findings:
@@ -128,10 +128,10 @@ def _tell_findings(diagnosis: Mapping[str, Any]) -> Iterator[str]:
     if found > len(findings):
         yield f"  ... and {found - len(findings)} more"
     if skipped:
-        yield f"  {counted(skipped, 'node')} skipped because of that"
+        yield f"  {counted(skipped, 'downstream node')} skipped"
 
 
-def _tell_step(session: RerunSession, step: NextStep) -> Iterator[str]:
+def _step_lines(session: RerunSession, step: NextStep) -> Iterator[str]:
     match step:
         case WaitForRun(until=float()) if session.plan is not None:
             how = ACTION_WORDS[session.plan.action].how

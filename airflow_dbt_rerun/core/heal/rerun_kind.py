@@ -1,4 +1,4 @@
-"""Which kind of rerun is possible for a failed run: the table from "why not from failure" to what to do instead."""
+"""Choose the kind of rerun that is possible for a failed run: from "why not from failure" to the alternative."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from airflow_dbt_rerun.core.heal.rebuild import rebuild
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 
 WHY_NOT_FROM_FAILURE = {
-    RetryNotSupported.NO_RUN_RESULTS: "it died before its first node, so there is nothing to resume",
-    RetryNotSupported.UNSUPPORTED_CMD: "dbt retry does not know the command that failed",
-    RetryNotSupported.UNSUPPORTED_VERSION: "its dbt version cannot retry",
+    RetryNotSupported.NO_RUN_RESULTS: "it failed before its first node ran, so there is nothing to resume",
+    RetryNotSupported.UNSUPPORTED_CMD: "dbt retry does not support the failed command",
+    RetryNotSupported.UNSUPPORTED_VERSION: "its dbt version does not support retry",
     RetryNotSupported.NOT_LATEST_RUN: "the job has a newer run",
     RetryNotSupported.NOT_FAILED_RUN: "the platform does not count it as failed",
 }
 """The platform's five reasons (spec: ``RetryNotSupportedReasonEnum``), in words."""
 
-INTERRUPTED = "dbt was interrupted, and what it had not finished is not on record"
-"""Why neither a resume nor a build of named nodes would do."""
+INTERRUPTED = "dbt was interrupted, so its unfinished nodes are not all recorded"
+"""Why neither a resume nor a build of named nodes is enough."""
 
 NEEDS_NEW_COMMANDS = frozenset(
     {
@@ -33,7 +33,7 @@ NEEDS_NEW_COMMANDS = frozenset(
         RetryNotSupported.UNSUPPORTED_VERSION,
     }
 )
-"""The reasons for which the failed command can be run again as a whole."""
+"""Reasons after which the failed command can still be run again as a whole."""
 
 _CANNOT_RESUME = re.compile(
     r"\bCould not find previous run in\b|\bNo failed nodes found in run_results\.json\b"
@@ -41,18 +41,18 @@ _CANNOT_RESUME = re.compile(
     r"|\bCannot retry command\b|\bNo such option: .?--no-static\b"
     r"|\bExpected a schema version of\b.{1,200}\brun-results\b|\bCould not read RunResultsArtifact\b"
 )
-"""What ``dbt retry`` says when it, and not the work, has failed (dbt-core 1.11, 1.12 and dbt v2)."""
+"""What ``dbt retry`` prints when the retry itself failed, not the work (dbt-core 1.11, 1.12 and dbt v2)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RerunChoice:
-    """The kind of rerun to make, and why it is not the one that was wanted."""
+    """The kind of rerun to start, and why it is not the wanted one."""
 
     action: RerunAction
     why_not_wanted: str | None = None
     superseded: bool = False
     commands: tuple[str, ...] = ()
-    """The commands that it runs or takes up; none for a rerun from start."""
+    """The commands that it runs or resumes; empty for a rerun from start."""
 
 
 def choose_kind(
@@ -65,14 +65,14 @@ def choose_kind(
     resumed: Sequence[str] = (),
     facts: ManifestFacts | None = None,
 ) -> RerunChoice:
-    """Pick the kind of rerun that the platform and dbt allow.
+    """Choose the kind of rerun that the platform and dbt allow.
 
-    :param wanted: what the policy asked for.
-    :param run: the failed run, read a moment ago, with its steps.
-    :param fallback: what to do where the wanted kind is impossible but commands can run again.
-    :param overrides: what the rule wants to change for the rerun; a resumed run keeps its own settings.
-    :param resumed: the commands that this run took up, if it is itself a rerun from failure.
-    :param facts: what the run's manifest tells, where it was read.
+    :param wanted: the action that the policy asked for.
+    :param run: the failed run, just read, with its steps.
+    :param fallback: what to do if the wanted kind is impossible but commands can run again.
+    :param overrides: what the rule changes for the rerun; a resumed run keeps its own settings.
+    :param resumed: the commands that this run resumed, if it is itself a rerun from failure.
+    :param facts: what the run's manifest adds, if it was read.
     """
     if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
         return RerunChoice(
@@ -106,7 +106,7 @@ def _resume(
 ) -> RerunChoice:
     reason = run.retry_not_supported_reason
     if run.is_error and run.can_retry is False and reason not in NEEDS_NEW_COMMANDS:
-        return RerunChoice(RerunAction.FAIL, _words(reason))
+        return RerunChoice(RerunAction.FAIL, _refusal_text(reason))
     why_not = _why_not_resume(run, diagnosis, overrides, commands)
     return RerunChoice(fallback if why_not else RerunAction.RERUN_FROM_FAILURE, why_not, commands=commands)
 
@@ -114,53 +114,53 @@ def _resume(
 def _why_not_resume(
     run: Run, diagnosis: Diagnosis, overrides: Mapping[str, Any], commands: tuple[str, ...]
 ) -> str | None:
-    """Name what stands against ``dbt retry``: the platform's reason, or one of its silent no-ops."""
+    """Return what rules out ``dbt retry``: the platform's reason, or a case where it would silently do nothing."""
     if overrides:
-        return f"a resumed run keeps its own settings, and the rule changes {', '.join(overrides)}"
+        return f"a resumed run keeps its own settings, but the rule changes {', '.join(overrides)}"
     if run.is_cancelled:
         return "a cancelled run cannot be resumed"
     if run.can_retry is False:
-        return _words(run.retry_not_supported_reason)
+        return _refusal_text(run.retry_not_supported_reason)
     if diagnosis.only_hooks_failed:
-        return "only a hook failed, which dbt retry would not run again"
+        return "only a hook failed, and dbt retry does not rerun hooks"
     if diagnosis.start_hook_failed:
-        return "a hook failed before the first node, and what it kept from running is not all on record"
+        return "a hook failed before the first node ran, and the nodes it blocked are not all recorded"
     if diagnosis.interrupted:
         return INTERRUPTED
     if not diagnosis.names_nodes:
-        return "no failed node is on record, so dbt retry would find nothing to do"
+        return "no failed node is recorded, so dbt retry would find nothing to do"
     if commands and warns_as_errors(commands[0]):
-        return "dbt retry would forget --warn-error, and go green over the same warnings"
+        return "dbt retry ignores --warn-error, so it would succeed despite the same warnings"
     return None
 
 
-def _words(reason: str | None) -> str:
+def _refusal_text(reason: str | None) -> str:
     known = {str(each): words for each, words in WHY_NOT_FROM_FAILURE.items()}
     return known.get(reason or "", f"the platform refuses a retry ({reason or 'no reason given'})")
 
 
 def _with_commands(choice: RerunChoice) -> RerunChoice:
-    """Refuse what needs commands where none could be read."""
+    """Refuse a kind that needs commands if none could be read."""
     if choice.action in (RerunAction.RERUN_FROM_STEP, RerunAction.REBUILD_TESTED) and not choice.commands:
-        return RerunChoice(RerunAction.FAIL, "the commands of the job could not be read")
+        return RerunChoice(RerunAction.FAIL, "the job's commands could not be read")
     return choice
 
 
 def could_not_resume(diagnosis: Diagnosis) -> str | None:
-    """Give what dbt said, if a rerun from failure failed because dbt could not resume it; else None."""
+    """Return dbt's message if a rerun from failure failed because dbt could not resume it; else None."""
     if diagnosis.names_nodes:
         return None
     return next((f.message for f in diagnosis.findings if _CANNOT_RESUME.search(f.message)), None)
 
 
 def commands_from_failed_step(run: Run, resumed: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Name the failed command and those after it: what a rerun from the failed step has to run.
+    """Return the failed command and those after it: what a rerun from the failed step has to run.
 
-    When a built-in step failed (clone, profile, deps) no command had run, so these are all commands.
+    If a built-in step failed (clone, profile, deps), no command had run, so all commands are returned.
 
     :param run: the failed run with its steps and commands.
-    :param resumed: the commands that this run took up, if it is a rerun from failure. The run itself does not tell:
-        its first step may be named ``dbt retry``, and the platform may show the job's commands instead.
+    :param resumed: the commands that this run resumed, if it is a rerun from failure. They cannot be read from the
+        run: its first step may be named ``dbt retry``, and the platform may show the job's commands instead.
     """
     commands = resumed or run.commands
     step = run.stopping_step
@@ -170,9 +170,9 @@ def commands_from_failed_step(run: Run, resumed: tuple[str, ...] = ()) -> tuple[
 
 
 def _position(run: Run, commands: tuple[str, ...], *, resumed: bool) -> int:
-    """Find the failed step's place among the commands, by walking both lists side by side.
+    """Return the failed step's position among the commands, by walking both lists in parallel.
 
-    Looking the name up would be wrong for a job that runs the same command twice.
+    A search by name would be wrong for a job that runs the same command twice.
     """
     position = 0
     for step in run.steps:

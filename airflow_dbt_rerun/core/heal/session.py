@@ -1,4 +1,4 @@
-"""What is remembered of one heal: its attempts, and the rerun that is planned. Plain JSON in and out."""
+"""The memory of one heal: its attempts and the planned rerun. Reads and writes plain JSON."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from airflow_dbt_rerun.core.policy.policy import RerunAction
 SESSION_VERSION = 2
 
 RUNS_EVERYTHING = frozenset({RerunAction.RERUN_FROM_START})
-"""Kinds of rerun that owe no single node, since they run all of them."""
+"""Kinds of rerun that run all nodes, and so owe no particular one."""
 
 TRIGGERED = "trigger"
 GIVEN = "given"
@@ -26,28 +26,28 @@ SUPERSEDED_BY = "superseded_by"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One dbt run for this work, and what came of it."""
+    """One dbt run for this work, and its result."""
 
     run_id: int
     kind: str
-    """``trigger``, ``given`` (a run that somebody else started), ``superseded_by``, or the :class:`RerunAction`."""
+    """``trigger``, ``given`` (a run started outside this task), ``superseded_by``, or the :class:`RerunAction`."""
     url: str | None = None
     ours: bool = True
     """Whether we started it, and so may cancel it."""
     of_run: int | None = None
     resumes: tuple[str, ...] = ()
-    """The commands that a rerun runs or takes up: the failed one and those after it; none if from start."""
+    """The commands that a rerun runs or resumes: the failed one and those after it; empty if from start."""
     git_sha: str | None = None
     status: str | None = None
     diagnosis: Mapping[str, Any] | None = None
     fingerprint: str | None = None
     progress: str | None = None
-    """What this rerun healed of what the attempt before had left undone."""
+    """What this rerun healed of what the previous attempt had left undone."""
     decision: str | None = None
     waited: float = 0.0
     verification: str | None = None
     hollow: bool = False
-    """Whether dbt said success while the owed work was not done."""
+    """Whether dbt reported success although the owed work was not done."""
     seconds: float | None = None
     """How long dbt ran, from start to end."""
     nodes_run: int | None = None
@@ -56,7 +56,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRerun:
-    """A rerun that was decided on and waits for its moment."""
+    """A rerun that was decided on and has not started yet."""
 
     run_id: int
     action: RerunAction
@@ -67,25 +67,25 @@ class PlannedRerun:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """What the rule changes for this rerun: fields of dbt's trigger request."""
     of_earlier_try: bool = False
-    """Whether an earlier try of the task carried it out."""
+    """Whether it was started before this try of the task began."""
 
     @property
-    def of_whom_nobody_knows(self) -> bool:
-        """Whether it was carried out before this try of the task began, in a way that bears no marker."""
+    def starter_unknown(self) -> bool:
+        """Whether it was started before this try of the task began, and bears no marker."""
         return self.of_earlier_try and self.action is RerunAction.RERUN_FROM_FAILURE
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read a plan as JSON has it."""
+        """Read a plan from its JSON form."""
         return cls(**{**data, "action": RerunAction(data["action"]), "commands": tuple(data["commands"])})
 
 
 @dataclass(frozen=True, slots=True)
 class RerunSession:
-    """The memory of one heal: attempts so far, and what is planned. Plain JSON with :meth:`to_dict`."""
+    """The memory of one heal: the attempts so far and the planned rerun. Plain JSON with :meth:`to_dict`."""
 
     started_at: float
-    """Epoch seconds from which the limits count: when attempt 1 was seen first, or when this try renewed them."""
+    """Epoch seconds from which the limits count: when attempt 1 was first seen, or when this try renewed them."""
     deadline: float | None = None
     """Epoch seconds after which to stop waiting."""
     attempts: tuple[Attempt, ...] = ()
@@ -93,11 +93,11 @@ class RerunSession:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The overrides that attempt 1 was triggered with; a rerun from start carries them again."""
     adopted: bool = False
-    """Whether the newest run was left behind by an earlier try of the task, and none has been started since."""
+    """Whether an earlier try of the task left the newest run behind, and none has been started since."""
     spent: int = 0
-    """Attempts that an earlier try of the task used up: they are told, but no longer count against the limits."""
+    """Attempts that earlier tries of the task used up: reported, but no longer counted against the limits."""
     first_at: float | None = None
-    """Epoch seconds at which attempt 1 was seen first, where the limits count from another moment."""
+    """Epoch seconds at which attempt 1 was first seen, if the limits count from another moment."""
 
     @property
     def current(self) -> Attempt | None:
@@ -111,7 +111,7 @@ class RerunSession:
 
     @property
     def began_at(self) -> float:
-        """Epoch seconds at which attempt 1 was seen first, whatever the limits count from."""
+        """Epoch seconds at which attempt 1 was first seen, regardless of when the limits start."""
         return self.started_at if self.first_at is None else self.first_at
 
     @property
@@ -121,11 +121,11 @@ class RerunSession:
 
     @property
     def theirs(self) -> frozenset[int]:
-        """The runs of this work that somebody else started."""
+        """The runs of this work that were started outside this task."""
         return frozenset(attempt.run_id for attempt in self.attempts if not attempt.ours)
 
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
-        """Name the runs, oldest first, whose work ``run_id`` takes up: none, if it runs everything."""
+        """Return the runs, oldest first, whose work ``run_id`` continues; empty if it runs everything."""
         found: list[int] = []
         repairs = {a.run_id: a.of_run for a in self.attempts if a.of_run and a.kind not in RUNS_EVERYTHING}
         if self.plan is not None and run_id != self.run_id and self.plan.action not in RUNS_EVERYTHING:
@@ -136,21 +136,21 @@ class RerunSession:
         return tuple(reversed(found))
 
     def renewed(self, now: float) -> RerunSession:
-        """Give this try of the task limits of its own: what earlier tries used up is told, but does not count."""
+        """Renew the limits for this try of the task: earlier attempts are reported but do not count."""
         spent = len(self.attempts) - 1
         return replace(self, adopted=False, spent=spent, started_at=now, first_at=self.began_at)
 
     def overrides_of(
         self, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
     ) -> dict[str, Any]:
-        """Carry over what attempt 1 was triggered with, and what a rule adds; a resumed run takes nothing."""
+        """Return the overrides of attempt 1 plus those of a rule; none for a resumed run, which takes none."""
         if action is RerunAction.RERUN_FROM_FAILURE:
             return {}
         these = {"steps_override": list(commands)} if commands else {}
         return {**self.overrides, **these, **wanted}
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the session as plain JSON values."""
+        """Return the session as plain JSON values."""
         plain: dict[str, Any] = json.loads(json.dumps({"version": SESSION_VERSION, **asdict(self)}))
         return plain
 
@@ -158,11 +158,11 @@ class RerunSession:
     def of_chain(
         cls, runs: Sequence[Run], *, now: float, deadline: float | None, given: bool = False
     ) -> RerunSession:
-        """Rebuild the memory from the platform's own: the runs of one piece of work, oldest first, with steps.
+        """Rebuild the session from the platform's record: the runs of one piece of work, oldest first, with steps.
 
-        The newest run is left out: it is still to be looked at.
+        The newest run is left out, since it has not been examined yet.
 
-        :param given: whether somebody else started the first of them.
+        :param given: whether the first of them was started outside this task.
         """
         started_at = epoch(runs[1 if given else 0].created_at)
         session = cls(now if started_at is None else min(started_at, now), deadline)
@@ -175,12 +175,12 @@ class RerunSession:
 
     @classmethod
     def of_given(cls, run: Run, *, now: float, deadline: float | None) -> RerunSession:
-        """Begin with a run that somebody else started, and that is not ours to cancel."""
+        """Return a session that begins with a run started outside this task, which must not be cancelled."""
         session = cls(now, deadline).following(run)
         return session.with_current(kind=GIVEN, ours=False)
 
     def following(self, run: Run) -> RerunSession:
-        """Append the attempt that ``run`` is: the one that was planned, the first, or somebody else's."""
+        """Append ``run`` as an attempt: the planned rerun, the first run, or one started outside this task."""
         plan, failed = self.plan, self.current
         if failed is None:
             overrides = dict(run.trigger.overrides or {}) if run.trigger else {}
@@ -192,7 +192,7 @@ class RerunSession:
                 run.id,
                 str(plan.action),
                 run.href,
-                ours=failed.ours or not plan.of_whom_nobody_knows,
+                ours=failed.ours or not plan.starter_unknown,
                 of_run=plan.run_id,
                 resumes=plan.commands,
                 waited=plan.wait_seconds,
@@ -201,9 +201,9 @@ class RerunSession:
         return replace(self, attempts=(*self.attempts, attempt), plan=None, adopted=adopted)
 
     def planning(
-        self, rerun: Run, *, after: Run, why: str = "that was there when this try of the task began"
+        self, rerun: Run, *, after: Run, why: str = "it had already started when this try of the task began"
     ) -> RerunSession:
-        """Remember a plan that was carried out before this memory began, or by somebody else."""
+        """Record a rerun that was started before this session began, or outside this task, as a plan."""
         action = _action_of(rerun, after.id)
         resumed = action is RerunAction.RERUN_FROM_FAILURE
         commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else rerun.commands
@@ -215,10 +215,10 @@ class RerunSession:
         )
 
     def recalling(self, diagnosis: Diagnosis) -> RerunSession:
-        """Remember again why an attempt failed that was made before this memory began."""
-        told = diagnosis.to_dict()
+        """Restore the diagnosis of an attempt that was made before this session began."""
+        plain = diagnosis.to_dict()
         attempts = (
-            replace(a, diagnosis=told, fingerprint=diagnosis.fingerprint) if a.run_id == diagnosis.run_id else a
+            replace(a, diagnosis=plain, fingerprint=diagnosis.fingerprint) if a.run_id == diagnosis.run_id else a
             for a in self.attempts
         )
         return replace(self, attempts=tuple(attempts))
@@ -227,10 +227,12 @@ class RerunSession:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_dict` wrote.
 
-        :raises ValueError: if another version of this package wrote it.
+        :raises ValueError: if it has another format version.
         """
         if data.get("version") != SESSION_VERSION:
-            raise ValueError(f"a session of version {data.get('version')!r}; this is version {SESSION_VERSION}")
+            raise ValueError(
+                f"the session has version {data.get('version')!r}, but this package reads version {SESSION_VERSION}"
+            )
         return cls(
             started_at=data["started_at"],
             deadline=data["deadline"],
@@ -243,12 +245,12 @@ class RerunSession:
         )
 
     def with_current(self, **changes: Any) -> RerunSession:
-        """Change what is known of the newest attempt."""
+        """Return the session with changes to its newest attempt."""
         return replace(self, attempts=(*self.attempts[:-1], replace(self.attempts[-1], **changes)))
 
 
 def _action_of(rerun: Run, of_run: int) -> RerunAction:
-    """Tell which kind of rerun the platform has on record: ours say so in their cause."""
+    """Return the kind of a recorded rerun; those that this package triggered name it in their cause."""
     cause = rerun.trigger
     if cause is None or cause.cause_category == "rerun" or rerun.retrying_run_id is not None:
         return RerunAction.RERUN_FROM_FAILURE

@@ -1,7 +1,7 @@
-"""Whether a green rerun really did the work: the nodes that were owed must now be done.
+"""Verify that a green rerun did the work: every owed node must now be done.
 
-``dbt retry`` can be green and do nothing (stale results, an interrupted run, a failed hook). So after a rerun the
-node results of the whole chain of runs are merged, and what had failed or been skipped must be done.
+``dbt retry`` can succeed and do nothing (stale results, an interrupted run, a failed hook). So after a rerun the
+node results of the whole chain of runs are merged, and every node that had failed or been skipped must be done.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
 from airflow_dbt_rerun.core.messages import listed
 
-MORE_WAS_OWED = "the run that it resumed had left more undone than is on record"
+MORE_WAS_OWED = "the run that it resumed had left more undone than is recorded"
 
 _SHOWN = 5
 
@@ -26,36 +26,36 @@ class Verification:
     """What became of the nodes that a rerun owed."""
 
     checked: bool
-    """False when the node results of one side could not be had: then dbt's own word counts."""
+    """False if the node results of one side could not be read: then dbt's own status counts."""
     healed: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     """Owed, and not done."""
     gone: tuple[str, ...] = ()
-    """Owed, and no longer part of a command that ran as a whole: renamed, deleted or disabled meanwhile."""
+    """Owed, but no longer part of a command that ran as a whole: renamed, deleted or disabled meanwhile."""
     again: tuple[str, ...] = ()
-    """Done before, and run again."""
+    """Already done, and run again."""
     warned_only: tuple[str, ...] = ()
-    """Those of ``missing`` that only warned, where the failed command counts warnings as errors."""
+    """Those of ``missing`` that only warned, if the failed command counts warnings as errors."""
     nodes_run: int = 0
     nodes_saved: int = 0
     whole_commands: bool = False
     """Whether commands ran as a whole, so that nothing can have been left out silently."""
     uncounted: bool = False
-    """Whether more was owed than is on record, and not done as a whole."""
+    """Whether more was owed than is recorded, and it was not run as a whole."""
 
     @property
     def is_hollow(self) -> bool:
-        """Whether dbt said success while owed work was not done, or while nothing at all was done."""
+        """Whether dbt reported success although owed work was not done, or nothing at all was done."""
         did_nothing = not (self.whole_commands or self.healed or self.nodes_run)
         return self.checked and (bool(self.missing) or did_nothing or self.uncounted)
 
     @property
     def summary(self) -> str:
-        """What was verified, in words for a log."""
+        """The result of the verification, in words for a log."""
         if not self.checked:
-            return "not verified: the node results could not be had, so dbt's own status counts"
+            return "not verified: the node results could not be read, so dbt's own status counts"
         if self.is_hollow:
-            return f"hollow: dbt says success, but {self._undone}"
+            return f"hollow: dbt reports success, but {self._undone}"
         if self.whole_commands and not (self.healed or self.gone):
             return "verified: the commands ran as a whole"
         return f"verified: all {len(self.healed)} nodes that had failed or been skipped are done now{self._besides}"
@@ -70,7 +70,7 @@ class Verification:
     @property
     def _besides(self) -> str:
         gone = f"; {len(self.gone)} are no longer in the project: {listed(self.gone, _SHOWN)}" if self.gone else ""
-        return gone + (f"; {len(self.again)} that had been done ran again" if self.again else "")
+        return gone + (f"; {len(self.again)} that were already done ran again" if self.again else "")
 
 
 def verify(
@@ -86,9 +86,9 @@ def verify(
 
     :param before: node results of the failed steps of the earlier runs, oldest first.
     :param after: node results of the green rerun.
-    :param whole_commands: whether the rerun ran its commands as a whole: an owed node it does not name is gone.
+    :param whole_commands: whether the rerun ran its commands as a whole: an owed node missing from it is gone.
     :param warnings_fail: whether the failed command counts warnings as errors.
-    :param out_of_reach: runs whose failed command is not among those of the rerun: what they owed is not gone.
+    :param out_of_reach: runs whose failed command the rerun did not run: what they owed does not count as gone.
     :param uncounted: whether more was owed than the node results name.
     """
     owed, done, earlier = undone(before), merged(after), merged(before)
@@ -115,9 +115,9 @@ def verify(
 
 
 def hollow_diagnosis(run: Run, checked: Verification) -> Diagnosis:
-    """Put what a green run left undone into the words of a diagnosis."""
-    words = "dbt said success, but this node was not done"
+    """Return a diagnosis of what a green run left undone."""
+    words = "dbt reported success, but this node was not done"
     left = tuple(Finding(n, n.split(".", 1)[0], "hollow", Category.UNKNOWN, words) for n in checked.missing)
-    nothing = f"dbt said success, but {MORE_WAS_OWED if checked.nodes_run else 'no node ran'}"
+    nothing = f"dbt reported success, but {MORE_WAS_OWED if checked.nodes_run else 'no node ran'}"
     whole = Finding("the run", "run", "hollow", Category.UNKNOWN, nothing)
     return Diagnosis(run.id, left or (whole,), evidence="the results of all runs of this work")

@@ -1,4 +1,4 @@
-"""The words for each kind of rerun: what will be done, and what a run did; dbt's own page says the like."""
+"""The words for each kind of attempt: what a run did, and the cause of a new run. dbt's own page uses the like."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from airflow_dbt_rerun.core.policy.rules import RerunAction
 
 _OTHERS = {
     "trigger": "was triggered",
-    "given": "was there before",
+    "given": "was started outside this task",
     "superseded_by": "is newer than run {} of the same job",
 }
 
 
 def did(kind: str, of_run: int | None) -> str:
-    """Tell what a run did, after its name: ``resumed run 101 from its failed step``.
+    """Return what a run did, to follow its name: ``resumed run 101 from its failed step``.
 
     :param kind: that of an :class:`~airflow_dbt_rerun.core.heal.session.Attempt`.
     """
@@ -22,10 +22,10 @@ def did(kind: str, of_run: int | None) -> str:
 
 
 def cause_of(action: RerunAction, of_run: int, why: str) -> str:
-    """Word the cause of a new run, so that :func:`action_in` can read its kind from dbt's own record."""
+    """Return the cause of a new run, from which :func:`action_in` can read its kind in dbt's own record."""
     return f"It {did(action, of_run)}, since {why}"
 
 
 def action_in(cause: str, of_run: int) -> RerunAction | None:
-    """Read from a run's cause which kind of rerun it is; None if it does not say so."""
+    """Return the kind of rerun that a run's cause names; None if it names none."""
     return next((action for action in ACTION_WORDS if f"It {did(action, of_run)}," in cause), None)

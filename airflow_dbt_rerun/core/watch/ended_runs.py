@@ -13,7 +13,7 @@ from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run, RunStatus, epoch
-from airflow_dbt_rerun.core.heal.lineage import is_looked_after
+from airflow_dbt_rerun.core.heal.lineage import is_already_handled
 
 LATE = 300.0
 """Seconds that a list may be late with a run's end: so far back the past is read again, each time."""
@@ -39,7 +39,7 @@ class RunFilter:
             and (self.job_ids is None or run.job_id in self.job_ids)
             and self.environment_id in (None, run.environment_id)
             and self.project_id in (None, run.project_id)
-            and (self.include_reruns or not is_looked_after(run))
+            and (self.include_reruns or not is_already_handled(run))
         )
 
 

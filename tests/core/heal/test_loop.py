@@ -167,7 +167,7 @@ def test_second_hollow_heal_is_the_end() -> None:
     whole = replace(healed(103), results=results(node(ORDERS, "error"), node(CUSTOMERS, "success")))
     session, answer = play([failed(), healed(102, ORDERS), whole], patient)
     assert isinstance(answer, Fail)
-    assert "that has happened before" in answer.reason
+    assert "an earlier run was hollow too" in answer.reason
     assert [attempt.hollow for attempt in session.attempts] == [False, True, True]
 
 
@@ -281,7 +281,7 @@ def test_unknown_commands_are_not_guessed() -> None:
     seen = failed(can_retry=False, retry_not_supported_reason="RETRY_NO_RUN_RESULTS", commands=())
     _, answer = play([seen])
     assert isinstance(answer, Fail)
-    assert "commands of the job could not be read" in answer.reason
+    assert "the job's commands could not be read" in answer.reason
 
 
 def test_full_rebuild_only_where_it_is_named() -> None:
@@ -306,7 +306,7 @@ def test_failed_hook_is_rerun_from_its_step() -> None:
 @pytest.mark.parametrize(
     ("command", "hurdle", "words"),
     [
-        ("dbt --warn-error build", node(ORDERS), "forget --warn-error"),
+        ("dbt --warn-error build", node(ORDERS), "ignores --warn-error"),
         ("dbt build", node("operation.shop.shop-on-run-start-0", message=RESET), "hook"),
     ],
 )
@@ -328,7 +328,7 @@ def test_failure_without_a_failed_node_is_not_resumed() -> None:
     _, answer = play([seen])
     assert isinstance(answer, Rerun)
     assert answer.action is RerunAction.RERUN_FROM_STEP
-    assert "no failed node is on record" in (answer.why_not_wanted or "")
+    assert "no failed node is recorded" in (answer.why_not_wanted or "")
 
 
 @pytest.mark.parametrize("policy", list(Superseded))
@@ -391,7 +391,7 @@ def test_adopted_newer_run_that_did_other_work_is_no_success() -> None:
     other = RunSeen(run(150, 10), results(node("model.shop.other", "success")), before=seen.results)
     _, answer = play([seen, other])
     assert isinstance(answer, Fail)
-    assert "not ours to repeat" in answer.reason
+    assert "the job's newer run did other work" in answer.reason
 
 
 @pytest.mark.parametrize("who", ["ann", None])

@@ -106,7 +106,7 @@ def test_resume_by_a_person_of_what_nobody_counted(logs: str, kept: list[Any], e
         assert isinstance(answer, Rerun)
         then = of_run(102, *done[:1], *later)
         session, answer = play(RunSeen(run(103, 10), done[1:], before=(*before, *then)), session=session)
-    assert "more undone than is on record" in (session.attempts[-1].verification or "")
+    assert "more undone than is recorded" in (session.attempts[-1].verification or "")
     assert is_whole_rerun_of(answer, *COMMANDS)
     whole = RunSeen(run(104, 10), (*at_command(1, node(ORDERS, "success")), *done[1:]), before=before)
     assert isinstance(play(whole, session=session)[1], Succeed)

@@ -72,8 +72,13 @@ def test_warnings_as_errors() -> None:
     ("diagnosis", "facts", "why", "hopeless"),
     [
         (FAILED_TEST, None, "manifest.json could not be read", False),
-        (failure(node(SOURCE_TEST, "fail")), FACTS, "look at nothing that dbt builds", True),
-        (failure(node("test.shop.new.9f", "fail"), node(ORDERS)), FACTS, "does not hold test.shop.new.9f", False),
+        (failure(node(SOURCE_TEST, "fail")), FACTS, "check nothing that dbt builds", True),
+        (
+            failure(node("test.shop.new.9f", "fail"), node(ORDERS)),
+            FACTS,
+            "does not contain test.shop.new.9f",
+            False,
+        ),
     ],
 )
 def test_where_nothing_can_be_rebuilt(
@@ -120,7 +125,7 @@ def test_rule_that_cannot_rebuild_takes_the_next_kind() -> None:
     hopeless = RunSeen(run(), results(node(SOURCE_TEST, "fail")), facts=FACTS)
     _, answer = next_step(RerunSession(0.0), hopeless, POLICY, 0.0)
     assert isinstance(answer, Fail)
-    assert "look at nothing that dbt builds" in answer.reason
+    assert "check nothing that dbt builds" in answer.reason
 
 
 def test_rule_that_rebuilds_takes_no_steps_of_its_own() -> None:

@@ -46,7 +46,7 @@ def test_log_tells_the_story_of_a_heal() -> None:
         "Attempt 1: dbt run 101 is Error (https://dbt.example/runs/101/)",
         "Diagnosis from the results of step 5: verdict transient, 1 finding",
         "  model.shop.orders: transient, connection reset: Invalid Input Error: Connection reset by peer",
-        "  1 node skipped because of that",
+        "  1 downstream node skipped",
         f"Decision: rerun_from_failure: {why}",
         "Rerunning run 101 from failure",
         "Run 102 resumed run 101 from its failed step",
