@@ -26,7 +26,7 @@ def warns_as_errors(command: str) -> bool:
 
 
 def build_instead(command: str, selectors: Iterable[str]) -> str:
-    """Give ``dbt build`` of just these nodes, with all else as the command has it: vars, target, full refresh, ...
+    """Return ``dbt build`` of these nodes only, with the other options of the command: vars, target, ...
 
     :param command: the command whose nodes are to be built, for example ``dbt test --select tag:daily``.
     :param selectors: names as dbt's ``--select`` takes them.

@@ -8,7 +8,7 @@ from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 
 
 def merged(results: Iterable[StepResults]) -> dict[str, NodeResult]:
-    """Give the latest result of each node.
+    """Return the latest result of each node.
 
     :param results: artifacts of one run or of a whole chain, oldest first.
     """

@@ -120,7 +120,7 @@ def clean(message: str) -> str:
 
 
 def evidence(message: str) -> str:
-    """Give the lines that signatures are matched on: quoted names and values and all paths are blanked.
+    """Return the lines that signatures are matched on: quoted names and values and all paths are blanked.
 
     At most :data:`EVIDENCE_SIZE` characters, the later half of them from the end.
     """

@@ -70,7 +70,7 @@ class Finding:
         return f"{self.resource_type} {self.name}: {self.category}{known}: {self.message}"
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the finding as plain JSON values."""
+        """Return the finding as plain JSON values."""
         return {
             "subject": self.subject,
             "resource_type": self.resource_type,
@@ -142,7 +142,7 @@ class Diagnosis:
         return failed + skipped
 
     def to_dict(self, *, told: int | None = TOLD_FINDINGS) -> dict[str, Any]:
-        """Give the diagnosis as plain JSON values.
+        """Return the diagnosis as plain JSON values.
 
         :param told: so many findings at most, with the number of all; None gives all of them.
         """

@@ -1,4 +1,4 @@
-"""Find the runs of a job that belong to one piece of work: by the marker in their cause, and as chains of reruns."""
+"""Find the runs of a job that belong to one piece of work, by the marker in their cause and by their reruns."""
 
 from __future__ import annotations
 

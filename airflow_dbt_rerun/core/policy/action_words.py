@@ -1,6 +1,6 @@
 """Each action in words: one table for logs, reports, causes, policies and the command line.
 
-dbt's own page says *Rerun from start* and *Rerun from failure*.
+dbt's own page uses *Rerun from start* and *Rerun from failure*.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ACTION_WORDS = {
 
 
 def imperative(action: RerunAction) -> str:
-    """Return an action as an order: ``rerun from failure``."""
+    """Return an action as an instruction: ``rerun from failure``."""
     if action is RerunAction.FAIL:
         return "do not rerun; a person is needed"
     return f"rerun {ACTION_WORDS[action].how}"

@@ -1,4 +1,4 @@
-"""What an argument may be: checked where it is written, and told to the JSON Schema from the same place.
+"""The kinds of values that arguments take: each defines its check and its JSON Schema.
 
 ``where`` is the place that an error names: ``node(tag=...)`` in Python, ``policy.rules[2].when.node.tag`` in data.
 """
@@ -20,23 +20,23 @@ class Value(ABC):
 
     @abstractmethod
     def check(self, where: str, value: object) -> Any:
-        """Give the value as it is kept.
+        """Check the value and return it in normalised form.
 
-        :raises TypeError: if it is of another type; on one line that names the place and what is allowed.
-        :raises ValueError: if it is of that type, but not allowed.
+        :raises TypeError: if it has the wrong type; the message is one line with the place and what it takes.
+        :raises ValueError: if it has the right type but is not allowed.
         """
 
     @abstractmethod
     def schema(self) -> dict[str, Any]:
-        """Give the JSON Schema of the values that :meth:`check` takes."""
+        """Return the JSON Schema of the values that :meth:`check` takes."""
 
 
 @dataclass(frozen=True)
 class Text(Value):
-    """A text that is not empty."""
+    """A non-empty text."""
 
     def check(self, where: str, value: object) -> str:
-        """Give the text."""
+        """Return the text."""
         if not isinstance(value, str):
             raise TypeError(f"{where} takes a text, not {shown(value)}")
         if not value.strip():
@@ -44,7 +44,7 @@ class Text(Value):
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Describe the text."""
+        """Return the schema of a text."""
         return {"type": "string", "pattern": r"\S"}
 
 
@@ -53,7 +53,7 @@ class Pattern(Value):
     """A regular expression."""
 
     def check(self, where: str, value: object) -> str:
-        """Give the expression as it was written."""
+        """Return the expression unchanged."""
         if not isinstance(value, str):
             raise TypeError(f"{where} takes one regular expression, not {shown(value)}")
         if not value:
@@ -65,17 +65,17 @@ class Pattern(Value):
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Describe it as text: JSON Schema's own word for it means another dialect than Python's."""
+        """Return the schema of a text: JSON Schema's ``regex`` format is another dialect than Python's."""
         return {"type": "string", "minLength": 1, "description": "a regular expression of Python"}
 
 
 @dataclass(frozen=True)
 class Word(Value):
-    """One of some words.
+    """One of a set of words.
 
     :param what: what the words are, for messages: "category".
-    :param words: those there are; an enum gives its members.
-    :param refused: words that one might expect here, each with the reason why it is not allowed.
+    :param words: the allowed words; an enum stands for its members.
+    :param refused: words that a user might expect here, each with the reason why it is not allowed.
     """
 
     what: str
@@ -83,7 +83,7 @@ class Word(Value):
     refused: Mapping[str, str] = field(default_factory=dict)
 
     def check(self, where: str, value: object) -> str:
-        """Give the word, as a member if the words are an enum."""
+        """Return the word; an enum's word as its member."""
         for word in self.words:
             if isinstance(value, str) and word == value:
                 return word
@@ -92,7 +92,7 @@ class Word(Value):
         raise ValueError(f"{where}: {unknown(self.what, value, self.words)}")
 
     def schema(self) -> dict[str, Any]:
-        """List the words."""
+        """Return the schema of the words."""
         return {"enum": [str(word) for word in self.words]}
 
 
@@ -101,13 +101,13 @@ class Flag(Value):
     """True or False."""
 
     def check(self, where: str, value: object) -> bool:
-        """Give the flag."""
+        """Return the flag."""
         if not isinstance(value, bool):
             raise TypeError(f"{where} takes True or False, not {shown(value)}")
         return value
 
     def schema(self) -> dict[str, Any]:
-        """Describe the flag."""
+        """Return the schema of a flag."""
         return {"type": "boolean"}
 
 
@@ -115,9 +115,9 @@ class Flag(Value):
 class Number(Value):
     """A finite number.
 
-    :param least: the smallest one allowed.
-    :param whole: whether it has to be a whole one.
-    :param unit: what is counted, for messages: "seconds".
+    :param least: the smallest number allowed.
+    :param whole: whether it has to be a whole number.
+    :param unit: the unit, for messages: "seconds".
     """
 
     least: float | None = None
@@ -125,7 +125,7 @@ class Number(Value):
     unit: str = ""
 
     def check(self, where: str, value: object) -> float:
-        """Give the number; as an int where it is whole, so that 60 and 60.0 are one value."""
+        """Return the number, as an int if it is whole, so that 60 and 60.0 are the same value."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{where} takes {self}, not {shown(value)}")
         whole = isinstance(value, int) or (math.isfinite(value) and value == int(value))
@@ -135,7 +135,7 @@ class Number(Value):
         return int(value) if whole else value
 
     def schema(self) -> dict[str, Any]:
-        """Describe the number."""
+        """Return the schema of a number."""
         limits = {} if self.least is None else {"minimum": self.least}
         return {"type": "integer" if self.whole else "number", **limits}
 
@@ -147,12 +147,12 @@ class Number(Value):
 
 @dataclass(frozen=True)
 class Several(Value):
-    """One value or several; kept as a tuple. Sets are sorted: their own order differs between processes."""
+    """One value or several; stored as a tuple. Sets are sorted, since their order differs between processes."""
 
     of: Value
 
     def check(self, where: str, value: object) -> tuple[Any, ...]:
-        """Give the values."""
+        """Return the values."""
         if isinstance(value, (set, frozenset)):
             value = sorted(value, key=str)
         given = value if isinstance(value, (list, tuple)) else (value,)
@@ -162,18 +162,18 @@ class Several(Value):
         return tuple(self.of.check(where, each) for each in given)
 
     def schema(self) -> dict[str, Any]:
-        """Allow the value alone or in a list."""
+        """Return the schema of a value alone or in a list."""
         return {"anyOf": [self.of.schema(), {"type": "array", "items": self.of.schema(), "minItems": 1}]}
 
 
 @dataclass(frozen=True)
 class Listed(Value):
-    """A list of values, not empty; kept as a tuple."""
+    """A non-empty list of values; stored as a tuple."""
 
     of: Value
 
     def check(self, where: str, value: object) -> tuple[Any, ...]:
-        """Give the values."""
+        """Return the values."""
         if not isinstance(value, (list, tuple)):
             raise TypeError(f"{where} takes a list, not {shown(value)}")
         if not value:
@@ -181,20 +181,20 @@ class Listed(Value):
         return tuple(self.of.check(f"{where}[{place}]", each) for place, each in enumerate(value))
 
     def schema(self) -> dict[str, Any]:
-        """Describe the list."""
+        """Return the schema of a list."""
         return {"type": "array", "items": self.of.schema(), "minItems": 1}
 
 
 @dataclass(frozen=True)
 class OrNone(Value):
-    """A value, or None for none."""
+    """A value or None."""
 
     of: Value
 
     def check(self, where: str, value: object) -> Any:
-        """Give the value or None."""
+        """Return the value or None."""
         return None if value is None else self.of.check(where, value)
 
     def schema(self) -> dict[str, Any]:
-        """Allow null as well."""
+        """Return the schema of a value or null."""
         return {"anyOf": [self.of.schema(), {"type": "null"}]}

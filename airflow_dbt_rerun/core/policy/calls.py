@@ -13,18 +13,18 @@ from airflow_dbt_rerun.core.messages import shown, unknown
 from airflow_dbt_rerun.core.policy.arguments import Value
 
 Arguments = Mapping[str, Any]
-"""The arguments of one call by name; what was not given is not there."""
+"""The arguments of one call by name; those not given are absent."""
 
 
 @dataclass(frozen=True)
 class Call:
-    """The arguments that something takes, and how they are written.
+    """The arguments that a condition, stop or wait takes, and how they are written.
 
-    :param positional: the arguments that are written without their names. If it is one only, it may stand alone
-        in data, too.
-    :param named: the arguments that may be written with their names; if not given, all.
-    :param spread: whether the one positional argument holds what is written as several: ``any_node('a', 'b')``.
-    :param needs: how many arguments there must be.
+    :param positional: the arguments that are written without their names. A single one may also stand alone in
+        data.
+    :param named: the arguments that may be written with their names; by default all.
+    :param spread: whether the one positional argument collects several values: ``any_node('a', 'b')``.
+    :param needs: the least number of arguments.
     """
 
     name: str
@@ -47,11 +47,11 @@ class Call:
         return () if self.spread else tuple(self.takes)
 
     def check(self, arguments: Arguments, where: str = "") -> dict[str, Any]:
-        """Give the arguments as they are kept.
+        """Check the arguments and return them in normalised form.
 
-        :param where: the place of the call itself, if there is more to say about it than its name.
-        :raises TypeError: naming the argument and what it takes.
-        :raises ValueError: the same.
+        :param where: the place of the call for error messages, if its name alone is not enough.
+        :raises TypeError: if an argument has the wrong type; the message names it and what it takes.
+        :raises ValueError: if a value is not allowed; the message is of the same form.
         """
         if len(arguments) < self.needs:
             raise ValueError(f"{self.name}() needs {self._choice}")
@@ -62,7 +62,7 @@ class Call:
         }
 
     def written(self, arguments: Arguments) -> str:
-        """Show the call as it is written in Python."""
+        """Return the call as it is written in Python."""
         shown_alone = [_python(arguments[name]) for name in self.positional if name in arguments]
         if self.spread:
             shown_alone = [_python(each) for each in arguments[self.positional[0]]]
@@ -70,10 +70,10 @@ class Call:
         return f"{self.name}({', '.join(shown_alone + by_name)})"
 
     def read(self, data: object, where: str) -> dict[str, Any]:
-        """Give the arguments of a call that was written as data.
+        """Read the arguments of a call that was written as data.
 
-        :raises TypeError: naming the place and what may stand there.
-        :raises ValueError: the same.
+        :raises TypeError: if something has the wrong type; the message names the place and what it takes.
+        :raises ValueError: if a name or value is not allowed; the message is of the same form.
         """
         if not isinstance(data, Mapping):
             if self.alone is None:
@@ -89,7 +89,7 @@ class Call:
         return {name: self.takes[name].check(f"{where}.{name}", value) for name, value in data.items()}
 
     def data(self, arguments: Arguments) -> Any:
-        """Write the call as data."""
+        """Return the call as data."""
         if not self.takes:
             return self.name
         if set(arguments) == {self.alone}:
@@ -97,9 +97,9 @@ class Call:
         return {self.name: {name: _plain(value) for name, value in arguments.items()}}
 
     def schema(self, name: str = "") -> dict[str, Any]:
-        """Describe the call as data.
+        """Return the JSON Schema of the call as data.
 
-        :param name: another name to write it by.
+        :param name: another name for the call.
         """
         if not self.takes:
             return {"const": self.name}
@@ -116,19 +116,19 @@ class Call:
 
 
 def closed_object(properties: Mapping[str, Any], **more: Any) -> dict[str, Any]:
-    """Describe a mapping with these keys and no others."""
+    """Return the JSON Schema of a mapping with these keys and no others."""
     return {"type": "object", "properties": dict(properties), "additionalProperties": False, **more}
 
 
 def _python(value: object) -> str:
-    """Show a value as it is written; of enum members the word."""
+    """Return a value as it is written in Python; an enum member as its word."""
     if isinstance(value, tuple):
         return _python(value[0]) if len(value) == 1 else f"[{', '.join(_python(each) for each in value)}]"
     return repr(str(value)) if isinstance(value, str) else repr(value)
 
 
 def _plain(value: object) -> Any:
-    """Give a value as JSON has it; of one that stands for several, the one."""
+    """Return a value as JSON; a tuple with one element as that element."""
     if isinstance(value, tuple):
         return _plain(value[0]) if len(value) == 1 else [_plain(each) for each in value]
     return str(value) if isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""What a condition is: a question about a failed run, joined with others by ``&``, ``|`` and ``~``.
+"""The base of all conditions: tests of a failed run, joined by ``&``, ``|`` and ``~``.
 
 The conditions themselves are in :mod:`airflow_dbt_rerun.core.policy.conditions`.
 """
@@ -24,62 +24,62 @@ from airflow_dbt_rerun.core.policy.naming import name_of
 
 @dataclass(frozen=True, slots=True)
 class RerunState:
-    """What conditions, stops and waits may look at. tenacity's own ``stop_*`` and ``wait_*`` read it too."""
+    """The facts that conditions, stops and waits can use. tenacity's own ``stop_*`` and ``wait_*`` read it too."""
 
     run: Run
     diagnosis: Diagnosis
     attempt_number: int
     """The attempt that just failed; the first run is attempt 1."""
     seconds_since_start: float
-    """Wall-clock seconds since attempt 1 was seen first."""
+    """Wall-clock seconds since attempt 1 was first seen."""
     upcoming_sleep: float = 0.0
     """Seconds to wait before the next attempt, once known."""
     idle_for: float = 0.0
     outcome: Any = None
     failed_runs: int | None = None
-    """Failed runs of this job in a row, this one included; None where nobody counted."""
+    """Failed runs of this job in a row, this one included; None if unknown."""
     progress: Progress | None = None
-    """Whether this attempt came further than the one before it; None for the first."""
+    """What this attempt healed of what the previous one left undone; None for the first attempt or if unknown."""
 
 
 AnyCondition = Callable[[RerunState], bool]
 
 
 class Condition(ABC):
-    """A question about a failed run: a value that can be asked, compared, shown and told.
+    """A test of a failed run: a value that can be evaluated, compared, shown and described.
 
-    ``repr`` shows it as it is written in Python, the same in every process: Airflow hashes it when a policy is
+    ``repr`` is the Python code of the condition, the same in every process: Airflow hashes it when a policy is
     passed through ``partial()`` or ``default_args``, and a changing hash would mean a new DAG version each time.
     """
 
     @abstractmethod
     def holds(self, state: RerunState) -> bool:
-        """Say whether the answer is yes."""
+        """Return whether the condition is met."""
 
     @property
     @abstractmethod
     def words(self) -> str:
-        """The condition in words for people."""
+        """The condition in words."""
 
     @property
     def denied(self) -> str:
-        """The opposite in words for people."""
+        """The opposite of the condition in words."""
         return f"not ({self.words})"
 
     @property
     def needs_manifest(self) -> bool:
-        """Whether it asks for what only dbt's ``manifest.json`` tells: tags and paths."""
+        """Whether it needs what only dbt's ``manifest.json`` contains: tags and paths."""
         return False
 
     @abstractmethod
     def to_data(self) -> Any:
-        """Write the condition as plain data.
+        """Return the condition as plain data.
 
-        :raises TypeError: if a function of the user's is part of it.
+        :raises TypeError: if the condition contains a Python function.
         """
 
     def __call__(self, state: RerunState) -> bool:
-        """Say whether the condition holds."""
+        """Return whether the condition is met."""
         return self.holds(state)
 
     def __and__(self, other: AnyCondition) -> Condition:
@@ -99,22 +99,22 @@ class Condition(ABC):
 
 
 class NamedCondition(Condition):
-    """A condition with a name and arguments; they alone make its ``repr``, its words and its data."""
+    """A condition with a name and arguments, which determine its ``repr``, its words and its data."""
 
     call: ClassVar[Call]
 
     def _keep(self, **given: Any) -> None:
-        """Check the arguments and keep them; None stands for one that was not given."""
+        """Check the arguments and store them; None means not given."""
         given = {name: value for name, value in given.items() if value is not None}
         for name, value in {**dict.fromkeys(self.call.takes), **self.call.check(given)}.items():
             object.__setattr__(self, name, value)
 
     @classmethod
     def from_arguments(cls, arguments: Mapping[str, Any]) -> Self:
-        """Make the condition from arguments by name, as plain data has them.
+        """Build the condition from named arguments, as plain data has them.
 
-        :raises TypeError: if an argument is not of its kind.
-        :raises ValueError: if a value is not one of those allowed.
+        :raises TypeError: if an argument has the wrong type.
+        :raises ValueError: if a value is not allowed.
         """
         made = cls.__new__(cls)
         made._keep(**arguments)  # noqa: SLF001 - a second constructor
@@ -136,7 +136,7 @@ class NamedCondition(Condition):
 
 @dataclass(frozen=True, repr=False)
 class CustomCondition(Condition):
-    """A function of the user's own. If it asks for tags or paths, it says so by an attribute ``needs_manifest``."""
+    """A user's function. If it needs tags or paths, it has an attribute ``needs_manifest = True``."""
 
     function: AnyCondition
 
@@ -147,12 +147,12 @@ class CustomCondition(Condition):
     @property
     @override
     def words(self) -> str:
-        return f"{name_of(self.function)} says yes"
+        return f"{name_of(self.function)} is true"
 
     @property
     @override
     def denied(self) -> str:
-        return f"{name_of(self.function)} says no"
+        return f"{name_of(self.function)} is false"
 
     @property
     @override
@@ -178,7 +178,7 @@ class JoinedCondition(Condition):
 
     @classmethod
     def of(cls, *parts: Condition) -> Condition:
-        """Join conditions; joins of the same kind become one, a single condition stays itself."""
+        """Join conditions: nested joins of the same kind are flattened, a single condition is returned as is."""
         flat: list[Condition] = []
         for part in parts:
             flat += part.parts if isinstance(part, cls) else [part]
@@ -256,10 +256,10 @@ class Not(Condition):
 
 
 def as_condition(where: str, thing: object) -> Condition:
-    """Take a condition as it is, and any function of the user's for one.
+    """Return a condition unchanged, and wrap any other callable in one.
 
     :param where: the place that an error names.
-    :raises TypeError: if it cannot be asked.
+    :raises TypeError: if it cannot be used as a condition.
     """
     if isinstance(thing, Condition):
         return thing
@@ -276,7 +276,7 @@ def as_condition(where: str, thing: object) -> Condition:
 
 
 def _meant(given: object) -> str:
-    """Tell how categories are asked for, which is what a bare word or list of words means."""
+    """Return how to write what was probably meant: categories by bare words need ``any_node``."""
     listed = list(given) if isinstance(given, (list, tuple, set, frozenset)) else [given]
     if listed and all(isinstance(each, str) and each in set(Category) for each in listed):
         return f": write any_node({', '.join(repr(str(each)) for each in listed)})"

@@ -1,7 +1,7 @@
-"""When a rule applies: the conditions that can be asked about a failed run, each defined once.
+"""The conditions of rules: facts about a failed run, each condition defined once.
 
 Combine them with ``&``, ``|`` and ``~``; any function that takes a :class:`RerunState` and returns a bool can be
-combined with them, too. As in tenacity, the classes have lower-case names: a rule reads as it is said.
+combined with them, too. As in tenacity, the classes have lower-case names, so that rules read like sentences.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ RESOURCE_TYPES = (
     "metric",
     "exposure",
 )
-"""dbt's own words for what can fail (``dbt.artifacts.resources.types.NodeType``)."""
+"""dbt's own names of what can fail (``dbt.artifacts.resources.types.NodeType``)."""
 
 NOT_RESOURCE_TYPES = {
     "hook": "a hook is an 'operation'",
@@ -99,7 +99,7 @@ class any_node(NamedCondition):
 
 @dataclass(frozen=True, repr=False, init=False)
 class every(NamedCondition):
-    """Match when all findings have one of these categories. Without any finding it does not match.
+    """Match when all findings have one of these categories, and there is at least one finding.
 
     :raises ValueError: if a category does not exist or none is given.
     """
@@ -141,7 +141,7 @@ class message(NamedCondition):
 
     @override
     def holds(self, state: RerunState) -> bool:
-        search = re.compile(self.pattern).search  # from re's own cache
+        search = re.compile(self.pattern).search  # compiled patterns come from re's cache
         return any(search(finding.message) for finding in state.diagnosis.findings)
 
     @property
@@ -157,15 +157,15 @@ class message(NamedCondition):
 
 @dataclass(frozen=True, repr=False, init=False)
 class node(NamedCondition):
-    """Match when a failed node fits all of this together. Each argument takes one value, or several to choose from.
+    """Match when one failed node fits all arguments. Each takes one value, or several of which one has to fit.
 
     ``name``, ``tag`` and ``path`` may contain dbt's wildcards ``*``, ``?`` and ``[..]``; they are case-sensitive.
 
     :param resource_type: ``model``, ``test``, ``unit_test``, ``seed``, ``snapshot``, ``operation`` (a hook), ...
     :param name: the node's name, for example ``stg_*``.
-    :param tag: one of its tags; known only with the run's ``manifest.json``.
-    :param path: its file or a folder above it, for example ``models/staging``.
-    :raises ValueError: if nothing is given, or a resource type does not exist.
+    :param tag: one of the node's tags; known only with the run's ``manifest.json``.
+    :param path: the node's file or a folder above it, for example ``models/staging``.
+    :raises ValueError: if no argument is given, or a resource type does not exist.
     """
 
     resource_type: tuple[str, ...] | None
@@ -227,7 +227,7 @@ class node(NamedCondition):
 
     @property
     def _facts(self) -> str:
-        facts = (("is named", self.name), ("is tagged", self.tag), ("lies in", self.path))
+        facts = (("is named", self.name), ("is tagged", self.tag), ("is in", self.path))
         return " and ".join(f"{fact} {_or(values)}" for fact, values in facts if values is not None)
 
 
@@ -235,7 +235,7 @@ class node(NamedCondition):
 class step(NamedCondition):
     """Match the step that stopped the run, by its whole name or its dbt command.
 
-    :param patterns: with wildcards, for example ``dbt test*``; several to choose from.
+    :param patterns: with wildcards, for example ``dbt test*``; one of them has to fit.
     """
 
     patterns: tuple[str, ...]
@@ -255,21 +255,21 @@ class step(NamedCondition):
     @property
     @override
     def words(self) -> str:
-        return f"the step that failed is like {_or(map(repr, self.patterns))}"
+        return f"the failed step matches {_or(map(repr, self.patterns))}"
 
     @property
     @override
     def denied(self) -> str:
-        return f"the step that failed is not like {_or(map(repr, self.patterns))}"
+        return f"the failed step does not match {_or(map(repr, self.patterns))}"
 
 
 @dataclass(frozen=True, repr=False, init=False)
 class run(NamedCondition):
-    """Match when the failed run fits all of this together. Each argument takes one value or several.
+    """Match when the failed run fits all arguments. Each takes one value, or several of which one has to fit.
 
-    :param cause_category: what started the run, in dbt's own word: ``api``, ``scheduled``, ``ui``, ``ci``,
+    :param cause_category: what started the run, in dbt's own term: ``api``, ``scheduled``, ``ui``, ``ci``,
         ``merge``, ``rerun``, ``job completion``, ...
-    :raises ValueError: if nothing is given.
+    :raises ValueError: if no argument is given.
     """
 
     job_id: tuple[int, ...] | None
@@ -311,20 +311,23 @@ class run(NamedCondition):
     @property
     @override
     def words(self) -> str:
-        told = [f"its {name.replace('_', ' ')} is {_or(values)}" for name, values in self.arguments.items()]
-        return "the run fits: " + " and ".join(told)
+        return f"the run has {self._facts}"
 
     @property
     @override
     def denied(self) -> str:
-        return self.words.replace("the run fits: ", "the run does not fit: ")
+        return f"the run does not have {self._facts}"
+
+    @property
+    def _facts(self) -> str:
+        return " and ".join(f"{name.replace('_', ' ')} {_or(values)}" for name, values in self.arguments.items())
 
 
 @dataclass(frozen=True, repr=False, init=False)
 class attempt_number(NamedCondition):
-    """Match by the attempt that just failed; the first run is attempt 1.
+    """Match by the number of the attempt that just failed; the first run is attempt 1.
 
-    :raises ValueError: if nothing is given, or no attempt could match.
+    :raises ValueError: if no argument is given, or no attempt could match.
     """
 
     exactly: int | None
@@ -380,7 +383,7 @@ class attempt_number(NamedCondition):
 CONDITIONS: dict[str, type[NamedCondition]] = {
     kind.__name__: kind for kind in (any_node, every, message, node, step, run, attempt_number)
 }
-"""The conditions by the names that people write."""
+"""The conditions by name."""
 
 
 def _like(patterns: Iterable[str], *names: str, without: str = "") -> bool:
@@ -390,7 +393,7 @@ def _like(patterns: Iterable[str], *names: str, without: str = "") -> bool:
 
 
 def _folders(path: str | None) -> list[str]:
-    """Return a file's path and the folders above it; dbt writes back-slashes on Windows."""
+    """Return a file's path and the folders above it; dbt writes backslashes on Windows."""
     if path is None:
         return []
     file = PurePosixPath(path.replace("\\", "/"))

@@ -1,4 +1,4 @@
-"""Policies as plain data, with the same names as in Python, so that one policy can be kept for all DAGs."""
+"""Policies as plain data, with the same names as in Python, so that all DAGs can share one policy."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, form, strategy_
 POLICY_KEYS = ("rules", "stop", "wait", *SETTINGS)
 RULE_KEYS = ("when", "action", "wait", "stop", "overrides")
 DEFAULT_RULES_WORD = "default_rules"
-"""Stands among the rules for those there are by default."""
+"""An entry in the list of rules that stands for the default rules."""
 
 JOINS: Mapping[str, type[JoinedCondition]] = {AllOf.key: AllOf, AnyOf.key: AnyOf}
 
@@ -33,10 +33,10 @@ JOINS: Mapping[str, type[JoinedCondition]] = {AllOf.key: AllOf, AnyOf.key: AnyOf
 
 
 def policy_arguments(data: object, where: str) -> dict[str, Any]:
-    """Give the arguments of a policy.
+    """Read the arguments of a policy.
 
-    :raises TypeError: naming the place and what may stand there.
-    :raises ValueError: the same.
+    :raises TypeError: if something has the wrong type; the message names the place and what it takes.
+    :raises ValueError: if a name or value is not allowed; the message is of the same form.
     """
     found: dict[str, Any] = {}
     for name, value in _mapping(data, POLICY_KEYS, where).items():
@@ -80,10 +80,10 @@ def _rule(data: object, where: str) -> RerunRule:
 
 
 def condition_from_data(data: object, where: str) -> Condition:
-    """Make a condition from plain data: ``{all: [{any_node: transient}, {not: {message: deadlock}}]}``.
+    """Build a condition from plain data: ``{all: [{any_node: transient}, {not: {message: deadlock}}]}``.
 
-    :raises TypeError: naming the place and what may stand there.
-    :raises ValueError: the same.
+    :raises TypeError: if something has the wrong type; the message names the place and what it takes.
+    :raises ValueError: if a name or value is not allowed; the message is of the same form.
     """
     if not isinstance(data, Mapping) or len(data) != 1:
         raise TypeError(f"{where} takes one condition such as {{any_node: [transient]}}, not {shown(data)}")
@@ -113,7 +113,7 @@ def _mapping(data: object, keys: tuple[str, ...], where: str) -> Mapping[str, An
 
 @contextmanager
 def _placed(where: str) -> Iterator[None]:
-    """Put the place before what a constructor says."""
+    """Prefix errors that a constructor raises with the place."""
     try:
         yield
     except (TypeError, ValueError) as error:
@@ -126,10 +126,10 @@ def _placed(where: str) -> Iterator[None]:
 def policy_data(
     rules: Sequence[RerunRule], stop: StopStrategy, wait: WaitStrategy, settings: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Write all of a policy.
+    """Return a whole policy as plain data.
 
     :param settings: the policy's other arguments, by the names in ``SETTINGS``.
-    :raises TypeError: if an author's own function is part of it, naming the place.
+    :raises TypeError: if the policy contains a Python function; the message names the place.
     """
     with _placed("stop"):
         stop_data = form(stop).data()

@@ -1,4 +1,4 @@
-"""A policy told to people, a sentence a line."""
+"""Describe a policy in words, one sentence per line."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ NEWER_RUN = {
 def policy_words(
     rules: Sequence[RerunRule], stop: StopStrategy, wait: WaitStrategy, settings: Mapping[str, Any]
 ) -> list[str]:
-    """Return the rules by their numbers, then the limits, then what happens otherwise.
+    """Return the numbered rules, then the limits, then what happens in special cases.
 
     :param settings: the policy's other arguments, by the names in ``SETTINGS``.
     """
@@ -37,7 +37,7 @@ def policy_words(
 
 
 def rule_words(rule: RerunRule) -> str:
-    """Tell one rule."""
+    """Return one rule in words."""
     changes = ", ".join(f"{name} = {value}" for name, value in rule.overrides.items())
     parts = [
         f"If {rule.condition.words}: {imperative(rule.action)}",
@@ -50,5 +50,5 @@ def rule_words(rule: RerunRule) -> str:
 
 def _give_up(limit: int | None) -> str:
     if limit is None:
-        return "It does not matter how often the job has failed in a row."
+        return "There is no limit on how often the job may fail in a row."
     return f"Rerun nothing once the job has failed {limit} times in a row (dbt deactivates a job at 100)."

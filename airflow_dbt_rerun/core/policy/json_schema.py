@@ -1,4 +1,4 @@
-"""The JSON Schema of a policy as plain data, made from the tables that reading rests on."""
+"""The JSON Schema of a policy as plain data, built from the same tables as the reader."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Schema = dict[str, Any]
 
 
 def policy_schema() -> Schema:
-    """Give the schema (draft 2020-12). ``RerunPolicy.from_dict`` checks the same, with better words."""
+    """Return the schema (draft 2020-12). ``RerunPolicy.from_dict`` checks the same with clearer messages."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A rerun policy of airflow-dbt-rerun",

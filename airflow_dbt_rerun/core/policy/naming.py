@@ -1,4 +1,4 @@
-"""Name functions and objects of other people in words that are the same in every process."""
+"""Name a user's functions and objects in a way that is the same in every process."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _ADDRESS = re.compile(r"\bat 0x[0-9a-fA-F]+")
 
 
 def name_of(thing: object) -> str:
-    """Name a callable or show a value, without a memory address, which would be another one in each process.
+    """Return a callable's name or a value's repr, without a memory address, which differs between processes.
 
-    What an object holds is shown only if its class says how: it may be nobody's business.
+    An object's contents are shown only if its class defines a repr, since they may be confidential.
     """
     if isinstance(thing, functools.partial):
         given = [name_of(value) for value in thing.args]

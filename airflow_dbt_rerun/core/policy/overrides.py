@@ -19,11 +19,11 @@ TAKES: Mapping[str, Value] = {
     "timeout_seconds_override": Number(least=1, whole=True, unit="seconds"),
     "steps_override": Listed(Text()),
 }
-"""Each field (spec: ``TriggerRunRequest``) and what it may be."""
+"""Each field (spec: ``TriggerRunRequest``) and the values it takes."""
 
 
 class Overrides(Mapping[str, Any]):
-    """A mapping that nobody can change, and that can be hashed, copied and pickled."""
+    """An immutable mapping that can be hashed, copied and pickled."""
 
     __slots__ = ("_pairs",)
 
@@ -32,10 +32,10 @@ class Overrides(Mapping[str, Any]):
 
     @classmethod
     def checked(cls, where: str, given: object) -> Overrides:
-        """Check each field.
+        """Check each field and return the overrides.
 
-        :raises TypeError: naming the field and what it takes.
-        :raises ValueError: the same, or if there is no such field.
+        :raises TypeError: if a value has the wrong type; the message names the field and what it takes.
+        :raises ValueError: if a value is not allowed, or a field does not exist.
         """
         if not isinstance(given, Mapping):
             raise TypeError(f"{where} takes a mapping such as {{'threads_override': 2}}, not {shown(given)}")
@@ -61,5 +61,5 @@ class Overrides(Mapping[str, Any]):
 
 
 def plain(overrides: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields as a trigger request takes them."""
+    """Return the fields in the form of a trigger request."""
     return {name: list(value) if isinstance(value, tuple) else value for name, value in overrides.items()}

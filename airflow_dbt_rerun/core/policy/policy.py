@@ -45,9 +45,9 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class RerunDecision:
-    """What the policy said about one failed run, and why, in words.
+    """What the policy decided about one failed run, and why, in words.
 
-    ``exhausted`` tells "this could heal, but the limits are reached" from "a rerun cannot heal this".
+    ``exhausted`` distinguishes "this could heal, but the limits are reached" from "a rerun cannot heal this".
     """
 
     action: RerunAction
@@ -55,7 +55,7 @@ class RerunDecision:
     wait_seconds: float = 0.0
     exhausted: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
-    """What to change about the rerun, as a trigger request takes it."""
+    """What to change about the rerun: fields of dbt's trigger request."""
 
 
 @names_its_arguments
@@ -63,21 +63,21 @@ class RerunDecision:
 class RerunPolicy(Written):
     """When to rerun a failed dbt run, how, and when to give up. The defaults are safe and bounded.
 
-    Policies are values: two that are written alike are equal. See also :meth:`from_dict`.
+    Policies are values: two with the same arguments are equal. See also :meth:`from_dict`.
 
-    :param rules: the first that matches decides.
+    :param rules: the first rule that matches decides.
     :param stop: when to give up; by default after three attempts in all, or two hours.
     :param wait: seconds before the next attempt; by default 30 s doubling to 10 min, with jitter.
     :param superseded: what to do when the job has a newer run: ``adopt`` it, ``adopt_and_rerun``, ``fail``, or
         ``rerun_from_start``.
-    :param fallback: the kind of rerun to take where the wanted one is impossible; by default from the failed
-        step. A full rebuild happens only if a rule or this says ``rerun_from_start``.
-    :param on_unknown_cancel: what to do about a run that was cancelled without anyone known to have done it, and
-        without a telling reason; by default ``fail``. Such a run cannot be resumed.
-    :param give_up_after_failed_runs: rerun nothing once the job has failed so many times in a row, whoever started
-        those runs, as far as that is known; None for no such limit. dbt deactivates a job at 100.
-    :raises TypeError: if an argument is unknown or not of its kind.
-    :raises ValueError: if a value is not one of those allowed.
+    :param fallback: the kind of rerun to use if the wanted one is impossible; by default from the failed step. A
+        full rebuild happens only if a rule or this argument is ``rerun_from_start``.
+    :param on_unknown_cancel: what to do about a cancelled run if dbt records neither who cancelled it nor why; by
+        default ``fail``. Such a run cannot be resumed.
+    :param give_up_after_failed_runs: rerun nothing once the job has failed this many times in a row, no matter who
+        started those runs, if the number is known; None for no such limit. dbt deactivates a job at 100.
+    :raises TypeError: if an argument is unknown or has the wrong type.
+    :raises ValueError: if a value is not allowed.
     """
 
     rules: Sequence[RerunRule] = DEFAULT_RULES
@@ -99,19 +99,19 @@ class RerunPolicy(Written):
 
     @classmethod
     def from_dict(cls, data: object, where: str = "policy") -> Self:
-        """Make a policy from plain data, as JSON or YAML holds it. What is not given is as by default.
+        """Build a policy from plain data, as read from JSON or YAML. Missing arguments have their defaults.
 
         :param data: a mapping with the arguments' names; see ``docs/policies.md`` and ``docs/policy.schema.json``.
-        :param where: what errors call the whole: ``policy.rules[2].when: there is no condition 'any_nod'``.
-        :raises TypeError: naming the place and what may stand there.
-        :raises ValueError: the same.
+        :param where: the name of the whole in errors: ``policy.rules[2].when: there is no condition 'any_nod'``.
+        :raises TypeError: if something has the wrong type; the message names the place and what it takes.
+        :raises ValueError: if a name or value is not allowed; the message is of the same form.
         """
         return cls(**policy_arguments(data, where))
 
     def to_dict(self) -> dict[str, Any]:
-        """Write the policy as plain data, complete: ``from_dict`` makes an equal one of it.
+        """Return the complete policy as plain data, from which ``from_dict`` builds an equal one.
 
-        :raises TypeError: if a function of one's own is part of it; the rule is named.
+        :raises TypeError: if it contains a Python function; the message names the rule.
         """
         return policy_data(self.rules, self.stop, self.wait, self._settings)
 
@@ -120,7 +120,7 @@ class RerunPolicy(Written):
         return replace(self, wait=wait_none(), rules=[replace(rule, wait=None) for rule in self.rules])
 
     def words(self) -> list[str]:
-        """Tell the policy to people, a sentence a line."""
+        """Return the policy in words, one sentence per line."""
         return policy_words(self.rules, self.stop, self.wait, self._settings)
 
     @property
@@ -129,7 +129,7 @@ class RerunPolicy(Written):
 
     @property
     def needs_manifest(self) -> bool:
-        """Whether any rule asks for what only dbt's ``manifest.json`` tells, or needs it to rerun."""
+        """Whether any condition or rerun needs dbt's ``manifest.json``."""
         rebuilds = RerunAction.REBUILD_TESTED
         return self.fallback is rebuilds or any(
             rule.condition.needs_manifest or rule.action is rebuilds for rule in self.rules
@@ -138,15 +138,15 @@ class RerunPolicy(Written):
     def decide(self, state: RerunState) -> RerunDecision:
         """Decide about one failed run: the first rule that matches, then its limits.
 
-        A rule of the user's own that raises is no reason to rerun, and none to lose the diagnosis: it fails the run
-        with a reason that names the rule and the error.
+        If a user's function raises, nothing is rerun and the diagnosis is kept: the decision is to fail, with a
+        reason that names the rule and the error.
         """
         for number, rule in enumerate(self.rules, 1):
             name = f"rule {number} ({describe(rule.when)})"
             try:
                 if rule.when(state):
                     return self._apply(rule, name, state)
-            except Exception as error:  # noqa: BLE001 - code of other people; it is told, not swallowed
+            except Exception as error:  # noqa: BLE001 - the user's code may raise anything; it is reported
                 return _broken(name, error, state)
         return RerunDecision(RerunAction.FAIL, f"no rule covers {state.diagnosis.summary}")
 
@@ -163,14 +163,14 @@ class RerunPolicy(Written):
         return RerunDecision(rule.action, because, wait_seconds=seconds, overrides=plain(rule.overrides))
 
     def stopped(self, state: RerunState, earlier: StopStrategy | None = None) -> str | None:
-        """Say why the limits allow no further attempt; None if they do.
+        """Return why the limits allow no further attempt; None if they allow one.
 
-        :param earlier: a rule's own stop, which comes on top of the policy's.
+        :param earlier: a rule's own stop, which applies in addition to the policy's.
         """
         for stop in (earlier, self.stop):
-            if stop is not None and _says_stop(stop, state):
+            if stop is not None and _is_reached(stop, state):
                 tried = f"attempt {state.attempt_number} failed after {state.seconds_since_start:.0f} s"
-                return f"{describe(stop)} says stop: {tried}"
+                return f"limit reached: {describe(stop)} ({tried})"
         return None
 
     def _hopeless(self, state: RerunState) -> str | None:
@@ -188,18 +188,18 @@ def _seconds(wait: WaitStrategy, state: RerunState) -> float:
     # upcoming_sleep and idle_for, all of which RerunState has.
     given: Any = wait(state)  # type: ignore[arg-type]
     if isinstance(given, bool) or not isinstance(given, (int, float)) or not math.isfinite(given) or given < 0:
-        raise ValueError(f"{describe(wait)} gave {shown(given)} for the seconds to wait")
+        raise ValueError(f"{describe(wait)} returned {shown(given)} as the seconds to wait")
     return float(given)
 
 
-def _says_stop(stop: StopStrategy, state: RerunState) -> bool:
+def _is_reached(stop: StopStrategy, state: RerunState) -> bool:
     given: Any = stop(state)  # type: ignore[arg-type]
     if given is None:  # a function without a return would never stop
-        raise ValueError(f"{describe(stop)} gave None, not True or False")
+        raise ValueError(f"{describe(stop)} returned None, not True or False")
     return bool(given)
 
 
 def _broken(rule: str, error: Exception, state: RerunState) -> RerunDecision:
-    told = " ".join(f"{type(error).__name__}: {error}".split())
-    reason = f"{rule} is broken: {told}; it was asked about {state.diagnosis.summary}"
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    reason = f"{rule} is broken: {text}; it was evaluated for {state.diagnosis.summary}"
     return RerunDecision(RerunAction.FAIL, reason)

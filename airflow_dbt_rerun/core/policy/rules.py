@@ -1,4 +1,4 @@
-"""The lines of a policy: when one applies, what to do then, and the rules there are by default."""
+"""The rules of a policy: when each applies and what it does, and the default rules."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ class RerunAction(StrEnum):
     RERUN_FROM_START = "rerun_from_start"
     """A new run of everything."""
     REBUILD_TESTED = "rebuild_tested"
-    """A new run of ``dbt build`` for the nodes that failed tests look at, the tests, and what was skipped."""
+    """A new run of ``dbt build`` for the nodes that failed tests check, the tests, and what was skipped."""
     FAIL = "fail"
-    """Leave it; tell a person."""
+    """Do not rerun; a person is needed."""
 
 
 class Superseded(StrEnum):
@@ -44,7 +44,7 @@ class Superseded(StrEnum):
     ADOPT = "adopt"
     """Watch the newer run: if it succeeds, the work is done; if it fails, so does the task."""
     ADOPT_AND_RERUN = "adopt_and_rerun"
-    """The same, but a newer run that fails is rerun by the rules like one's own."""
+    """The same, but a newer run that fails is rerun by the rules, as if the task had started it."""
     FAIL = "fail"
     RERUN_FROM_START = "rerun_from_start"
 
@@ -63,23 +63,23 @@ SETTINGS: Mapping[str, Value] = {
     "on_unknown_cancel": _NOT_RESUMABLE,
     "give_up_after_failed_runs": OrNone(Number(least=2, whole=True)),
 }
-"""The arguments of a policy that are plain values anyway."""
+"""The arguments of a policy that are plain values in Python too."""
 
 
 @names_its_arguments
 @dataclass(frozen=True, repr=False, eq=False)
 class RerunRule(Written):
-    """One line of a policy: when it applies, what to do, and its own wait, stop and overrides if it needs them.
+    """One rule of a policy: when it applies, what to do, and its own wait, stop and overrides if it needs them.
 
     :param when: a condition, or any callable that takes a :class:`RerunState` and returns a bool.
     :param action: what to do when it matches.
-    :param wait: how long to wait before the next attempt; the policy's ``wait`` if not given.
+    :param wait: how long to wait before the next attempt, in seconds; by default the policy's ``wait``.
     :param stop: stops this rule earlier than the policy's ``stop`` would.
     :param overrides: what to change about the rerun, by the fields of dbt's trigger request:
-        ``{"threads_override": 2}``. A resumed run keeps its own settings, so with overrides it is started anew from
-        the failed step.
-    :raises TypeError: if an argument is not of its kind.
-    :raises ValueError: if a value is not one of those allowed, or the arguments contradict each other.
+        ``{"threads_override": 2}``. A resumed run keeps its own settings, so a rule with overrides starts a new run
+        from the failed step instead.
+    :raises TypeError: if an argument has the wrong type.
+    :raises ValueError: if a value is not allowed, or the arguments contradict each other.
     """
 
     when: AnyCondition
@@ -105,13 +105,13 @@ class RerunRule(Written):
             raise ValueError("RerunRule(action='fail') starts nothing, so it takes no wait, stop or overrides")
         if "steps_override" in self.overrides and self.action is not RerunAction.RERUN_FROM_START:
             raise ValueError(
-                f"RerunRule(action='{self.action}') says itself what runs; "
+                f"RerunRule(action='{self.action}') determines itself what runs; "
                 "overrides with steps_override need action='rerun_from_start'"
             )
 
     @property
     def condition(self) -> Condition:
-        """``when`` as a condition, also if it is a function of one's own."""
+        """``when`` as a condition, even if it is a plain function."""
         return as_condition("RerunRule(when=...)", self.when)
 
     def _says(self, name: str, value: object) -> bool:
@@ -119,23 +119,23 @@ class RerunRule(Written):
 
 
 DEFAULT_RULES: tuple[RerunRule, ...] = (
-    # A warehouse that pushes back wants time, not persistence.
+    # A warehouse that throttles needs time before the next attempt.
     RerunRule(
         any_node(Category.THROTTLED),
         wait=wait_exponential(multiplier=60, min=120, max=600) + wait_random(0, 15),
     ),
-    # Heals what can be healed, even beside errors that cannot: the next diagnosis then sees the rest.
+    # Rerun what can heal, even beside errors that cannot: the next diagnosis then covers the rest.
     RerunRule(any_node(Category.TRANSIENT, Category.TIMED_OUT)),
-    # Nobody knows what it is: worth one look, not three.
+    # An unrecognised error gets one rerun, not two.
     RerunRule(every(Category.UNKNOWN), stop=stop_after_attempt(2)),
 )
 """Transient, throttled and timed-out failures are rerun; unknown ones once; anything else is left to a person."""
 
 
 def checked_rules(where: str, rules: object) -> tuple[RerunRule, ...]:
-    """Check the list of a policy's rules.
+    """Check the list of a policy's rules and return it as a tuple.
 
-    :raises TypeError: naming what is wrong with it and how it is written.
+    :raises TypeError: if it is not such a list; the message says what is wrong and how it is written.
     """
     if isinstance(rules, RerunRule):
         raise TypeError(f"{where} takes a list of RerunRule, not a single one: write [{rules!r}]")
@@ -153,5 +153,5 @@ def _meant(place: int, given: object) -> str:
     if isinstance(given, type):
         return ": the class, not an object"
     if isinstance(given, (list, tuple)) and all(isinstance(each, RerunRule) for each in given):
-        return f" at place {place}: write * before a list that is to be part of this one, as in [*DEFAULT_RULES]"
+        return f" at index {place}: write * before a list to include its rules, as in [*DEFAULT_RULES]"
     return ": RerunPolicy.from_dict reads plain data" if isinstance(given, dict) else ""

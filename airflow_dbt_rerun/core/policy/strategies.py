@@ -1,7 +1,7 @@
-"""tenacity's stops and waits as values: how they are written, what they mean in words, and as plain data.
+"""tenacity's stops and waits as values: in Python code, in words and as plain data.
 
-tenacity's own objects can only be called: they have no equality, and their ``repr`` holds a memory address.
-:func:`form` looks inside.
+tenacity's own objects can only be called: they define no equality, and their ``repr`` contains a memory address.
+:func:`form` reads their arguments.
 """
 
 from __future__ import annotations
@@ -33,51 +33,51 @@ from airflow_dbt_rerun.core.policy.tenacity_table import (
 
 
 class Form(ABC):
-    """A stop or a wait as a value: equal if it is written alike."""
+    """A stop or a wait as a value: equal if written the same way."""
 
     @abstractmethod
     def written(self) -> str:
-        """Show it as it is written in Python."""
+        """Return it as it is written in Python."""
 
     @abstractmethod
     def words(self) -> str:
-        """Tell it to people."""
+        """Return it in words."""
 
     @abstractmethod
     def data(self) -> Any:
-        """Write it as plain data.
+        """Return it as plain data.
 
-        :raises TypeError: if a function of the user's is part of it.
+        :raises TypeError: if it contains a Python function.
         """
 
     @abstractmethod
     def check(self, where: str) -> None:
-        """Refuse numbers that make no sense.
+        """Refuse invalid arguments.
 
-        :raises TypeError: naming the place, the argument and what it takes.
-        :raises ValueError: the same.
+        :raises TypeError: if one has the wrong type; the message names the place, the argument and what it takes.
+        :raises ValueError: if a number is not allowed; the message is of the same form.
         """
 
 
 @dataclass(frozen=True)
 class Single(Form):
-    """One of tenacity's own, with its arguments; those that are as by default are left out."""
+    """One of tenacity's own strategies, with the arguments that differ from the defaults."""
 
     strategy: Strategy = field(hash=False)
     given: tuple[tuple[str, Any], ...]
 
     def written(self) -> str:
-        """Show the call."""
+        """Return the call."""
         if self.strategy.make is type(tenacity.stop_never):
             return "stop_never"
         return self.strategy.call.written(self.strategy.spelled(dict(self.given)))
 
     def words(self) -> str:
-        """Tell the sentence of the table."""
+        """Return the phrase of the table."""
         return self.strategy.words({**self.strategy.defaults, **dict(self.given)})
 
     def data(self) -> Any:
-        """Write the call."""
+        """Return the call."""
         return self.strategy.call.data(dict(self.given))
 
     def check(self, where: str) -> None:
@@ -90,23 +90,23 @@ class Single(Form):
 
 @dataclass(frozen=True)
 class JoinedStrategy(Form):
-    """Several, joined by ``|``, ``&`` or ``+``, or one after the other."""
+    """Several strategies, joined by ``|``, ``&`` or ``+``, or chained one after the other."""
 
     join: Join
     parts: tuple[Form, ...]
 
     def written(self) -> str:
-        """Join the parts by the sign; brackets where Python needs them."""
+        """Join the parts by the operator, with brackets where Python needs them."""
         if not self.join.sign:
             return f"{self.join.word}({', '.join(part.written() for part in self.parts)})"
         return self.join.sign.join(self._bracketed(part, part.written()) for part in self.parts)
 
     def words(self) -> str:
-        """Join the sentences of the parts."""
+        """Join the phrases of the parts."""
         return self.join.words.join(self._bracketed(part, part.words()) for part in self.parts)
 
     def data(self) -> Any:
-        """Write the parts as a list."""
+        """Return the parts as a list."""
         return {self.join.word: [part.data() for part in self.parts]}
 
     def check(self, where: str) -> None:
@@ -123,30 +123,30 @@ class JoinedStrategy(Form):
 
 @dataclass(frozen=True)
 class CustomStrategy(Form):
-    """A function or a strategy of the user's own: it can be called and named, no more."""
+    """A user's function or strategy, which can only be called and named."""
 
     function: Any
 
     def written(self) -> str:
-        """Name it."""
+        """Return its name."""
         return name_of(self.function)
 
     def words(self) -> str:
-        """Name it."""
-        return f"as {name_of(self.function)} says"
+        """Return that its result counts."""
+        return f"as {name_of(self.function)} decides"
 
     def data(self) -> Any:
-        """Refuse."""
+        """Refuse: code is not data."""
         raise TypeError(f"{name_of(self.function)} is Python code, which cannot be written as data")
 
     def check(self, where: str) -> None:
-        """Refuse what can never be asked about a dbt run."""
+        """Refuse a strategy that cannot apply to a dbt run."""
         if type(self.function).__name__ == "wait_exception":  # not in all versions of tenacity
-            raise TypeError(f"{where}: wait_exception asks about a Python exception; a failed dbt run has none")
+            raise TypeError(f"{where}: wait_exception needs a Python exception; a failed dbt run has none")
 
 
 def form(thing: Any) -> Form:
-    """Look inside a stop or a wait. Nested joins of one kind are one: ``(a | b) | c`` is ``a | b | c``."""
+    """Return the form of a stop or a wait. Nested joins of a kind become one: ``(a | b) | c`` is ``a | b | c``."""
     if strategy := BY_CLASS.get(type(thing)):
         return Single(strategy, tuple(_given(strategy, thing)))
     if join := JOIN_BY_CLASS.get(type(thing)):
@@ -166,15 +166,15 @@ def _given(strategy: Strategy, thing: object) -> Iterator[tuple[str, Any]]:
 
 
 def describe(thing: object) -> str:
-    """Show a condition, a stop or a wait as it is written: the same words in every process."""
+    """Return a condition, a stop or a wait as it is written, which is the same in every process."""
     return form(thing).written()
 
 
 @dataclass(frozen=True)
 class Kind:
-    """What a stop is, and what a wait is.
+    """What distinguishes stops from waits.
 
-    :param example: how one is written, for messages.
+    :param example: returns how one is written, for error messages.
     """
 
     name: str
@@ -185,7 +185,7 @@ class Kind:
 
     @property
     def known(self) -> tuple[str, ...]:
-        """The words that data may use."""
+        """The names that data may use."""
         return tuple([s.call.name for s in self.strategies] + [join.word for join in self.joins])
 
 
@@ -206,10 +206,10 @@ WAIT = Kind("wait", wait_base, WAITS, WAIT_JOINS, lambda given: f"wait_fixed({_s
 
 
 def check_strategy(where: str, kind: Kind, value: object) -> None:
-    """Refuse what is no stop, or no wait.
+    """Refuse a value that is not a stop or, respectively, not a wait.
 
-    :raises TypeError: naming the place and how it is written.
-    :raises ValueError: if its numbers make no sense.
+    :raises TypeError: if it is not; the message names the place and how one is written.
+    :raises ValueError: if a number is not allowed.
     """
     takes = f"{where} takes a tenacity {kind.name} such as {kind.example(value)}"
     other = STOP if kind is WAIT else WAIT
@@ -232,10 +232,10 @@ def _called(cls: type) -> str:
 
 
 def strategy_from_data(data: object, kind: Kind, where: str) -> Any:
-    """Make a stop or a wait from plain data: ``{any: [{stop_after_attempt: 5}, {stop_after_delay: 7200}]}``.
+    """Build a stop or a wait from plain data: ``{any: [{stop_after_attempt: 5}, {stop_after_delay: 7200}]}``.
 
-    :raises TypeError: naming the place and what may stand there.
-    :raises ValueError: the same.
+    :raises TypeError: if something has the wrong type; the message names the place and what it takes.
+    :raises ValueError: if a name or value is not allowed; the message is of the same form.
     """
     by_name = {strategy.call.name: strategy for strategy in kind.strategies}
     if isinstance(data, str) and data in by_name and not by_name[data].call.takes:

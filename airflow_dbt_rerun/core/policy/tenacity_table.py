@@ -1,6 +1,7 @@
-"""tenacity's stops and waits: what each takes, where it keeps that, and what it means in words. Data only.
+"""tenacity's stops and waits: the arguments of each, the attributes that hold them, and its meaning in words.
 
-tenacity keeps some arguments under other names than it takes them, and has renamed one; 8.3 and later are known.
+tenacity stores some arguments under other names than their parameters, and has renamed one. The table covers
+tenacity 8.3 and later.
 """
 
 from __future__ import annotations
@@ -27,9 +28,9 @@ class Strategy:
     """One of tenacity's stops or waits.
 
     :param make: its class.
-    :param words: the sentence for people, made from all its arguments.
-    :param kept: the attributes that hold an argument, where they are not named like it.
-    :param once: the older name of an argument, and of its attribute, that tenacity before 9.2 takes.
+    :param words: returns its meaning in words, from all its arguments.
+    :param kept: the attributes that hold an argument under another name.
+    :param once: the older name of an argument, and of its attribute, in tenacity before 9.2.
     """
 
     call: Call
@@ -40,14 +41,14 @@ class Strategy:
 
     @property
     def defaults(self) -> dict[str, Any]:
-        """What arguments are where they are not given; the installed tenacity says it."""
+        """The default of each argument, read from the installed tenacity."""
         taken = self.spelled(dict.fromkeys(self.call.takes))
         by_name = dict(zip(taken, self.call.takes, strict=True))
         parameters = inspect.signature(self.make).parameters
         return {by_name[spelled]: parameters[spelled].default for spelled in taken if spelled in parameters}
 
     def spelled(self, arguments: Arguments) -> dict[str, Any]:
-        """Name arguments as the installed tenacity does."""
+        """Return the arguments under the names of the installed tenacity."""
         parameters = inspect.signature(self.make).parameters
         return {n if n in parameters else self.once.get(n, n): value for n, value in arguments.items()}
 
@@ -62,10 +63,10 @@ class Strategy:
         return default
 
     def build(self, arguments: Arguments, where: str = "") -> Any:
-        """Make the object.
+        """Build the object.
 
         :param where: the place that an error names.
-        :raises ValueError: if the installed tenacity has no such argument.
+        :raises ValueError: if the installed tenacity lacks an argument.
         """
         if self.make is type(tenacity.stop_never):
             return tenacity.stop_never
@@ -76,7 +77,7 @@ class Strategy:
 
 
 def duration(seconds: float) -> str:
-    """Tell seconds in words: ``90 seconds``, ``10 minutes``, ``2 hours``."""
+    """Return seconds in words: ``90 seconds``, ``10 minutes``, ``2 hours``."""
     for size, unit in ((3600, "hour"), (60, "minute"), (1, "second")):
         if seconds >= size and seconds % size == 0:
             return f"{seconds / size:g} {unit}{'' if seconds == size else 's'}"
@@ -90,7 +91,7 @@ def _grows(a: Arguments) -> str:
 
 def _bounds(a: Arguments) -> str:
     low = f", at least {duration(a['min'])}" if a.get("min") else ""
-    endless = tenacity.wait_incrementing().max  # what tenacity takes for "no limit"
+    endless = tenacity.wait_incrementing().max  # tenacity's value for "no limit"
     return low + (f", at most {duration(a['max'])}" if a["max"] < endless else "")
 
 
@@ -172,8 +173,8 @@ class Join:
     """A way to make one strategy out of several.
 
     :param word: its key in data.
-    :param sign: what stands between the parts in Python; none for a call.
-    :param words: what stands between them for people.
+    :param sign: the operator between the parts in Python; empty for a call.
+    :param words: the text between the parts in words.
     :param kept: the attribute that holds the parts.
     """
 

@@ -1,4 +1,4 @@
-"""What rules and policies have in common: misspelt arguments, a readable ``repr``, equality by what is written."""
+"""What rules and policies share: errors for misspelt arguments, a readable ``repr``, equality by code."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _T = TypeVar("_T")
 
 
 def names_its_arguments(cls: type[_T]) -> type[_T]:
-    """Let a misspelt argument be answered with the ones there are."""
+    """Make the constructor refuse an unknown argument with a list of the known ones."""
     plain: Callable[..., None] = cls.__init__
 
     @functools.wraps(plain)
@@ -31,9 +31,9 @@ def names_its_arguments(cls: type[_T]) -> type[_T]:
 
 
 class Written:
-    """A dataclass that is shown as it would be written, and equal to what would be written alike.
+    """A dataclass whose ``repr`` is the code that makes it; two with the same code are equal.
 
-    tenacity's stops and waits have no equality of their own; their forms have.
+    tenacity's stops and waits define no equality, so their forms are compared.
     """
 
     def __eq__(self, other: object) -> bool:

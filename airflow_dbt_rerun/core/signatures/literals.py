@@ -46,7 +46,7 @@ class Index:
                 self._always.append(place)
 
     def candidates(self, text: str) -> Iterator[Signature]:
-        """Give the signatures that are worth a search."""
+        """Return the signatures that are worth a search."""
         lowered = text.lower()
         places = set(self._always)
         for word, of_word in self._by_word.items():

@@ -40,7 +40,7 @@ class Signature:
         return f"Signature({', '.join(given)})"
 
     def found_in(self, text: str) -> bool:
-        """Say whether the text holds this error.
+        """Return whether the text holds this error.
 
         :raises ValueError: if the pattern is not a valid regular expression.
         """

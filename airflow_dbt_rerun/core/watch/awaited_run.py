@@ -64,7 +64,7 @@ class Awaited:
         return self.git_branch is None or _branch(run) == self.git_branch
 
     def to_dict(self) -> dict[str, Any]:
-        """Give it as plain JSON values."""
+        """Return it as plain JSON values."""
         return {
             "job_id": self.job_id,
             "since": self.since,

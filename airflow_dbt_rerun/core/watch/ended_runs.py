@@ -84,7 +84,7 @@ class Cursor:
         return Cursor(self.start, until, {run_id: end for run_id, end in known.items() if end >= since})
 
     def to_dict(self) -> dict[str, Any]:
-        """Give plain JSON values."""
+        """Return plain JSON values."""
         return {
             "start": self.start,
             "until": self.until,
@@ -102,7 +102,7 @@ class Cursor:
 
 
 def ended(run: Run) -> float | None:
-    """Give the moment of a run's end, in epoch seconds; None, if it has none that can be read."""
+    """Return the moment of a run's end, in epoch seconds; None, if it has none that can be read."""
     try:
         return epoch(run.finished_at) if run.is_terminal else None
     except (ValueError, TypeError):

@@ -39,7 +39,7 @@ def usual_seconds(runs: Iterable[Run]) -> float | None:
 
 
 def shortened(dice: float) -> float:
-    """Give the part of a pause to wait, so that those who asked at one moment do not for ever.
+    """Return the part of a pause to wait, so that those who asked at one moment do not for ever.
 
     :param dice: a random number from 0 to 1, one for each request: who asked together stays together.
     """
@@ -114,7 +114,7 @@ class Watchlist:
         del self._places[place]
 
     def due(self) -> float:
-        """Give the moment when somebody has to be asked for: infinite, if nobody has to."""
+        """Return the moment when somebody has to be asked for: infinite, if nobody has to."""
         return min((place.due for place in self._places), default=math.inf)
 
     def take(self, now: float, most: int | None) -> Sequence[WatchEntry]:
@@ -163,7 +163,7 @@ class Ways:
         self._doubts = 0
 
     def best(self, now: float) -> Way:
-        """Give the cheapest way that is not known not to work."""
+        """Return the cheapest way that is not known not to work."""
         if self._way is not Way.BY_ID and now - self._since > _RECONSIDER:
             self._change(Way.BY_ID, now)
         return self._way

@@ -42,5 +42,5 @@ class NewRuns:
         return self._forgotten + len(self._jobs)
 
     def since(self, position: int) -> Collection[int] | None:
-        """Give the jobs that have a new run since a position; None, if that is too long ago."""
+        """Return the jobs that have a new run since a position; None, if that is too long ago."""
         return None if position < self._forgotten else set(self._jobs[position - self._forgotten :])

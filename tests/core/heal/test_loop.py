@@ -145,7 +145,7 @@ def test_hollow_heal_is_rerun_once_from_its_step() -> None:
 @pytest.mark.parametrize(
     ("policy", "why"),
     [
-        (RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(2)), "stop_after_attempt(2) says stop"),
+        (RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(2)), "limit reached: stop_after_attempt(2)"),
         (None, "no policy was given"),
     ],
 )

@@ -227,7 +227,7 @@ STRUCTURE: list[tuple[Any, str]] = [
     (rule(action="fail", overrides={"threads_override": 1}), "policy.rules[0]: RerunRule(action='fail') starts"),
     (
         rule(overrides={"steps_override": ["dbt run"]}),
-        "policy.rules[0]: RerunRule(action='rerun_from_failure') says itself what runs",
+        "policy.rules[0]: RerunRule(action='rerun_from_failure') determines itself what runs",
     ),
     (rule(when="code"), "policy.rules[0].when takes one condition such as {any_node: [transient]}, not 'code'"),
     (rule(when=["code"]), "policy.rules[0].when takes one condition"),

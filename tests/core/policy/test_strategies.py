@@ -177,7 +177,7 @@ def test_own_strategies_are_named() -> None:
     joined = wait_fixed(1) + functools.partial(own_wait) + Patient(3)  # type: ignore[operator]
     assert describe(joined) == "wait_fixed(1) + partial(own_wait) + " + describe(Patient(3))
     assert describe(Patient(3)).endswith("Patient(...)")
-    assert form(own_wait).words() == "as own_wait says"
+    assert form(own_wait).words() == "as own_wait decides"
     with pytest.raises(TypeError, match="own_wait is Python code, which cannot be written as data"):
         form(own_wait).data()
 
@@ -246,7 +246,7 @@ def test_common_mistakes_are_answered(kind: Any, value: object, words: str) -> N
 @pytest.mark.skipif(not hasattr(tenacity, "wait_exception"), reason="this tenacity has no wait_exception")
 def test_wait_exception_is_refused() -> None:
     """It would raise each time: a failed dbt run has no Python exception."""
-    with pytest.raises(TypeError, match="place: wait_exception asks about a Python exception"):
+    with pytest.raises(TypeError, match="place: wait_exception needs a Python exception"):
         check_strategy("place", WAIT, tenacity.wait_exception(lambda _: 1.0))
 
 
