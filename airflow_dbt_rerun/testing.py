@@ -1,4 +1,4 @@
-"""Run DAGs in tests without waiting: intervals and pauses shrink to hundredths of a second, policies wait no time.
+"""Run DAGs in tests without waiting: intervals and pauses shrink to hundredths of a second, policies do not wait.
 
 ::
 
@@ -7,8 +7,8 @@
     with set_testing(True):
         dag.test()
 
-What is decided stays the same: the same rules, the same number of attempts, the same limits. The mode counts in the
-process that sets it, and in those that it forks.
+Decisions stay the same: the same rules, the same number of attempts, the same limits. The mode applies to the
+process that sets it, and to processes forked from it.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ _keeps_waits = False
 class set_testing:  # noqa: N801 - reads as the function that it is
     """Switch test mode on or off; as a context manager, until the end of the block.
 
-    :param testing: on or off.
-    :param pace: intervals and pauses to use instead of :data:`QUICK`. Its tolerance and deadline do not count:
-        those of the task do.
-    :param keep_waits: wait between attempts as long as the policy says.
+    :param testing: whether test mode is on.
+    :param pace: intervals and pauses to use instead of :data:`QUICK`. Its tolerance and deadline are ignored; those
+        of the task apply.
+    :param keep_waits: keep the policy's waits between attempts.
     """
 
     def __init__(self, testing: bool, *, pace: Pace = QUICK, keep_waits: bool = False) -> None:  # noqa: FBT001
@@ -63,7 +63,7 @@ def is_testing() -> bool:
 
 
 def pace_in_force(pace: Pace) -> Pace:
-    """Return a task's pace, hastened in test mode."""
+    """Return a task's pace, shortened in test mode."""
     if _active is None:
         return pace
     quickest = pace.quickest_check_interval

@@ -1,4 +1,4 @@
-"""Read what people write in files and Airflow Variables: policies and signatures, as YAML or JSON."""
+"""Read policies and signatures from YAML or JSON, as users write them in files and Airflow Variables."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from airflow_dbt_rerun.core.signatures import Signature, own
 def read_policy(text: str, where: str) -> RerunPolicy:
     """Read a policy.
 
-    :param where: where the text comes from, for errors: a file's name, "Airflow Variable 'policy'".
-    :raises ValueError: on one line, ``where`` first: the line for a syntax error, the field for a wrong value.
+    :param where: the origin of the text, for errors: a file's name, "Airflow Variable 'policy'".
+    :raises ValueError: with a message of one line: ``where``, then the line of a syntax error or the wrong field.
     """
     data = read_data(text, where)
     try:
@@ -24,10 +24,10 @@ def read_policy(text: str, where: str) -> RerunPolicy:
 
 
 def as_policy(value: object, where: str = "policy") -> RerunPolicy | None:
-    """Take a policy in any form that an author may give it: itself, a mapping, a YAML or JSON text; None is none.
+    """Return a policy given as a policy, a mapping, or a YAML or JSON text; None stays None.
 
-    :raises TypeError: if it is none of these.
-    :raises ValueError: if the mapping or the text is wrong, naming the field.
+    :raises TypeError: if it has another type.
+    :raises ValueError: if the mapping or the text is invalid; the message names the field.
     """
     if value is None or isinstance(value, RerunPolicy):
         return value
@@ -39,9 +39,9 @@ def as_policy(value: object, where: str = "policy") -> RerunPolicy | None:
 
 
 def read_signatures(text: str, where: str) -> tuple[Signature, ...]:
-    """Read error signatures: a list of mappings with category, pattern and perhaps name and source.
+    """Read error signatures: a list of mappings with category and pattern, and optionally name and source.
 
-    :raises ValueError: as above; of a wrong value, the entry.
+    :raises ValueError: with a message of one line: ``where``, then the line of a syntax error or the wrong entry.
     """
     try:
         return own.read(read_data(text, where), where)
@@ -52,11 +52,12 @@ def read_signatures(text: str, where: str) -> tuple[Signature, ...]:
 def read_data(text: str, where: str) -> Any:
     """Read plain data from YAML or JSON.
 
-    :raises ValueError: on one line, ``where`` and the line first, if the text is empty or neither of the two.
+    :raises ValueError: if the text is empty, or neither YAML nor JSON; the message is one line and begins with
+        ``where`` and the line.
     """
     if not text.strip():
         raise ValueError(f"{where} is empty")
-    # JSON is YAML too, but not with tabs, and its own errors are clearer.
+    # JSON is also YAML, except with tabs, and the JSON parser's errors are clearer.
     return _json(text, where) if text.lstrip()[0] in "{[" else _yaml(text, where)
 
 
@@ -71,12 +72,12 @@ def _json(text: str, where: str) -> Any:
 
 
 def _yaml(text: str, where: str) -> Any:
-    import yaml  # noqa: PLC0415 - whoever reads no text does without
+    import yaml  # noqa: PLC0415 - not needed unless a text is read
 
     try:
         return yaml.safe_load(text)
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
         raise ValueError(f"{where}{line}: not valid YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date of month 13 is a plain ValueError
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date with month 13 raises a plain ValueError
         raise ValueError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error

@@ -1,6 +1,6 @@
-"""The signatures that a team keeps for all its DAGs: in an Airflow Variable and in Airflow's configuration.
+"""Read the signatures that apply to all DAGs, from an Airflow Variable and from Airflow's configuration.
 
-Read when a task starts, never while a DAG is parsed: a Variable costs a request.
+They are read when a task starts, never while a DAG is parsed: reading a Variable costs a request.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ VARIABLE = "dbt_rerun_signatures"
 """The Airflow Variable: a JSON or YAML list."""
 
 OPTION = "signatures"
-"""The option of ``[dbt_rerun]``: a JSON or YAML list, or the absolute path of a file that holds one."""
+"""The option of ``[dbt_rerun]``: a JSON or YAML list, or the absolute path of a file that contains one."""
 
 _LARGEST_FILE = 1_000_000
-"""Bytes. A larger file is something else, given by mistake."""
+"""Bytes. A larger file is probably a wrong path."""
 
 
 def team_signatures(log: Any = None, *, strict: bool = True) -> tuple[Signature, ...]:
-    """Read the team's signatures: those of the Variable, then those of the configuration; neither is none.
+    """Read the team's signatures: those of the Variable, then those of the configuration. Both may be missing.
 
     :param log: the task's logger, for the warning.
-    :param strict: refuse what is wrong, as befits a task before it starts a run. Without it a source that is wrong
-        is left out with a warning: a heal under way must not die of a Variable that somebody edited.
-    :raises DbtConfigError: if strict and a source is wrong, naming the source and the entry or line.
+    :param strict: raise if a source is invalid, before a task starts a run. If False, an invalid source is left out
+        with a warning: a heal in progress must not fail because a Variable was edited.
+    :raises DbtConfigError: if strict and a source is invalid; the message names the source and the entry or line.
     """
     found: list[Signature] = []
     wrong: list[str] = []
     for read in (_from_variable, _from_configuration):
         try:
             found += read()
-        except Exception as error:  # whatever a secrets backend raises; see strict
+        except Exception as error:  # a secrets backend may raise anything; see strict
             if strict:
                 raise
             wrong.append(str(error))
     if wrong:
-        (log or logging.getLogger(__name__)).warning("Going on without some signatures: %s", "; ".join(wrong))
+        (log or logging.getLogger(__name__)).warning("Continuing without some signatures: %s", "; ".join(wrong))
     return tuple(found)
 
 
 def _from_variable() -> tuple[Signature, ...]:
-    # The default is the second argument of both Airflow 2 and 3, which name it differently.
+    # The default is the second argument in both Airflow 2 and 3, under different names.
     return _read(Variable.get(VARIABLE, None), f"Airflow Variable {VARIABLE!r}")
 
 
@@ -66,12 +66,12 @@ def _from_configuration() -> tuple[Signature, ...]:
 
 
 def _is_inline(text: str) -> bool:
-    """Tell a list from the path of a file: a path is one line and begins with neither bracket nor dash."""
+    """Return whether a text is a list: a file's path is one line without a leading bracket or dash."""
     return text.startswith(("[", "{", "-", "#")) or "\n" in text
 
 
 def _file(path: str, where: str) -> str:
-    """Read a file. A relative path means another file in each process, so it is refused."""
+    """Read a file. A relative path is refused, since it may mean different files in different processes."""
     if not Path(path).is_absolute():
         raise DbtConfigError(f"{where} takes a JSON or YAML list or the absolute path of a file, not {path!r}")
     try:
@@ -81,12 +81,12 @@ def _file(path: str, where: str) -> str:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise DbtConfigError(f"{where}: file {path} cannot be read: {reason}") from None
     if len(text) > _LARGEST_FILE:
-        raise DbtConfigError(f"{where}: file {path} is larger than 1 MB: that is no list of signatures")
+        raise DbtConfigError(f"{where}: file {path} is larger than 1 MB, too large for a list of signatures")
     return text
 
 
 def _read(text: str | None, where: str) -> tuple[Signature, ...]:
-    """Read signatures from a JSON or YAML text; none from an empty one, or from one of comments only."""
+    """Read signatures from a JSON or YAML text; return none if it is empty or has only comments."""
     if not text or not text.strip():
         return ()
     try:

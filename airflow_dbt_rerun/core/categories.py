@@ -1,4 +1,4 @@
-"""What kind of failure an error is: the nine categories that every decision rests on."""
+"""The nine categories of failure, on which every decision is based."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Category(StrEnum):
-    """What kind of failure an error is, judged by what would have to change before a rerun can succeed."""
+    """The kind of a failure, by what would have to change before a rerun can succeed."""
 
     TRANSIENT = "transient"
     """Nothing has to change: a dropped connection, a deadlock, a server that restarts."""
@@ -25,7 +25,7 @@ class Category(StrEnum):
     CANCELLED = "cancelled"
     """A person stopped it."""
     UNKNOWN = "unknown"
-    """The text says nothing, or it has two meanings."""
+    """The text does not state the cause, or it is ambiguous."""
 
     @property
     def healable(self) -> bool:

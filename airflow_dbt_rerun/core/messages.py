@@ -1,4 +1,4 @@
-"""The phrases that error messages and reports share."""
+"""Phrases shared by error messages and reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _LENGTH = 80
 
 
 def unknown(what: str, given: object, known: Iterable[str]) -> str:
-    """Return that there is no such thing, what may have been meant, and what there is."""
+    """Return an error text for an unknown name, with the closest known one and the list of all."""
     words = [str(word) for word in known]
     close = _closest(given, words)
     there_are = f"did you mean {close!r}? There are" if close else "there are"
@@ -17,7 +17,7 @@ def unknown(what: str, given: object, known: Iterable[str]) -> str:
 
 
 def shown(value: object) -> str:
-    """Return a wrong value on one line; of a long one, its beginning."""
+    """Return a wrong value on one line, cut if it is long."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
     text = " ".join(repr(value).split())
@@ -30,7 +30,7 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], most: int) -> str:
-    """Return names joined by commas, and ``...`` in place of those after the first few."""
+    """Return the first ``most`` names joined by commas, with ``...`` for the rest."""
     return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
 
 

@@ -162,7 +162,7 @@ def test_a_wrong_file_is_named(variable: Say, option: Say, tmp_path: Path) -> No
     file.write_bytes(b"\xff\xfe\x00")
     assert refusal().endswith("cannot be read: it is not UTF-8 text")
     file.write_bytes(b"#" * 1_000_001)
-    assert refusal().endswith("is larger than 1 MB: that is no list of signatures")
+    assert refusal().endswith("is larger than 1 MB, too large for a list of signatures")
 
 
 def test_a_lonely_percent_sign_in_the_configuration_file_is_explained(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""dbt's commands as text: which one it is, and the same command for other nodes."""
+"""Parse dbt's commands as text, and rewrite a command for other nodes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ _GLOBAL_WITH_VALUE = frozenset(
 _CHOOSES_NODES = frozenset(
     {"--select", "-s", "--models", "--model", "-m", "--selector", "--resource-type", "--resource-types"}
 )
-"""Options that say which nodes; ``--exclude`` stays, whatever else is chosen."""
+"""Options that select nodes; ``--exclude`` is kept in any case."""
 
 
 def warns_as_errors(command: str) -> bool:
-    """Whether a command counts warnings as errors: ``dbt retry`` forgets that (``IGNORE_PARENT_FLAGS``)."""
+    """Return whether a command counts warnings as errors: ``dbt retry`` ignores that (``IGNORE_PARENT_FLAGS``)."""
     return any(word.startswith("--warn-error") for word in _words(command))
 
 
@@ -40,7 +40,7 @@ def build_instead(command: str, selectors: Iterable[str]) -> str:
 def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
-    except ValueError:  # an open quote: the platform splits it somehow
+    except ValueError:  # an unclosed quote: how the platform splits it is unknown
         return command.split()
 
 
@@ -52,7 +52,7 @@ def _place_of_command(words: list[str]) -> int:
 
 
 def _without_choice(words: list[str]) -> list[str]:
-    """Leave out the options that choose nodes, each with all its values: ``--select a b``."""
+    """Remove the options that select nodes, each with all its values: ``--select a b``."""
     kept: list[str] = []
     skipping = False
     for word in words:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 NODE_TABLES = ("nodes", "sources", "unit_tests", "functions")
-"""The parts of a manifest (v9 to v12 and dbt v2's) that hold what can fail."""
+"""The parts of a manifest (v9 to v12 and dbt v2's) that contain what can fail."""
 
 
 @dataclass(frozen=True, slots=True)
 class ManifestFacts:
-    """The few facts of a manifest that are kept; the file itself can be a hundred megabytes."""
+    """The few facts of a manifest that are kept; the file itself can have a hundred megabytes."""
 
     adapter: str | None = None
     paths: Mapping[str, str] = field(default_factory=dict)
@@ -20,11 +20,11 @@ class ManifestFacts:
     fqns: Mapping[str, str] = field(default_factory=dict)
     """Each node's fully qualified name, as dbt's selectors take it: ``shop.marts.orders``."""
     tested: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """What each data test looks at."""
+    """The nodes that each data test checks."""
 
     @classmethod
     def from_artifact(cls, manifest: Mapping[str, Any]) -> ManifestFacts:
-        """Read a whole ``manifest.json``. Whatever is missing is left out."""
+        """Read a whole ``manifest.json``. Missing entries are skipped."""
         nodes = {name: node for table in NODE_TABLES for name, node in (manifest.get(table) or {}).items()}
         return cls(
             adapter=(manifest.get("metadata") or {}).get("adapter_type"),

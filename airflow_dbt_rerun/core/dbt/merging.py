@@ -1,4 +1,4 @@
-"""Put the node results of a chain of runs together: a rerun's artifact holds only the nodes it ran again."""
+"""Merge the node results of a chain of runs: a rerun's artifact contains only the nodes that it ran again."""
 
 from __future__ import annotations
 
@@ -16,5 +16,5 @@ def merged(results: Iterable[StepResults]) -> dict[str, NodeResult]:
 
 
 def undone(results: Iterable[StepResults]) -> tuple[str, ...]:
-    """Name the nodes that are failed or skipped after all these results, in the order of their first appearance."""
+    """Return the nodes that are not done after all these results, in the order of their first appearance."""
     return tuple(name for name, node in merged(results).items() if not node.is_ok)

@@ -1,7 +1,7 @@
-"""What dbt tells us of jobs, runs and steps, as values.
+"""Jobs, runs and steps of the dbt platform, as values.
 
-Built from API answers (``from_api``). Unknown extra fields are ignored, and unknown statuses survive as they came:
-they are never taken for success, and never for failure.
+Built from API answers (``from_api``). Unknown fields are ignored, and unknown statuses are kept unchanged: they
+count neither as success nor as failure.
 
 Field names and numbers: dbt Administrative API v2 (``RunResponse``, ``RunStepResponse``).
 """
@@ -35,11 +35,11 @@ TERMINAL_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CAN
 GOING_STATUSES = frozenset({RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING})
 
 DELETED = 2
-"""The ``state`` of what is deleted; 1 is active."""
+"""The ``state`` of a deleted object; 1 is active."""
 
 
 class RetryNotSupported(StrEnum):
-    """Why the platform will not resume a run (API field ``retry_not_supported_reason``)."""
+    """Why the platform cannot resume a run (API field ``retry_not_supported_reason``)."""
 
     UNSUPPORTED_CMD = "RETRY_UNSUPPORTED_CMD"
     UNSUPPORTED_VERSION = "RETRY_UNSUPPORTED_VERSION"
@@ -60,7 +60,7 @@ class RunStep:
 
     @property
     def command(self) -> str | None:
-        """The dbt command between the back-quotes of the step's name, or None for a built-in step."""
+        """The dbt command between the backquotes of the step's name, or None for a built-in step."""
         found = _COMMAND_IN_STEP_NAME.search(self.name)
         return found.group(1) if found else None
 
@@ -136,13 +136,13 @@ class Run:
     commands: tuple[str, ...] = ()
     cancelled_by: str | None = None
     cancelled_by_starter: bool = False
-    """Whether the user or token that started it also cancelled it: so does a task that is killed or out of time."""
+    """Whether the user or token that started it also cancelled it, as a task does that is killed or times out."""
     blocked_by: tuple[int, ...] = ()
-    """The runs that a queued run waits for: a job's runs go one after the other."""
+    """The runs that a queued run waits for, since a job's runs run one after the other."""
     job_name: str | None = None
-    """The job's name, where the job was asked for along with the run."""
+    """The job's name, if the job was requested with the run."""
     failed_runs: int | None = None
-    """Failed runs of the job in a row, as its job says (``run_failure_count``); dbt deactivates a job at 100."""
+    """Failed runs of the job in a row (the job's ``run_failure_count``); dbt deactivates a job at 100."""
 
     @property
     def is_terminal(self) -> bool:
@@ -151,12 +151,12 @@ class Run:
 
     @property
     def is_success(self) -> bool:
-        """Whether dbt says the run succeeded: status 10 and nothing else."""
+        """Whether dbt reports success: status 10 and nothing else."""
         return self.status == RunStatus.SUCCESS
 
     @property
     def is_error(self) -> bool:
-        """Whether dbt says the run failed: status 20 and nothing else."""
+        """Whether dbt reports failure: status 20 and nothing else."""
         return self.status == RunStatus.ERROR
 
     @property
@@ -166,7 +166,7 @@ class Run:
 
     @property
     def status_name(self) -> str:
-        """The status in dbt's own word, for example ``Error``."""
+        """dbt's name of the status, for example ``Error``."""
         try:
             return RunStatus(self.status).name.capitalize()
         except ValueError:
@@ -174,7 +174,7 @@ class Run:
 
     @property
     def seconds(self) -> float | None:
-        """How long the run ran, from its start to its end; None before the end."""
+        """The seconds from the run's start to its end; None before the end."""
         began, ended = epoch(self.started_at), epoch(self.finished_at)
         return None if began is None or ended is None else max(ended - began, 0.0)
 
@@ -191,7 +191,7 @@ class Run:
 
     @property
     def failed_steps(self) -> tuple[RunStep, ...]:
-        """The steps with status 20, in order. The first need not be what stopped the run."""
+        """The steps with status 20, in order. The first may not be the one that stopped the run."""
         return tuple(step for step in self.steps if step.is_error)
 
     @classmethod
@@ -232,7 +232,7 @@ class Run:
 
 
 class WatchedRun(NamedTuple):
-    """What watching needs of a run, and no more: thousands are read a minute."""
+    """The fields of a run that watching needs, and no more: thousands are read per minute."""
 
     id: int
     status: int
@@ -254,7 +254,7 @@ class WatchedRun(NamedTuple):
 
 
 def epoch(timestamp: str | None) -> float | None:
-    """Read one of dbt's timestamps (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some end in Z)."""
+    """Return epoch seconds of a dbt timestamp (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some a final Z)."""
     if not timestamp:
         return None
     moment = datetime.fromisoformat(timestamp)
@@ -262,13 +262,13 @@ def epoch(timestamp: str | None) -> float | None:
 
 
 def _commands(data: JsonObject) -> tuple[str, ...]:
-    """Find the dbt commands the run was asked for: its own steps, or else its job's (needs both included)."""
+    """Return the dbt commands of the run: its own steps, or else its job's (both have to be included)."""
     trigger, job = data.get("trigger") or {}, data.get("job") or {}
     return tuple(trigger.get("steps_override") or job.get("execute_steps") or ())
 
 
 def _actor(data: JsonObject, deed: str) -> JsonObject:
-    """Find who triggered or cancelled the run: nobody did the latter when a timeout or the platform ended it."""
+    """Return who triggered or cancelled the run; empty if a timeout or the platform ended it."""
     return ((data.get("audit") or {}).get(deed) or {}).get("actor") or {}
 
 
@@ -313,7 +313,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """An account, as far as it decides whether runs may start.
+    """An account: the fields that decide whether runs may start.
 
     ``lock_reason`` and ``lock_cause`` are dbt's own words; ``run_locked_until`` is one of its timestamps.
     """
@@ -343,7 +343,7 @@ class Account:
         )
 
     def is_locked(self, now: float) -> bool:
-        """Whether no run may start.
+        """Return whether the account is locked, so that no run may start.
 
         :param now: epoch seconds.
         """

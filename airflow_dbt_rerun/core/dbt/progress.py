@@ -1,4 +1,4 @@
-"""Whether an attempt came further than the one before it."""
+"""The progress of an attempt over the previous one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What became of the nodes that the attempt before had left undone."""
+    """How many of the nodes that the previous attempt had left undone are done now."""
 
     owed: int
-    """Nodes that the attempt before had left failed or skipped."""
+    """Nodes that the previous attempt had left failed or skipped."""
     left: int
     """Nodes that are failed or skipped now."""
 
@@ -20,7 +20,7 @@ class Progress:
         return max(self.owed - self.left, 0)
 
     def __str__(self) -> str:
-        """Tell it in words for a log."""
+        """Return the progress in words for a log."""
         if not self.healed:
             return f"healed none of the {self.owed} nodes it owed"
         return f"healed {self.healed} of the {self.owed} nodes it owed; {self.left} are left"

@@ -1,6 +1,6 @@
-"""What became of each node, as values: built from dbt's ``run_results.json`` (v4 to v6) and ``sources.json``.
+"""The result of each node, as values: built from dbt's ``run_results.json`` (v4 to v6) and ``sources.json``.
 
-Unknown statuses survive as they came: they are never taken for success, and never for failure.
+Unknown statuses are kept unchanged: they count neither as success nor as failure.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ SKIP_TEXTS = ("Skipping due to fail_fast", "Skipped due to upstream failure")
 
 
 def short_name(unique_id: str) -> str:
-    """Shorten a unique id to what dbt prints: ``orders``, ``orders.v2``, ``raw.events`` (a source).
+    """Return a unique id in the short form that dbt prints: ``orders``, ``orders.v2``, ``raw.events`` (a source).
 
     Data tests lose the hash at their end, unit tests the model before their name.
     """
@@ -39,7 +39,7 @@ def short_name(unique_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class NodeResult:
-    """What became of one node (model, test, seed, snapshot, hook, source) in one step."""
+    """The result of one node (model, test, seed, snapshot, hook, source) in one step."""
 
     unique_id: str
     status: str
@@ -77,7 +77,7 @@ class NodeResult:
     def from_artifact(cls, result: JsonObject, *, step_index: int | None = None) -> NodeResult:
         """Build from an element of ``results`` in ``run_results.json`` or ``sources.json``.
 
-        ``compiled_code`` and ``adapter_response`` are left behind: they are large and may hold data values.
+        ``compiled_code`` and ``adapter_response`` are dropped: they are large and may contain data values.
 
         :raises KeyError: if ``unique_id`` or ``status`` is missing.
         """
@@ -94,7 +94,7 @@ class NodeResult:
 
 @dataclass(frozen=True, slots=True)
 class StepResults:
-    """The artifact of one step: its node results and what wrote it."""
+    """The artifact of one step: its node results, and the adapter and dbt version that wrote it."""
 
     step_index: int | None
     nodes: tuple[NodeResult, ...]

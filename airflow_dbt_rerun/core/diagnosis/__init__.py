@@ -1,4 +1,4 @@
-"""Why a run failed: from dbt's evidence to a category for each failed node or step."""
+"""Find out why a run failed: from dbt's evidence to a category for each failed node or step."""
 
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Diagnosis", "Finding", "classify", "diagnose"]
 
-# Loaded at first use: classify and diagnose bring a thousand signatures along.
+# Loaded at first use: classify and diagnose import about a thousand signatures.
 __getattr__, __dir__ = lazy_names(
     __name__,
     {

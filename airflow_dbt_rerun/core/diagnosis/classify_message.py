@@ -1,7 +1,7 @@
-"""Say what kind of failure an error message is.
+"""Classify an error message.
 
-The order: a failed test is a failed test; then the user's own signatures; then the built-in tables (see
-:mod:`airflow_dbt_rerun.core.signatures`). What nothing matches is unknown, never transient.
+A node with the status of a failed test comes first, then the user's own signatures, then the built-in tables (see
+:mod:`airflow_dbt_rerun.core.signatures`). A message that nothing matches is unknown, never transient.
 """
 
 from __future__ import annotations
@@ -18,12 +18,11 @@ __all__ = ["classify", "clean", "match"]
 
 
 def classify(message: str | None, *, adapter: str | None = None, node_status: str | None = None) -> Category:
-    """Say what kind of failure a message is.
+    """Return the category of an error message.
 
     :param message: what dbt recorded for a node, a step or a run; may be framed, coloured, long or missing.
-    :param adapter: dbt's adapter type, for example ``postgres``; None or an unknown one means:
-        find out from the text.
-    :param node_status: dbt's status of the node. ``fail`` is a failed test whatever the text says.
+    :param adapter: dbt's adapter type, for example ``postgres``; if it is None or unknown, the text decides.
+    :param node_status: dbt's status of the node. ``fail`` means a failed test regardless of the text.
     """
     return match(message, adapter=adapter, node_status=node_status)[0]
 
@@ -35,10 +34,10 @@ def match(
     node_status: str | None = None,
     extra: Sequence[Signature] = (),
 ) -> tuple[Category, Signature | None]:
-    """Say what kind of failure a message is, and by which signature that is known.
+    """Return the category of an error message and the signature that matched, if any.
 
-    :param extra: the user's own signatures, tried before the built-in ones. They see the error's lines as they are,
-        names and values included.
+    :param extra: the user's own signatures, tried before the built-in ones. They see the unmasked error lines,
+        including names and values.
     :raises ValueError: if the pattern of an extra signature is not a valid regular expression.
     """
     if node_status == "fail":
@@ -59,7 +58,7 @@ def _first_own(message: str, extra: Sequence[Signature]) -> Signature | None:
 
 @lru_cache(maxsize=2048)
 def _first_known(text: str, adapter: str) -> Signature | None:
-    """Find the first signature in the evidence. Nodes of a run tend to fail alike, hence the cache."""
+    """Return the first signature that matches. Nodes of a run often fail in the same way, hence the cache."""
     return next((known for known in _index(adapter).candidates(text) if known.found_in(text)), None)
 
 

@@ -1,8 +1,8 @@
-"""Cut an error message down to what it says: no frame around it, no SQL, no names, no values.
+"""Reduce an error message to the error itself, without frame, SQL, names and values.
 
-dbt frames the warehouse's words: ``Database Error in model NAME (PATH)``, the words, ``LINE n:`` with a piece of
-the SQL, ``compiled code at PATH``. Names, SQL and values can hold any words ("timeout", 'connection reset'):
-they must not be read as the error, and values must not end up in logs.
+dbt frames the warehouse's text: ``Database Error in model NAME (PATH)``, the text, ``LINE n:`` with a piece of the
+SQL, ``compiled code at PATH``. Names, SQL and values can contain any words ("timeout", 'connection reset'): they
+must not be read as the error, and values must not end up in logs.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
-LOOKED_AT = (6000, 3000)
+READ_SIZES = (6000, 3000)
 """Characters of a message that are read, from its start and from its end."""
 
 EVIDENCE_SIZE = 4000
 """Characters that signatures are matched on."""
 
 ONE_LINE = 300
-"""Characters of a cleaned message for people."""
+"""Characters of a message cleaned for people."""
 
 _LINES_FOR_PEOPLE = 4
 
@@ -34,7 +34,7 @@ _END_OF_WORDS = re.compile(
       | ^[ \t]*@@""",
     re.VERBOSE | re.MULTILINE,
 )
-"""What follows is SQL, a stack or rows."""
+"""Everything after this is SQL, a stack trace or rows."""
 
 DBT_OBJECT = (
     r"(?:model|test|unit[_ ]test|seed|snapshot|macro|operation|analysis|sql[_ ]operation|source|exposure|function"
@@ -63,7 +63,7 @@ _NO_WORDS = re.compile(
     )""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Lines that frame the error or quote something; none of them says what went wrong."""
+"""Lines that frame the error or quote something, and do not describe the error."""
 
 _CODE_BELOW = re.compile(r'^File ".*", line \d')
 
@@ -82,7 +82,7 @@ _SPEAKS_BEFORE = re.compile(
         )$""",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Python and JSON put whole error messages in quotes: those are words, not values."""
+"""Python and JSON put whole error messages in quotes, which must be kept."""
 _SPEAKS_INSIDE = re.compile(r"^(?:\[[0-9A-Z]{5}\] |\[\w+: |\[Microsoft\]|\d{6} \([0-9A-Z]{5}\): )")
 _HOST_BEFORE = re.compile(r"(?:\bhost=|\bresolve |\bhost name |\bhost )$", re.IGNORECASE)
 _DBT_HELPER = re.compile(r"^\S{1,300}__dbt_(?:tmp|backup)\w{0,40}.?$", re.IGNORECASE)
@@ -102,27 +102,27 @@ _KEY_VALUE = re.compile(r"(\)=|\bkey value is |\brow contains )\([^\n]{0,300}?\)
 _BARE_VALUE = re.compile(r"(\bBad \w{1,30} value: |\bOriginal value: |\bvalue: )[^;\n]{1,200}")
 
 _URL = re.compile(r"(\bhttps?://[\w.:-]+)/[^\s\"')]+")
-"""An address may carry a signature or a token behind its host."""
+"""A URL may contain a signature or a token after its host."""
 _PATH = re.compile(
     r"(?<![\w.:/-])(?:https?://\S+|[\w.:~-]*(?:/[\w.%=&?~+*-]+){2,}/?|[\w.-]+\.(?:sql|ya?ml|py|csv|parquet|json|md)\b(?!\.\w))"
 )
 
 _FOR_NODES_THAT_FAIL_ALIKE = lru_cache(maxsize=256)
-"""Each message is also read twice: by signatures, and for people."""
+"""Caches by message. Nodes often fail alike, and each message is read twice: for signatures and for people."""
 
 
 def clean(message: str) -> str:
-    """Put a message on one line for people: what went wrong, without SQL, paths of compiled code and values.
+    """Return a message on one line for people, without SQL, paths of compiled code and values.
 
-    Names of tables and columns stay. The answer has at most :data:`ONE_LINE` characters.
+    Names of tables and columns are kept. The result has at most :data:`ONE_LINE` characters.
     """
     return _for_people(error_lines(message))
 
 
 def evidence(message: str) -> str:
-    """Return the lines that signatures are matched on: quoted names and values and all paths are blanked.
+    """Return the lines that signatures are matched on, with quoted names, values and all paths blanked.
 
-    At most :data:`EVIDENCE_SIZE` characters, the later half of them from the end.
+    At most :data:`EVIDENCE_SIZE` characters: half of them from the start, half from the end.
     """
     return _for_signatures(error_lines(message))
 
@@ -141,8 +141,8 @@ def _for_signatures(lines: tuple[str, ...]) -> str:
 
 
 def error_lines(message: str) -> tuple[str, ...]:
-    """List the lines that say what went wrong, in order, trimmed."""
-    return _error_lines(_both_ends(message, *LOOKED_AT))
+    """Return the lines that describe the error, in order and trimmed."""
+    return _error_lines(_both_ends(message, *READ_SIZES))
 
 
 @_FOR_NODES_THAT_FAIL_ALIKE
@@ -169,14 +169,14 @@ def _unframed(lines: list[str]) -> list[str]:
 
 
 def plain_line(line: str) -> str:
-    """Take the log's time and spare blanks off a line."""
+    """Remove the log's time and superfluous blanks from a line."""
     return _one_line(_LOG_TIME.sub("", line) if line[:1].isdigit() else line)
 
 
 def _words(line: str) -> str:
-    """Take the log's time, dbt's frame, quoted SQL and spare blanks off a line."""
+    """Remove the log's time, dbt's frame, quoted SQL and superfluous blanks from a line."""
     words = plain_line(line)
-    # Logs have many lines, and a plain look for what a pattern cannot do without costs a tenth of the pattern.
+    # Logs have many lines, and a substring test costs a tenth of the pattern that needs the substring.
     if "on-run-" in words:
         words = _DBT_HOOK.sub("hook failed: ", words)
     if "Error in " in words:
@@ -192,7 +192,7 @@ def _one_line(text: str) -> str:
 
 
 def _mask(text: str, keep: Callable[[str, str], bool]) -> str:
-    """Blank what stands in quotes, unless it is an error message itself or ``keep(before, quoted)`` says so."""
+    """Blank quoted text, unless it is an error message itself or ``keep(before, quoted)`` is true."""
 
     def masked(found: re.Match[str]) -> str:
         quoted, before = found[0], found.string[max(0, found.start() - 60) : found.start()]
@@ -205,14 +205,14 @@ def _mask(text: str, keep: Callable[[str, str], bool]) -> str:
 
 
 def _is_safe_name(before: str, quoted: str) -> bool:
-    """Keep hosts, PostgreSQL's own indexes and dbt's helper relations: signatures tell cases apart by them."""
+    """Keep hosts, PostgreSQL's own indexes and dbt's helper relations, which signatures need."""
     if _HOST_BEFORE.search(before):
         return " " not in quoted
     return _CATALOG_INDEX.match(quoted) is not None or _DBT_HELPER.search(quoted) is not None
 
 
 def _is_no_value(before: str, quoted: str) -> bool:
-    """Keep names; single quotes mean a value unless the words before them announce a name."""
+    """Keep names; text in single quotes is a value unless the words before it announce a name."""
     if quoted.startswith("'"):
         announced = _NAME_BEFORE.search(before) or _HOST_BEFORE.search(before)
         return announced is not None and " " not in quoted

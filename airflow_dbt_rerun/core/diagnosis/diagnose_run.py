@@ -1,7 +1,7 @@
-"""Why a run failed: from the best evidence there is to one finding for each failed node or step.
+"""Find out why a run failed: from the best available evidence to one finding for each failed node or step.
 
 The best evidence wins, in this order: the node results of the step that stopped the run, the error block in that
-step's log, the run's status message. Nothing found is a finding too, of category *unknown*: never transient.
+step's log, the run's status message. If none is found, that is a finding of category *unknown*, never transient.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ def diagnose(
     """Find out why a run failed, or why it was cancelled.
 
     :param run: the run with its steps.
-    :param results: node results of its steps, as far as they could be had. For one step there may be several
-        artifacts: the later one wins.
+    :param results: the node results of its steps that could be read. If a step has several artifacts, later results
+        win.
     :param signatures: the user's own error signatures, tried first.
-    :param facts: what the project's manifest adds, where it was read.
+    :param facts: what the project's manifest adds, if it was read.
     """
-    return _Doctor(signatures, facts or ManifestFacts()).diagnose(run, results)
+    return _Diagnoser(signatures, facts or ManifestFacts()).diagnose(run, results)
 
 
 def says_why(message: str | None) -> bool:
-    """Whether a result's message tells the cause. A microbatch model's does not, and it may be null."""
+    """Return whether a result's message states the cause. A microbatch model's does not, and it may be null."""
     return bool(message and message.strip()) and not _SAYS_NOTHING.fullmatch(message or "")
 
 
-class _Doctor:
-    """Knows the signatures and the manifest while one run is looked at."""
+class _Diagnoser:
+    """Holds the signatures and the manifest while one run is diagnosed."""
 
     def __init__(self, signatures: Sequence[Signature], facts: ManifestFacts) -> None:
         self._signatures = signatures
@@ -64,7 +64,7 @@ class _Doctor:
 
     def diagnose(self, run: Run, results: Sequence[StepResults]) -> Diagnosis:
         if run.is_cancelled and run.cancelled_by:
-            return _cancelled_by_somebody(run, run.cancelled_by)
+            return _cancelled_by_person(run, run.cancelled_by)
         step = run.stopping_step
         if step is None or run.is_cancelled:
             return self._of_text(run, "run", "the run", run.status_message, "the run's status message")
@@ -83,7 +83,11 @@ class _Doctor:
 
     def _finding(self, node: NodeResult, log: str, adapter: str | None) -> Finding:
         if node.resource_type == "source" and node.message is None:
-            category, known, text = Category.TEST_FAILED, None, "the source's data is older than it may be"
+            category, known, text = (
+                Category.TEST_FAILED,
+                None,
+                "the source's data is older than the limit",
+            )
         else:
             category, known, text = self._hardest(_texts(node, log), adapter, node.status)
         return Finding(
@@ -113,7 +117,7 @@ class _Doctor:
         block = error_block(step.logs)
         if block:
             return self._of_text(run, "step", step.name, block, evidence)
-        message = f"{step.name} failed; neither node results nor a log could be had"
+        message = f"{step.name} failed; neither node results nor a log could be read"
         return Diagnosis(run.id, (Finding(step.name, "step", "error", Category.UNKNOWN, message),), step=step.name)
 
     def _logged(self, error: LoggedError) -> Finding:
@@ -129,21 +133,21 @@ class _Doctor:
         return Diagnosis(run.id, (finding,), step=step, evidence=evidence)
 
 
-def _cancelled_by_somebody(run: Run, who: str) -> Diagnosis:
-    finding = Finding("the run", "run", "cancelled", Category.CANCELLED, f"cancelled by {who}")
+def _cancelled_by_person(run: Run, name: str) -> Diagnosis:
+    finding = Finding("the run", "run", "cancelled", Category.CANCELLED, f"cancelled by {name}")
     return Diagnosis(run.id, (finding,), evidence="the run's audit record")
 
 
 def _texts(node: NodeResult, log: str) -> Sequence[str]:
-    """Collect what was said about a failed node: by its result, or else by the log."""
+    """Return the error messages of a failed node: from its result, or else from the log."""
     if node.message and says_why(node.message):
         return (node.message,)
     if batches := batch_errors(log, node.name):
         return batches
     errors = logged_errors(log)
     own = [error.text for error in errors if error.name == node.name and says_why(clean(error.text))]
-    nobodys = [error.text for error in errors if error.name is None]
-    return own or nobodys or ("",)
+    unnamed = [error.text for error in errors if error.name is None]
+    return own or unnamed or ("",)
 
 
 def _path_in(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""A diagnosis, as values: one finding for each failed node or step, and what they come to."""
+"""A diagnosis as values: one finding for each failed node or step, and their verdict."""
 
 from __future__ import annotations
 
@@ -22,40 +22,40 @@ HARDEST_FIRST = (
     Category.THROTTLED,
     Category.TRANSIENT,
 )
-"""The verdict is the first of these that was found: what stays when all that can heal has healed."""
+"""The verdict is the first of these that was found: what remains when everything that can heal has healed."""
 
-TOLD_FINDINGS = 20
-"""So many findings cross to the triggerer, to XCom and to the log: thousands would help nobody there."""
+REPORTED_FINDINGS = 20
+"""How many findings are passed to the triggerer, to XCom and to the log, where thousands would not help."""
 
 _CHANGING = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{9,}\b | \b0x[0-9a-f]+\b | \b(?=[a-z]*\d)[0-9a-z_]{16,}\b | \d+",
     re.VERBOSE | re.IGNORECASE,
 )
-"""Ids of queries, sessions and processes, addresses, times: another one at each try."""
+"""Ids of queries, sessions and processes, addresses and times, which differ in each attempt."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One classified error of a node, or of a step when no node is to blame."""
+    """One classified error of a node, or of a step if no node failed."""
 
     subject: str
     """dbt's unique id, for example ``model.shop.orders``; the bare name where only a log names it; or the step."""
     resource_type: str
-    """``model``, ``test``, ``seed``, ``operation`` (a hook), ...; ``step`` or ``run`` when no node is to blame."""
+    """``model``, ``test``, ``seed``, ``operation`` (a hook), ...; ``step`` or ``run`` if no node failed."""
     status: str
     category: Category
     message: str
-    """One line: what went wrong, without SQL and values."""
+    """The error on one line, without SQL and values."""
     signature: str | None = None
-    """The known error that was recognised."""
+    """The name of the known error that was recognised."""
     path: str | None = None
-    """The node's file, where the error or the manifest tells it."""
+    """The node's file, if the error or the manifest names it."""
     tags: tuple[str, ...] = ()
-    """The node's tags: only known with a manifest."""
+    """The node's tags; known only with a manifest."""
 
     @property
     def is_node(self) -> bool:
-        """Whether a node is to blame."""
+        """Whether the finding is about a node."""
         return self.resource_type not in ("step", "run")
 
     @property
@@ -65,7 +65,7 @@ class Finding:
         return short_name(self.subject) if is_unique_id else self.subject
 
     def __str__(self) -> str:
-        """Put the finding on one line for people."""
+        """Return the finding on one line for people."""
         known = f", {self.signature}" if self.signature else ""
         return f"{self.resource_type} {self.name}: {self.category}{known}: {self.message}"
 
@@ -84,18 +84,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Everything found out about one run that did not succeed."""
+    """All findings about one run that did not succeed."""
 
     run_id: int
     findings: tuple[Finding, ...]
     skipped: tuple[str, ...] = ()
     """The nodes that did not run because of the findings."""
     step: str | None = None
-    """The step that stopped the run, where one is known."""
+    """The step that stopped the run, if known."""
     evidence: str = "nothing"
-    """Where the findings were read."""
+    """The source of the findings."""
     interrupted: bool = False
-    """Whether dbt was stopped by a signal, so that nodes it had not finished are on no record."""
+    """Whether dbt was stopped by a signal, so that its unfinished nodes are not recorded."""
 
     @property
     def verdict(self) -> Category:
@@ -105,12 +105,12 @@ class Diagnosis:
 
     @property
     def only_hooks_failed(self) -> bool:
-        """Whether all that failed is on-run-start or on-run-end hooks, which ``dbt retry`` leaves alone."""
+        """Whether only on-run-start or on-run-end hooks failed, which ``dbt retry`` does not rerun."""
         return all(finding.resource_type == "operation" for finding in self.findings) and not self.skipped
 
     @property
     def start_hook_failed(self) -> bool:
-        """Whether an on-run-start hook is among what failed."""
+        """Whether an on-run-start hook failed."""
         return any(f.resource_type == "operation" and "on-run-start" in f.subject for f in self.findings)
 
     @property
@@ -120,14 +120,14 @@ class Diagnosis:
 
     @property
     def undone(self) -> int | None:
-        """How many nodes are failed or skipped; None where a step failed or stopped as a whole: nobody counted."""
+        """The number of failed and skipped nodes; None if a step failed or stopped as a whole, so it is unknown."""
         if not self.names_nodes or self.interrupted:
             return None
         return len(self.findings) + len(self.skipped)
 
     @property
     def fingerprint(self) -> str:
-        """A short hash of what failed and with which words; numbers and ids in the words do not count."""
+        """A short hash of what failed with which messages; numbers and ids in the messages do not count."""
         parts = sorted(f"{f.subject}|{f.status}|{_CHANGING.sub('#', f.message)}" for f in self.findings)
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
@@ -141,10 +141,10 @@ class Diagnosis:
         skipped = f"; {len(self.skipped)} {_plural('node', len(self.skipped))} skipped" if self.skipped else ""
         return failed + skipped
 
-    def to_dict(self, *, told: int | None = TOLD_FINDINGS) -> dict[str, Any]:
+    def to_dict(self, *, told: int | None = REPORTED_FINDINGS) -> dict[str, Any]:
         """Return the diagnosis as plain JSON values.
 
-        :param told: so many findings at most, with the number of all; None gives all of them.
+        :param told: the most findings to include; None includes all. ``found`` counts all in any case.
         """
         return {
             "run_id": self.run_id,

@@ -1,8 +1,8 @@
-"""Read a step's log: the error at its end, node by node, and what microbatch batches said on the way.
+"""Read a step's log: the errors at its end, node by node, and the errors of microbatch batches.
 
-Needed wherever node results are silent: a run that died before its first node, a microbatch model (its result
-says only ``PARTIAL SUCCESS (3/4)``), a run-operation without a message. Shapes: dbt-core 1.6 to 1.12 and dbt v2
-(Fusion), in the console's format and in that of ``logs/dbt.log``.
+Needed if node results do not state the error: a run that failed before its first node, a microbatch model (its
+result is only ``PARTIAL SUCCESS (3/4)``), a run-operation without a message. Formats: dbt-core 1.6 to 1.12 and
+dbt v2 (Fusion), from the console and from ``logs/dbt.log``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ LONGEST_BLOCK = 400_000
 """Characters of the error block that are read: about a thousand failed nodes."""
 
 LONGEST_TAIL = 4_000
-"""Characters that are taken from the end of a log that marks no error."""
+"""Characters that are read from the end of a log without an error mark."""
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LAST_WORDS = "dbt command failed"
@@ -42,7 +42,7 @@ _TIMED = re.compile(r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d")
 
 @dataclass(frozen=True, slots=True)
 class LoggedError:
-    """One error of a log: that of a node, where the log names one."""
+    """One error in a log, with its node if the log names one."""
 
     text: str
     resource_type: str | None = None
@@ -51,9 +51,9 @@ class LoggedError:
 
 
 def error_block(log: str) -> str:
-    """Cut the error out of a step's log: what follows dbt's own mark, or else the log's end.
+    """Return the error in a step's log: what follows dbt's own mark, or else the log's end.
 
-    The closing line "dbt command failed" says nothing and goes.
+    The uninformative closing line "dbt command failed" is removed.
     """
     text = _without_colours(log).strip().removesuffix(_LAST_WORDS).strip()
     if "= Errors and Warnings =" in text and (report := _FUSION_REPORT.search(text)):
@@ -68,34 +68,34 @@ def error_block(log: str) -> str:
 
 
 def logged_errors(log: str) -> tuple[LoggedError, ...]:
-    """List the errors of a log: one for each node that is named, or else the whole block at the end.
+    """Return the errors in a log: one for each named node, or else the whole block at the end.
 
-    A microbatch model of which some batches succeeded is not named at the end: its batches speak for it.
+    A microbatch model with some successful batches is not named at the end; the errors of its batches are used.
     """
     block = error_block(log)
     named = tuple(_sections(block))
-    heard = {error.name for error in named}
-    batches = tuple(dict.fromkeys(error for error in _batches(log) if error.name not in heard))
+    names = {error.name for error in named}
+    batches = tuple(dict.fromkeys(error for error in _batches(log) if error.name not in names))
     if named or batches:
         return named + batches
     return (LoggedError(block),) if block else ()
 
 
 def was_interrupted(log: str) -> bool:
-    """Whether dbt was stopped by a signal (SIGINT): then what it had not finished is in no artifact."""
+    """Return whether dbt was stopped by a signal (SIGINT): its unfinished nodes are then in no artifact."""
     return bool(_INTERRUPTED.search(log))
 
 
 def batch_errors(log: str, name: str) -> tuple[str, ...]:
-    """List what the failed batches of a microbatch model said, in the order of the log.
+    """Return the errors of a microbatch model's failed batches, in the order of the log.
 
-    dbt reports them while they run and nowhere else: neither in the results nor at the log's end.
+    dbt reports them only while they run, neither in the results nor at the log's end.
     """
     return tuple(error.text for error in _batches(log) if error.name == name)
 
 
 def _batches(log: str) -> Iterator[LoggedError]:
-    """Find each failed batch: what a worker thread said, up to the next timed line, and then whose batch it was."""
+    """Yield each failed batch: the error of a worker thread, up to the next timed line, then the model it is of."""
     if "ERROR creating batch" not in log:
         return
     spoken: list[str] = []
@@ -115,7 +115,7 @@ def _batches(log: str) -> Iterator[LoggedError]:
 
 
 def _sections(block: str) -> Iterator[LoggedError]:
-    """Split a block at the lines that name a node. A node's second headline belongs to its section."""
+    """Split a block at the lines that name a node. A repeated headline of a node belongs to its section."""
     section: LoggedError | None = None
     lines: list[str] = []
     for line in block.splitlines():

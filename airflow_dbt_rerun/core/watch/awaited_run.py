@@ -1,4 +1,4 @@
-"""Which run of a job is the one that somebody waits for. Values only."""
+"""Choose the run of a job that a task waits for. Values only."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ MATCHES = (FIRST, LATEST)
 
 @dataclass(frozen=True, slots=True)
 class Awaited:
-    """A run of a job: the first or the latest that was created in time and fits.
+    """A run to wait for: the first or the latest run of a job that was created in time and fits.
 
-    A rerun belongs to the run that it repairs, if that one fits, too: it is no run of its own.
+    A rerun of a fitting run belongs to that run and is not counted separately.
     """
 
     job_id: int
     since: float
-    """Epoch seconds: runs that were created earlier do not count."""
+    """Epoch seconds; runs that were created earlier do not count."""
     cause_categories: tuple[str, ...] = ()
-    """What may have started it, in dbt's words; none is anything."""
+    """What may have started it, in dbt's own terms; empty for anything."""
     git_branch: str | None = None
     match: str = FIRST
 
     def choose(self, runs: Iterable[Run]) -> Run | None:
-        """Choose among runs of the job, in any order. None: it is not there, or not known to be it yet."""
+        """Choose among runs of the job, in any order; return None if there is none or it is not certain yet."""
         counted: set[int] = set()
         fitting: list[Run] = []
         previous: Run | None = None
@@ -42,12 +42,12 @@ class Awaited:
                 fitting.append(run)
             previous = run
         chosen = fitting[-1 if self.match == LATEST else 0] if fitting else None
-        # Not the next best: a run that has not cloned yet may turn out to be the one.
+        # Do not fall back to the next run: one that has not cloned yet may turn out to be on the branch.
         return chosen if chosen is not None and self._is_on_branch(chosen) else None
 
     @property
     def is_known_at_creation(self) -> bool:
-        """Whether a run that does not fit when it is created never will: its branch may be told later."""
+        """Whether a run that does not fit at its creation never will; its branch may become known later."""
         return self.git_branch is None
 
     def _is_in_time(self, run: Run) -> bool:
@@ -64,7 +64,7 @@ class Awaited:
         return self.git_branch is None or _branch(run) == self.git_branch
 
     def to_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
+        """Return the value as plain JSON."""
         return {
             "job_id": self.job_id,
             "since": self.since,
@@ -79,18 +79,18 @@ class Awaited:
         return cls(**{**data, "cause_categories": tuple(data["cause_categories"])})
 
     def __str__(self) -> str:
-        """Say it in words, for logs and errors."""
+        """Return it in words, for logs and errors."""
         by = f" by cause category {' or '.join(self.cause_categories)}" if self.cause_categories else ""
         on = f" on branch {self.git_branch}" if self.git_branch else ""
         return f"the {self.match} run of job {self.job_id} created at or after {in_words(self.since)}{by}{on}"
 
 
 def in_words(moment: float) -> str:
-    """Spell epoch seconds as dbt spells moments."""
+    """Return epoch seconds in dbt's timestamp format."""
     return str(datetime.fromtimestamp(moment, UTC))
 
 
 def _branch(run: Run) -> str | None:
-    """Tell a run's branch: null until dbt has cloned it, unless its trigger names one."""
+    """Return a run's branch: None until dbt has cloned it, unless its trigger names one."""
     asked = (run.trigger.overrides or {}).get("git_branch") if run.trigger else None
     return run.git_branch or asked

@@ -1,6 +1,6 @@
-"""Tell each run that has come to its end once, as values: which runs are wanted, and what was told already.
+"""Report each ended run once, as values: which runs are wanted, and which were already reported.
 
-A run is recognised by its id and placed by dbt's own ``finished_at``, so no clock of ours decides what is new. No
+A run is recognised by its id and ordered by dbt's own ``finished_at``, so no local clock decides what is new. No
 I/O, no clock.
 """
 
@@ -16,14 +16,14 @@ from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run, RunStatus,
 from airflow_dbt_rerun.core.heal.lineage import is_already_handled
 
 LATE = 300.0
-"""Seconds that a list may be late with a run's end: so far back the past is read again, each time."""
+"""Seconds by which a list may be late with a run's end: each read goes back this far."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunFilter:
-    """Which runs are wanted. What is None is not looked at.
+    """Which runs are wanted. A None matches every run.
 
-    :param include_reruns: also runs that somebody looks after: reruns, and what tasks of this package started.
+    :param include_reruns: also runs that are already handled: reruns, and runs that tasks of this package started.
     """
 
     job_ids: Collection[int] | None = None
@@ -33,7 +33,7 @@ class RunFilter:
     include_reruns: bool = False
 
     def has(self, run: Run) -> bool:
-        """Whether a run that is over, read with its trigger, is wanted."""
+        """Return whether an ended run, read with its trigger, is wanted."""
         return (
             run.status in self.statuses
             and (self.job_ids is None or run.job_id in self.job_ids)
@@ -45,11 +45,12 @@ class RunFilter:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """How far the ends of runs were told. Moments are epoch seconds of dbt's ``finished_at``.
+    """How far ended runs have been reported. Times are epoch seconds of dbt's ``finished_at``.
 
-    :param start: what ended before is not told.
-    :param until: the latest end that was seen, be it of a wanted run or not.
-    :param told: the wanted runs that ended shortly before, with their ends: read again, and not told again.
+    :param start: runs that ended earlier are not reported.
+    :param until: the latest end that was seen, of any run, wanted or not.
+    :param told: the wanted runs reported shortly before, with their ends: they are read again, but not reported
+        again.
     """
 
     start: float
@@ -58,33 +59,33 @@ class Cursor:
 
     @classmethod
     def new(cls, now: float) -> Cursor:
-        """Start with the runs that end from now on."""
+        """Return a cursor for the runs that end from now on."""
         return cls(now, now, {})
 
     @property
     def since(self) -> float:
-        """From when on runs have to be read."""
+        """The end from which runs have to be read."""
         return max(self.start, self.until - LATE)
 
     def resumed(self, earliest: float) -> Cursor:
-        """Go on after nobody looked for a while; what ended before ``earliest`` is too old to be told."""
+        """Continue after a break: runs that ended before ``earliest`` are too old to be reported."""
         return replace(self, start=max(self.start, earliest))
 
     def news(self, runs: Iterable[Run], wanted: RunFilter) -> Sequence[Run]:
-        """Choose what is to be told, the earliest end first."""
+        """Return the runs to report, the earliest end first."""
         ends = {run.id: (end, run) for run in runs if (end := ended(run)) is not None}
         fresh = [each for each in ends.values() if each[0] >= self.since and each[1].id not in self.told]
         return [run for _, run in sorted(fresh, key=lambda each: (each[0], each[1].id)) if wanted.has(run)]
 
     def after(self, runs: Iterable[Run], told: Iterable[Run]) -> Cursor:
-        """Move on past what was read, some of which was told. Who was told long ago is forgotten."""
+        """Advance past the runs that were read, some of them reported. Runs reported long ago are dropped."""
         until = max([self.until, *filter(None, map(ended, runs))])
         known = {**self.told, **{run.id: ended(run) or until for run in told}}
         since = max(self.start, until - LATE)
         return Cursor(self.start, until, {run_id: end for run_id, end in known.items() if end >= since})
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain JSON values."""
+        """Return the cursor as plain JSON values."""
         return {
             "start": self.start,
             "until": self.until,
@@ -93,7 +94,7 @@ class Cursor:
 
     @classmethod
     def from_dict(cls, data: Any) -> Cursor | None:
-        """Read what :meth:`to_dict` gave; None, if it is something else."""
+        """Read what :meth:`to_dict` returned; return None for anything else."""
         try:
             told = {int(run_id): float(end) for run_id, end in data["told"].items()}
             return cls(float(data["start"]), float(data["until"]), told)
@@ -102,7 +103,7 @@ class Cursor:
 
 
 def ended(run: Run) -> float | None:
-    """Return the moment of a run's end, in epoch seconds; None, if it has none that can be read."""
+    """Return a run's end in epoch seconds; None if it has none that can be read."""
     try:
         return epoch(run.finished_at) if run.is_terminal else None
     except (ValueError, TypeError):
@@ -119,12 +120,12 @@ def run_payload(
     category: Category | None = None,
     url: str | None = None,
 ) -> dict[str, Any]:
-    """Say in plain JSON values which run came to what end: the same for an asset event and for a webhook.
+    """Return an ended run as plain JSON values, the same for an asset event and for a webhook.
 
-    :param status: dbt's number; the payload has its word, for example ``Error``.
+    :param status: dbt's number; the payload has its name, for example ``Error``.
     :param finished_at: any timestamp of dbt's; the payload has ISO 8601.
-    :param category: of the failure, where it was looked at.
-    :raises ValueError: if ``finished_at`` is no timestamp.
+    :param category: of the failure, if it was diagnosed.
+    :raises ValueError: if ``finished_at`` is not a timestamp.
     """
     end = epoch(finished_at)
     return {

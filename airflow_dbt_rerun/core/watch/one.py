@@ -1,6 +1,6 @@
-"""Watch one run, as values: the caller sends the polls and sleeps, this says when and what it means.
+"""Watch one run, as values: the generator decides when to poll and what an answer means, its caller does the I/O.
 
-One generator serves the blocking and the deferrable mode, so both tolerate the same trouble for the same time.
+The blocking and the deferrable mode share it, so both tolerate the same trouble for the same time.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ class Poll:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Wait so many seconds."""
+    """Wait for this many seconds."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Over:
-    """The run has come to its end."""
+    """The run has ended."""
 
     run_id: int
     status: int
@@ -35,14 +35,14 @@ class Over:
 
 @dataclass(frozen=True, slots=True)
 class OutOfTime:
-    """The deadline passed while the run was still going."""
+    """The deadline passed while the run was still in progress."""
 
     run_id: int
 
 
 @dataclass(frozen=True, slots=True)
 class Unwatchable:
-    """The run could not be read for too long. Nothing is known about it: not failed, not succeeded."""
+    """The run could not be read for too long. Whether it failed or succeeded is unknown."""
 
     run_id: int | None
     reason: str
@@ -60,13 +60,12 @@ def watch(
     bearable: Callable[[Exception], bool],
     shorten: Callable[[], float] = lambda: 1.0,
 ) -> Watch:
-    """Poll a run until it is over, the deadline passes, or it cannot be read any more.
+    """Poll a run until it ends, the deadline passes, or it has been unreadable for too long.
 
-    :param pace: intervals and limits. Its tolerance is a time, not a count: an outage of the API lasts equally
-        long for all who poll, however often they do. Its deadline is wall-clock time, since another machine may
-        have set it.
+    :param pace: intervals and limits. Its tolerance is a time, not a count: an outage of the API lasts equally long
+        for every poll interval. Its deadline is wall-clock time, since another machine may have set it.
     :param clock: returns epoch seconds.
-    :param bearable: whether an error may pass by itself; any other is raised at once.
+    :param bearable: returns whether an error may pass by itself; any other is raised at once.
     :param shorten: returns the part of each pause to wait.
     """
     last_answer = clock()

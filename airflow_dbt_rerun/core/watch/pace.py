@@ -1,4 +1,4 @@
-"""How often to ask about a run, and how long to wait where something may come late."""
+"""How often to poll a run, and how long to wait for what may arrive late."""
 
 from __future__ import annotations
 
@@ -29,17 +29,17 @@ class Pace:
     quickest_check_interval: float | None = None
     """Between polls near the run's usual end, at least; None: always ``check_interval``."""
     usual: float | None = None
-    """How long runs of the job usually take, where that is known."""
+    """How long runs of the job usually take, if known."""
     tolerance: float = 600.0
-    """For how long the API may give no readable answer before the run counts as unwatchable."""
+    """How long the API may give no readable answer before the run counts as unwatchable."""
     deadline: float | None = None
     """Epoch seconds after which to stop waiting; None: no limit."""
     first_poll_after: float = 5.0
-    """From a deferral to the first poll: very short deferrals can be lost in a race of Airflow's scheduler."""
+    """From a deferral to the first poll: very short deferrals can be lost in a race in Airflow's scheduler."""
     artifact_pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
     """Between reads of artifacts and logs, which can arrive after the run's end."""
     lost_answer_pauses: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0)
-    """Between searches for a run whose POST got no answer."""
+    """Between searches for a run whose POST was not answered."""
     trouble_pause: float = 10.0
     """Between requests of a worker while the API has trouble."""
 
@@ -54,7 +54,7 @@ class Pace:
         return min(self.check_interval, self.first_poll_after)
 
     def pause(self, now: float, seen: Seen | None) -> float:
-        """Return the seconds until the next poll: few where the run's end is likely, many where it is not.
+        """Return the seconds until the next poll: few if the run is likely to end soon, else many.
 
         :param now: epoch seconds, as dbt's own times are.
         :param seen: the run as it was last read.
@@ -80,7 +80,7 @@ class Pace:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_dict` wrote.
 
-        :raises TypeError: if a name is none of this class's.
+        :raises TypeError: if a name is unknown.
         """
         known = [field.name for field in fields(cls)]
         for name in data:
