@@ -110,7 +110,7 @@ def test_the_variable_comes_before_the_option(variable: Say, option: Say) -> Non
         ('[{"category": "code",\n "pattern": "a\\."}]', "not valid JSON: Invalid \\escape: line 2"),
         (
             '[{"category": "code", "pattern": "\\bkey"}]',
-            "entry 1: the pattern '\\x08key' holds the control character",
+            "entry 1: the pattern '\\x08key' contains the control character",
         ),
         ('- category: code\n  pattern: "a\\."', "line 2: not valid YAML: found unknown escape character '.'"),
         ("- a: [\n- b", "line 2: not valid YAML: "),

@@ -254,7 +254,7 @@ class WatchedRun(NamedTuple):
 
 
 def epoch(timestamp: str | None) -> float | None:
-    """Return epoch seconds of a dbt timestamp (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some a final Z)."""
+    """Return a dbt timestamp (``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some a Z) in epoch seconds."""
     if not timestamp:
         return None
     moment = datetime.fromisoformat(timestamp)

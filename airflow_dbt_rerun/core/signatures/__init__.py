@@ -1,9 +1,9 @@
 """The known errors: one ordered table for each warehouse, one for dbt itself and a general one.
 
-Order matters, in a table and between tables: the first line that matches wins. dbt's own words come first (a
-Compilation Error stays one, whatever text it quotes), then the adapter's own table, then those of the other adapters
-(vendor codes and wordings that nobody else uses, so an unknown adapter costs nothing), then the general one, and
-plain words (:mod:`~airflow_dbt_rerun.core.signatures.fallback`) last.
+Order matters, within a table and between tables: the first signature that matches wins. dbt's own errors come first
+(a Compilation Error stays one, whatever text it quotes), then the adapter's own table, then those of the other
+adapters (their codes and wordings are unique to a vendor, so an unknown adapter loses nothing), then the general
+table, and plain words (:mod:`~airflow_dbt_rerun.core.signatures.fallback`) last.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ __all__ = ["Signature", "all_signatures", "tables_for"]
 Table = tuple[Signature, ...]
 
 WAREHOUSES: dict[str, Table] = {
-    # Those that speak in codes come first: for an unknown adapter, a code says more than a word.
+    # Tables of error codes come first: for an unknown adapter, a code is more reliable than a word.
     "databricks": databricks.TABLE,
     "spark": spark.TABLE,
     "athena": athena.TABLE,
@@ -58,16 +58,16 @@ FAMILIES: dict[str, tuple[str, ...]] = {
     "fabric": ("fabric", "sqlserver"),
     "synapse": ("fabric", "sqlserver"),
 }
-"""Adapters that speak with another one's words. Each other adapter speaks with its own."""
+"""Adapters that also raise another adapter's errors. All others have only their own table."""
 
 
 def tables_for(adapter: str | None) -> tuple[Table, ...]:
-    """List the tables in the order in which they are tried for an adapter; None or an unknown name is fine."""
+    """Return the tables in the order in which they are tried for an adapter, which may be None or unknown."""
     own = FAMILIES.get(adapter or "", (adapter,) if adapter in WAREHOUSES else ())
     others = tuple(name for name in WAREHOUSES if name not in own)
     return (dbt.TABLE, *(WAREHOUSES[name] for name in (*own, *others)), general.TABLE, fallback.TABLE)
 
 
 def all_signatures() -> Table:
-    """List every built-in signature, in the order for an unknown adapter."""
+    """Return every built-in signature, in the order for an unknown adapter."""
     return tuple(signature for table in tables_for(None) for signature in table)

@@ -1,4 +1,4 @@
-"""AWS: the error codes of its services, and what Athena and Glue sessions say. Trino's own names: see ``trino``.
+"""AWS: the error codes of its services, and the errors of Athena and Glue sessions. Trino's error names: see ``trino``.
 
 Sources: the AWS API error codes and the retry lists of botocore, the exceptions of the Athena, Glue, Lake Formation
 and STS models, Athena's error catalogue, the raise sites of dbt-athena and dbt-glue.

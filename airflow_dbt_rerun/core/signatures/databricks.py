@@ -1,4 +1,4 @@
-"""Databricks: its REST error codes, its clusters and warehouses, its SQL connector. Spark's own words: see ``spark``.
+"""Databricks: its REST error codes, its clusters and warehouses, its SQL connector. Spark's errors: see ``spark``.
 
 Sources: docs.databricks.com/error-messages, the error, termination and run codes of databricks-sdk, the raise sites
 and retry rules of databricks-sql-connector and dbt-databricks, dbt issues where named.

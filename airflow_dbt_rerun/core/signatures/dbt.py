@@ -1,7 +1,7 @@
-"""What dbt and the dbt platform say themselves, whatever the warehouse. Tried first.
+"""Errors of dbt and of the dbt platform themselves, for every warehouse. Tried first.
 
-dbt-core writes the exception's kind in front ("Compilation Error"); its configuration errors are Runtime Errors, told
-by their sentence only. Sources: every exception of ``dbt_common.exceptions``, ``dbt.exceptions`` and
+dbt-core writes the exception's kind in front ("Compilation Error"); its configuration errors are Runtime Errors and
+are recognised by their text only. Sources: every exception of ``dbt_common.exceptions``, ``dbt.exceptions`` and
 ``dbt.adapters.exceptions`` and the sentences at their raise sites (dbt-core 1.11, dbt-adapters 1.24), dbt v2's
 ``crates/dbt-error/src/codes.rs``, the platform's run ``status_message``, its FAQ pages and its incident reports
 (status.getdbt.com).

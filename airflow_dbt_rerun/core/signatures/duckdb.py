@@ -1,4 +1,4 @@
-"""DuckDB: the exception's type at the start of the line says most.
+"""DuckDB: recognised mostly by the exception's type at the start of the line.
 
 dbt-duckdb calls all of them Runtime Errors. Sources: DuckDB's exception types (``duckdb/common/exception.hpp``), the
 texts of its library and of httpfs (libcurl, cpp-httplib), dbt-duckdb.

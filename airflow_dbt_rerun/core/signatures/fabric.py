@@ -1,4 +1,4 @@
-"""Fabric Warehouse and Azure Synapse: what they say besides SQL Server's own words.
+"""Fabric Warehouse and Azure Synapse: their errors besides those of SQL Server.
 
 Sources: the documentation of Fabric Data Warehouse (transactions, capacity, limits), of Synapse dedicated and
 serverless SQL pools (self-help, limits), dbt-fabric, dbt-synapse.

@@ -1,8 +1,8 @@
-"""Plain words, the last resort before unknown: for drivers and servers that nobody listed.
+"""Plain words, the last resort before unknown: for drivers and servers that have no table.
 
-The order is the meaning. A right, memory and a limit of size are named more exactly than a fault of the text, so they
-come first; then all words of permanent faults ("invalid", "must be", "not found"); only what is left may be healed by
-its words ("connection lost", "try again"). Words that stand on both sides are unknown, or in no line at all.
+The order matters. Errors of permissions, memory and size limits have more specific words than errors in the SQL, so
+they come first; then all words of permanent errors ("invalid", "must be", "not found"); only then the words of errors
+that may heal ("connection lost", "try again"). Words that occur in both kinds are unknown, or in no entry at all.
 """
 
 from __future__ import annotations

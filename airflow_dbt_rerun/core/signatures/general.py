@@ -1,7 +1,7 @@
-"""Errors that every warehouse, driver, proxy and git server can send. Tried after all warehouses' own.
+"""Errors that every warehouse, driver, proxy and git server can send. Tried after all warehouses' own tables.
 
-The order tells readings apart: a refused login inside "failed to connect" is access, a rate limit sent as 403 is
-throttled, a certificate that is not trusted does not heal although "max retries exceeded" stands around it.
+The order resolves ambiguities: a refused login inside "failed to connect" is access, a rate limit sent as 403 is
+throttled, and an untrusted certificate does not heal although "max retries exceeded" surrounds it.
 """
 
 from __future__ import annotations

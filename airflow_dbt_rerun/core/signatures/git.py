@@ -1,7 +1,7 @@
 """Git hosts over ssh and https, ``dbt deps`` and the package hub.
 
-Git prints several lines; the line with the reason often stands before "Could not read from remote repository", which
-says nothing itself. Sources: git's, OpenSSH's and curl's texts, the answers of GitHub, GitLab, Bitbucket and Azure
+Git prints several lines; the reason is often in a line before "Could not read from remote repository", which does not
+state one itself. Sources: git's, OpenSSH's and curl's texts, the answers of GitHub, GitLab, Bitbucket and Azure
 DevOps, ``dbt.clients.git``, ``dbt.clients.registry``, ``dbt_common.utils.connection``.
 """
 

@@ -1,8 +1,8 @@
-"""What HTTP servers, gRPC, proxies and TLS answer: too many requests, refused, not trusted, not available.
+"""Errors of HTTP servers, gRPC, proxies and TLS: too many requests, refused, not trusted, not available.
 
 Sources: RFC 9110, gRPC's status codes, OpenSSL's verify and alert texts, ``libcurl-errors``, the exceptions of requests,
 urllib3, aiohttp, botocore and google-api-core, Java's and Go's TLS, rustls, nginx, HAProxy, Envoy, Cloudflare. Not a table
-of its own: the general table puts these groups where they belong between the databases' words.
+of its own: the general table places these groups among those of the databases.
 """
 
 from __future__ import annotations

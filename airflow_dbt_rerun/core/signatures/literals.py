@@ -1,7 +1,7 @@
-"""Which words a pattern cannot do without: most patterns are ruled out for a message by a plain substring search.
+"""Find the words that a pattern requires, so that a substring search rules out most patterns for a message.
 
-An error that nobody knows is compared with every pattern there is. Searching nine hundred of them takes
-milliseconds, and a run can have thousands of such errors; looking for their words first is many times faster.
+An unknown error is compared with every pattern. Searching nine hundred of them takes milliseconds, and a run can
+have thousands of such errors; searching for the required words first is many times faster.
 """
 
 from __future__ import annotations
@@ -13,26 +13,26 @@ from typing import Any
 from airflow_dbt_rerun.core.signatures.signature import Signature
 
 Words = frozenset[str]
-"""At least one of these is in every text that the pattern matches, in lower case. Empty: nothing is known."""
+"""At least one of these, in lower case, is in every text that the pattern matches. Empty: no such words are known."""
 
 UNKNOWN: Words = frozenset()
 TOO_MANY = 40
-"""Looking for more words than this is no faster than the pattern itself."""
+"""Searching for more words than this is no faster than the pattern itself."""
 
 
 @cache
 def words_of(pattern: str) -> Words:
-    """Find words of which every match holds one; none if the pattern could match without any."""
+    """Return words of which every match contains at least one; none if the pattern could match without any."""
     try:
         from re import _parser  # type: ignore[attr-defined]  # noqa: PLC0415 - how re itself reads patterns
 
         return _needed(_parser.parse(pattern))
-    except Exception:  # noqa: BLE001 - a private module: where it has changed, every pattern is simply searched
+    except Exception:  # noqa: BLE001 - a private module: if it has changed, every pattern is searched
         return UNKNOWN
 
 
 class Index:
-    """Finds the signatures that a text could match, in their order, by the words that the text holds."""
+    """Finds the signatures that a text could match, in their order, by the words in the text."""
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
         self._signatures = signatures
@@ -46,7 +46,7 @@ class Index:
                 self._always.append(place)
 
     def candidates(self, text: str) -> Iterator[Signature]:
-        """Return the signatures that are worth a search."""
+        """Return the signatures that the text could match."""
         lowered = text.lower()
         places = set(self._always)
         for word, of_word in self._by_word.items():
@@ -56,7 +56,7 @@ class Index:
 
 
 def _needed(parsed: Iterable[tuple[Any, Any]]) -> Words:
-    """Pick the rarest of what a sequence cannot do without: a run of letters, or what one of its parts needs."""
+    """Return the rarest words that a sequence requires: a run of letters, or what one of its parts requires."""
     found: list[Words] = []
     letters = ""
     for kind, value in parsed:

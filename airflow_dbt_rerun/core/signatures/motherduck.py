@@ -1,4 +1,4 @@
-"""MotherDuck: gRPC status codes, and what its extension and dbt-duckdb's Flights say besides DuckDB's own words.
+"""MotherDuck: gRPC status codes, and the errors of its extension and of dbt-duckdb's Flights besides DuckDB's own.
 
 Sources: MotherDuck's documentation and messages, gRPC status codes, ``dbt.adapters.duckdb.flights``.
 """

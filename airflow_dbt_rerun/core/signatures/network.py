@@ -1,8 +1,8 @@
-"""Sockets and names: connections lost or never made, as Python, Java, Go, Rust, curl and git say it.
+"""Sockets and DNS: connections lost or never made, in the wordings of Python, Java, Go, Rust, curl and git.
 
 Sources: POSIX ``strerror`` and ``gai_strerror``, the exceptions of http.client, requests, urllib3, aiohttp, httpx and
 botocore, ``java.net`` and Apache HttpClient, Go's ``net`` and ``net/http``, hyper, ``libcurl-errors``. Not a table of its
-own: the general table puts these groups where they belong between the databases' words.
+own: the general table places these groups among those of the databases.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Users' own signatures: read from plain data or given in code, and refused where they are wrong.
+"""Read and check users' own signatures, given in code or as plain data.
 
 A wrong one must be found while the DAG is parsed or before a run is started, never in the middle of a heal. Every
-refusal is one line that names the entry.
+error is one line that names the entry.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def check(signatures: object, where: str = "signatures") -> tuple[Signature, ...]:
-    """Check what a user gave in code: a list of signatures, or of mappings as in :func:`read`; None is none.
+    """Check signatures given in code: a list of signatures, or of mappings as in :func:`read`; None is an empty list.
 
-    :param where: the argument's name, for the error: ``signatures[2]: ...``, counted from 0 as Python does.
+    :param where: the argument's name, for the error: ``signatures[2]: ...``, counted from 0 as in Python.
     :raises TypeError: if it is not a list, or an entry is not a signature.
-    :raises ValueError: if an entry's category is unknown, or its pattern empty, invalid or one that matches anything.
+    :raises ValueError: if an entry's category is unknown, or its pattern is empty, invalid or matches anything.
     """
     if signatures is None:
         return ()
@@ -37,11 +37,11 @@ def check(signatures: object, where: str = "signatures") -> tuple[Signature, ...
 
 
 def read(data: object, where: str = "signatures") -> tuple[Signature, ...]:
-    """Read signatures from plain data: a list of mappings with category, pattern and perhaps name and source.
+    """Read signatures from plain data: a list of mappings with category and pattern, and optionally name and source.
 
-    :param where: where the data comes from, for the error: ``WHERE, entry 3: ...``, counted from 1 as people do.
-    :raises TypeError: if it is not a list, or an entry is not a mapping of words.
-    :raises ValueError: if a key or category is unknown, or a pattern empty, invalid or one that matches anything.
+    :param where: the origin of the data, for the error: ``WHERE, entry 3: ...``, counted from 1.
+    :raises TypeError: if it is not a list, or an entry is not a mapping of texts.
+    :raises ValueError: if a key or category is unknown, or a pattern is empty, invalid or matches anything.
     """
     if isinstance(data, Mapping):
         raise TypeError(f"{where} takes a list of entries, not a single one; put it in [ ] or write '- ' before it")
@@ -78,22 +78,22 @@ def _from_mapping(entry: Mapping[Any, Any]) -> Signature:
 
 
 def _checked(signature: Signature) -> Signature:
-    """Refuse what would fail at the first error, match every error, or quietly match none."""
+    """Refuse a signature that would fail at the first error, match every error, or silently match none."""
     for key in ("pattern", "source", "name"):
         if not isinstance(value := getattr(signature, key), str):
             raise TypeError(f"{key} takes text, not {shown(value)}; put it in quotes")
     if not signature.pattern.strip():
         raise ValueError("the pattern is empty: it would match every error")
     if control := _CONTROL.search(signature.pattern):
-        raise ValueError(_swallowed(control[0], signature.pattern))
+        raise ValueError(_lost_backslash(control[0], signature.pattern))
     if signature.found_in(""):
         raise ValueError(f"the pattern {signature.pattern!r} matches an empty text: it would match every error")
     return signature
 
 
-def _swallowed(character: str, pattern: str) -> str:
-    """Explain how a backslash got lost: in plain quotes Python, JSON and YAML all read backslash-b as a backspace."""
+def _lost_backslash(character: str, pattern: str) -> str:
+    """Explain a lost backslash: in plain quotes Python, JSON and YAML all read backslash-b as a backspace."""
     return (
-        f"the pattern {pattern!r} holds the control character {character!r}, and no error does: keep the backslash"
+        f"the pattern {pattern!r} contains the control character {character!r}, which no error does: keep the backslash"
         r""" (r"\bword" in Python, "\\bword" in JSON, '\bword' in YAML)"""
     )

@@ -1,7 +1,7 @@
-"""Plain words of what stays wrong until somebody changes something: a right, a size, the text itself.
+"""Plain words of permanent errors, which last until a permission, a size limit or the SQL is changed.
 
-Part of the last resort (:mod:`airflow_dbt_rerun.core.signatures.fallback`), which tries them before all words of what
-may heal.
+Part of the last resort (:mod:`airflow_dbt_rerun.core.signatures.fallback`), which tries them before all words of errors
+that may heal.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""PostgreSQL, its drivers and the poolers before it. dbt keeps no SQLSTATE: each line names the code of its text.
+"""PostgreSQL, its drivers and poolers. dbt does not keep the SQLSTATE, so each entry names the code of its text.
 
 Sources: PostgreSQL documentation, Appendix A (error codes), the server's message catalog, libpq, psycopg, PgBouncer,
-Supavisor and the proxies of the clouds. What is wrong with the SQL stands in its own file.
+Supavisor and the proxies of the clouds. Errors in the SQL are in ``postgres_sql``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""PostgreSQL: what is wrong with the SQL or the data, by the families of the server's sentences.
+"""PostgreSQL: errors in the SQL or the data, by families of the server's messages.
 
 Source: the server's message catalog; each family was tried on all of it, the codes are those of Appendix A.
 """

@@ -1,4 +1,4 @@
-"""Amazon Redshift: what it says otherwise than PostgreSQL, whose table follows, and what its driver says.
+"""Amazon Redshift: its messages that differ from PostgreSQL's, whose table follows, and those of its driver.
 
 Sources: the Redshift documentation (load errors, WLM, Spectrum, quotas, serializable isolation), redshift_connector,
 dbt-redshift and its retry list.

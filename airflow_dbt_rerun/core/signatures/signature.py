@@ -1,4 +1,4 @@
-"""One known error: the shape of a line in the signature tables, and of the ones that users add."""
+"""One known error: an entry of the signature tables, or one that a user adds."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from airflow_dbt_rerun.core.messages import unknown
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Signature:
-    """One known error: what it looks like, what it means, and where that is known from.
+    """One known error: its pattern, its category, and the source of that fact.
 
-    :param category: what the error is, as a :class:`Category` or its plain word.
+    :param category: the error's category, as a :class:`Category` or its plain word.
     :param pattern: a regular expression; letter case does not matter, ``^`` and ``$`` mean a line's start and end.
         It is searched in the error's own lines; built-in patterns see them with quoted names and values blanked.
     :param source: where the fact comes from, for example ``PostgreSQL 40P01``.
-    :param name: a few words for people, for example ``deadlock``. Without it the pattern itself is shown.
-    :raises ValueError: if there is no such category. The pattern is compiled, and refused, at first use only.
+    :param name: a few words for people, for example ``deadlock``; by default the pattern itself.
+    :raises ValueError: if the category does not exist. The pattern is compiled, and refused, only at first use.
     """
 
     category: Category
@@ -33,14 +33,14 @@ class Signature:
             object.__setattr__(self, "name", self.pattern)
 
     def __repr__(self) -> str:
-        """Show it as it would be written, the same in every process: Airflow hashes it in a mapped task."""
+        """Return it as Python code, the same in every process: Airflow hashes it in a mapped task."""
         given = [repr(str(self.category)), repr(self.pattern)]
         given += [f"source={self.source!r}"] if self.source else []
         given += [f"name={self.name!r}"] if self.name != self.pattern else []
         return f"Signature({', '.join(given)})"
 
     def found_in(self, text: str) -> bool:
-        """Return whether the text holds this error.
+        """Return whether the text contains this error.
 
         :raises ValueError: if the pattern is not a valid regular expression.
         """
@@ -49,7 +49,7 @@ class Signature:
 
 @cache
 def compiled(pattern: str) -> re.Pattern[str]:
-    """Compile at first use: compiling all tables at import would be felt by every DAG that is parsed.
+    """Compile a pattern at first use: compiling all tables at import would slow down the parsing of every DAG.
 
     :raises ValueError: if the pattern is not a valid regular expression.
     """
@@ -60,10 +60,10 @@ def compiled(pattern: str) -> re.Pattern[str]:
 
 
 def category_of(word: object) -> Category:
-    """Turn a plain word into a category.
+    """Return the category of a plain word.
 
-    :raises TypeError: if it is no word at all.
-    :raises ValueError: if there is no such category, with the one that was probably meant.
+    :raises TypeError: if it is not a word.
+    :raises ValueError: if the category does not exist; the message names the one that was probably meant.
     """
     if not isinstance(word, str):
         raise TypeError(f"category takes one word, not {word!r}; there are {', '.join(Category)}")
@@ -74,5 +74,5 @@ def category_of(word: object) -> Category:
 
 
 def group(category: Category, *rows: tuple[str, str, str]) -> tuple[Signature, ...]:
-    """Write several signatures of one category as rows of (pattern, source, name)."""
+    """Return signatures of one category from rows of (pattern, source, name)."""
     return tuple(Signature(category, *row) for row in rows)

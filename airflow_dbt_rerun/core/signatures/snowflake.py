@@ -1,4 +1,4 @@
-"""Snowflake: ``NNNNNN (SQLSTATE): text``. The code decides where it means one thing, else code and text together.
+"""Snowflake: ``NNNNNN (SQLSTATE): text``. The code decides if it has one meaning, else code and text together.
 
 Sources: Snowflake's error messages by code (its docs, ``errno.py`` of snowflake-cli, drivers), dbt issues where named.
 """

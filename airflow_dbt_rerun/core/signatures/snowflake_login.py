@@ -1,7 +1,7 @@
-"""Snowflake: getting in, and the way to it. Part of :mod:`~airflow_dbt_rerun.core.signatures.snowflake`'s table.
+"""Snowflake: logins and connections. Part of :mod:`~airflow_dbt_rerun.core.signatures.snowflake`'s table.
 
-250001 and 260008 are any failed login: what the server answers behind "Failed to connect to DB" tells the cases
-apart, so refused logins come before what the network does.
+250001 and 260008 are codes of any failed login: the server's answer after "Failed to connect to DB" distinguishes the
+cases, so refused logins come before network errors.
 
 Sources: the login codes 390nnn and 394nnn (Snowflake docs, snowflake-jdbc); ``errorcode.py``, ``network.py`` and
 ``auth/`` of snowflake-connector-python 3.18 and 5.2; ``errors.go`` and ``retry.go`` of gosnowflake, which dbt

@@ -1,7 +1,7 @@
 """Apache Spark, Delta Lake and the Hive world around it: an error class in brackets, or a Java exception's name.
 
 Sources: Spark's ``error-conditions.json`` and Delta's ``delta-error-classes.json`` with their SQLSTATEs, dbt-spark,
-PyHive, Iceberg, Hive, Kyuubi, dbt issues where named. ``(?-i:...)`` asks for capitals: an error class, not a name.
+PyHive, Iceberg, Hive, Kyuubi, dbt issues where named. ``(?-i:...)`` requires capitals: an error class, not a name.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What any database says about wrong SQL, wrong names and wrong data, and Python and Java about wrong programs.
+"""Errors that any database reports for wrong SQL, names and data, and Python and Java for wrong programs.
 
-Not a table of its own: the general table puts this group behind all that may heal.
+This is not a table of its own: the general table places this group after everything that may heal.
 """
 
 from __future__ import annotations

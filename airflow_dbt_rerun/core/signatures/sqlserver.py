@@ -1,8 +1,8 @@
-"""SQL Server and Azure SQL; Fabric and Synapse, and wrong SQL, stand in files of their own.
+"""SQL Server and Azure SQL; Fabric and Synapse, and errors in the SQL, are in their own files.
 
 Sources: Microsoft's database engine events (the number is named), its list of transient errors for Azure SQL, ODBC,
-mssql-python, FreeTDS, SqlClient and azure-identity. The number at the message's end says it in every language of the
-server, but it is not always there: most errors stand twice, by their words and by their number.
+mssql-python, FreeTDS, SqlClient and azure-identity. The number at the message's end is the same in every language of
+the server, but it is not always present: most errors are listed twice, by their words and by their number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""SQL Server: what is wrong with the SQL, the data or the profile, by words and by number.
+"""SQL Server: errors in the SQL, the data or the profile, by words and by number.
 
 Sources: Microsoft's database engine events 100 to 4999 and 8000 to 8999, ODBC's states, mssql-python, dbt-sqlserver.
 """

@@ -1,8 +1,8 @@
-"""Trino: the name of an error says most. Athena is Trino inside, and writes ``NAME: text``.
+"""Trino: recognised mostly by the error's name. Athena runs on Trino, and writes ``NAME: text``.
 
 Sources: Trino's ``StandardErrorCode``, the error codes of its Hive, Iceberg, Delta Lake and JDBC connectors,
-trino-python-client. A name of type EXTERNAL (``HIVE_METASTORE_ERROR``, ``JDBC_ERROR``...) says where, not why: it is
-left to what the rest of the text says.
+trino-python-client. A name of type EXTERNAL (``HIVE_METASTORE_ERROR``, ``JDBC_ERROR``...) names the place of an error, not
+its cause, so the rest of the text decides.
 """
 
 from __future__ import annotations
