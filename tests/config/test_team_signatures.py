@@ -120,7 +120,7 @@ def test_the_variable_comes_before_the_option(variable: Say, option: Say) -> Non
     ],
 )
 def test_a_wrong_variable_is_refused_by_name_entry_and_line(variable: Say, text: str, words: str) -> None:
-    """Whoever is on call sees which of many places to mend, before any run is started."""
+    """The error names the place to fix before any run is started."""
     variable(text)
     assert refusal().startswith("Airflow Variable 'dbt_rerun_signatures'")
     assert words in refusal()
@@ -151,7 +151,7 @@ def test_a_wrong_option_is_refused_by_name(variable: Say, option: Say, text: str
 
 
 def test_a_wrong_file_is_named(variable: Say, option: Say, tmp_path: Path) -> None:
-    """What is wrong inside a file names the file; what is no text, or far too much, is no list of signatures."""
+    """An error inside a file names the file; a file that is not text, or far too large, is refused."""
     variable(None)
     file = tmp_path / "own.yaml"
     option(str(file))
@@ -187,7 +187,7 @@ def test_a_lonely_percent_sign_in_the_configuration_file_is_explained(tmp_path: 
 def test_a_heal_under_way_goes_on_with_what_is_valid(
     variable: Say, option: Say, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """A Variable that somebody edits wrongly costs its signatures and one warning, not the heal."""
+    """An invalid edit of the Variable costs its signatures and one warning, not the heal."""
     variable("oh no")
     option(YAML)
     log = logging.getLogger("heal")

@@ -1,4 +1,4 @@
-"""What docs/policies.md and docs/policy.schema.json promise about policies."""
+"""docs/policies.md and docs/policy.schema.json describe what the code does."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ PUBLISHED = json.loads((DOCS / "policy.schema.json").read_text())
 
 
 def blocks(language: str) -> list[str]:
-    """Cut the examples out of the page."""
+    """Return the examples of the page."""
     return re.findall(rf"```{language}\n(.*?)```", PAGE, flags=re.DOTALL)
 
 
 def test_published_schema_is_the_one_of_the_code() -> None:
-    """The file is written by ``policy_schema()``; ``python -m tests.docs.test_policies`` writes it anew."""
+    """The file is written by ``policy_schema()``; ``python -m tests.docs.test_policies`` rewrites it."""
     assert policy_schema() == PUBLISHED
 
 
 @pytest.mark.parametrize("example", blocks("python"))
 def test_python_examples_run(example: str) -> None:
-    """Each example runs as it stands."""
+    """Each example runs unchanged."""
     exec(compile(example, "docs/policies.md", "exec"), {"__name__": "example"})  # noqa: S102 - a file of our own
 
 
@@ -47,14 +47,14 @@ def test_yaml_examples_load(example: str) -> None:
 
 
 def test_both_ways_to_write_the_first_example_are_one() -> None:
-    """The YAML under the first example says what the Python says."""
+    """The YAML of the first example makes the same policy as its Python code."""
     names: dict[str, RerunPolicy] = {}
     exec(blocks("python")[0], names)  # noqa: S102 - a file of our own
     assert RerunPolicy.from_dict(yaml.safe_load(blocks("yaml")[0])) == names["policy"]
 
 
 def test_the_default_policy_is_valid() -> None:
-    """What the default policy is written as can be read by everyone who trusts the schema."""
+    """The default policy as data is valid by the schema."""
     Draft202012Validator(PUBLISHED).validate(RerunPolicy().to_dict())
 
 

@@ -33,13 +33,13 @@ def named_tests() -> list[tuple[str, str]]:
 
 @pytest.mark.parametrize(("file", "name"), named_tests())
 def test_each_row_has_the_test_that_it_names(file: str, name: str) -> None:
-    """A table that points to a test that is gone promises what nobody checks."""
+    """A table must not point to a test that no longer exists."""
     assert f"def {name}" in (TESTS / file).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("message", [RESET, SYNTAX])
 def test_report_is_as_published(message: str) -> None:
-    """Whoever reads the XCom can rely on the schema, which has a version."""
+    """Readers of the XCom can rely on the schema, which has a version."""
     seen = RunSeen(run(), results(node(message=message)))
     session, step = next_step(RerunSession(0.0), seen, None, 9.0)
     assert isinstance(step, Fail)

@@ -42,7 +42,7 @@ def test_the_table_of_adapters_is_true() -> None:
 
 
 def test_the_examples_are_accepted() -> None:
-    """The list in YAML can be copied as it is, and says the same as the one in code."""
+    """The list in YAML can be copied unchanged, and equals the one in code."""
     page = PAGE.read_text(encoding="utf-8")
     (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (code,) = re.findall(r"signatures=(\[.*?\n    \])", page, re.DOTALL)

@@ -58,7 +58,7 @@ def test_recorded_job() -> None:
 
 @pytest.mark.parametrize("status", [0, 4, 11, 21, 31, 99])
 def test_unknown_status_is_no_end(status: int) -> None:
-    """P1: a status that nobody knows is neither an end nor a success nor a failure, and says its number."""
+    """P1: an unknown status is neither an end nor a success nor a failure, and its name has its number."""
     run = Run(1, 1, status)
     assert not any((run.is_terminal, run.is_success, run.is_error, run.is_cancelled))
     assert str(status) in run.status_name

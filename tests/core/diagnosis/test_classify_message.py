@@ -27,7 +27,7 @@ def corpus(name: str) -> list[dict[str, Any]]:
 
 
 def share(answers: Iterable[bool]) -> float:
-    """Give the share of those that hold."""
+    """Return the share of those that hold."""
     held = list(answers)
     return sum(held) / len(held)
 
@@ -127,7 +127,7 @@ def test_the_error_is_found_at_both_ends_of_a_long_text(repeat: int) -> None:
     "piece", ["a", "'", "'a ", '"', "`", "(", "/a", "Aa ", "Error('", "\x1b[", "\n", "connection "]
 )
 def test_a_huge_message_is_bounded_before_anything_is_searched(piece: str) -> None:
-    """A message of a megabyte costs no more than one of a few kilobytes: only so much of it is looked at."""
+    """A message of a megabyte costs no more than one of a few kilobytes, since only a part of it is read."""
     message = piece * (1_000_000 // len(piece))
     assert len(evidence(message)) <= EVIDENCE_SIZE + 1
     assert len(clean(message)) <= ONE_LINE

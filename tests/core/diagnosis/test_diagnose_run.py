@@ -116,7 +116,7 @@ def test_results_that_blame_no_node_leave_the_step(name: str) -> None:
 
 
 def test_step_without_results_is_read_from_its_log() -> None:
-    """A run that died before its first node: the finding is the step, with the log's error block."""
+    """A run that failed before its first node: the finding is the step, with the log's error block."""
     log = 'Running with dbt=1.11\nEncountered an error:\nDatabase Error\n  connection to server at "h" failed: '
     log += "Connection refused\ndbt command failed"
     diagnosis = diagnose(run(steps=(step(5, "dbt build", 20, log),)))
@@ -155,7 +155,7 @@ def test_cancelled_by_a_person() -> None:
 
 
 def test_cancelled_by_a_timeout() -> None:
-    """Without an actor the status message tells: a job that ran too long timed out."""
+    """Without an actor the status message decides: a job that ran too long timed out."""
     words = "This run timed out after running for 1 day, which exceeded the configured timeout of 86400 seconds."
     assert diagnose(run(status=30, status_message=words)).verdict is Category.TIMED_OUT
 
@@ -281,7 +281,7 @@ def test_unknown_fields_and_statuses_survive(schema: dict[str, object]) -> None:
 
 
 def test_a_step_that_failed_as_a_whole_counts_no_nodes() -> None:
-    """Nobody knows how much is undone when dbt died before its first node."""
+    """The number of undone nodes is unknown if dbt failed before its first node."""
     assert diagnose(run(steps=(step(5, "dbt build", 20, logged("parse")),))).undone is None
 
 

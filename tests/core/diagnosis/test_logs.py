@@ -1,4 +1,4 @@
-"""What a step's log tells where node results are silent. The recordings are dbt-core 1.11's own."""
+"""Errors in a step's log that node results do not state. The recordings are dbt-core 1.11's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Limits that stand beside a policy's rules: progress, hopeless jobs, runs that nobody knows who cancelled."""
+"""Limits beside a policy's rules: progress, hopeless jobs, runs cancelled without a known actor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def failed(
 
 
 def play(*seen: Observation, policy: RerunPolicy | None = PATIENT) -> tuple[RerunSession, NextStep, list[str]]:
-    """Show one thing after the other; give the memory, the last answer and what the log tells."""
+    """Feed observations to the loop; return the session, the last step and the log lines."""
     session, lines = RerunSession(NOW), []
     for each in seen:
         before = session
@@ -44,7 +44,7 @@ def play(*seen: Observation, policy: RerunPolicy | None = PATIENT) -> tuple[Reru
 
 
 def asked(*seen: Observation) -> list[RerunState]:
-    """Play with a policy that writes down what it was asked about."""
+    """Play with a policy that records the states it was evaluated for."""
     states: list[RerunState] = []
 
     def note(state: RerunState) -> bool:
@@ -56,24 +56,24 @@ def asked(*seen: Observation) -> list[RerunState]:
 
 
 def test_an_attempt_that_heals_part_is_told_apart() -> None:
-    """Seven nodes were owed, two are left: five healed; the policy may ask, log and report tell."""
+    """Seven nodes were owed, two are left, so five healed: known to the policy, the log and the report."""
     story = (failed(101, "a", "b", skipped=5), failed(102, "c", skipped=1))
     assert [state.progress for state in asked(*story)] == [None, Progress(owed=7, left=2)]
     session, _, lines = play(*story)
     assert "Run 102 healed 5 of the 7 nodes it owed; 2 are left" in lines
-    told = report(session, Fail("done"), NOW)["attempts"]
-    assert [attempt["progress"] for attempt in told] == [None, "healed 5 of the 7 nodes it owed; 2 are left"]
+    attempts = report(session, Fail("done"), NOW)["attempts"]
+    assert [attempt["progress"] for attempt in attempts] == [None, "healed 5 of the 7 nodes it owed; 2 are left"]
 
 
 def test_an_attempt_that_heals_none_is_told() -> None:
-    """The same two nodes are undone, though the words are others: no progress, but no standstill either."""
+    """The same two nodes are undone with other messages: no progress, but not the same failure either."""
     _, answer, lines = play(failed(101, "a", skipped=1), failed(102, "a", skipped=1, message="lock timeout"))
     assert "Run 102 healed none of the 2 nodes it owed" in lines
     assert isinstance(answer, Rerun)
 
 
 def test_a_rerun_that_dies_before_its_first_node_healed_nothing_that_is_known() -> None:
-    """Nobody counted nodes when dbt could not even connect, so nothing is claimed."""
+    """If dbt could not even connect, the number of nodes is unknown and no progress is claimed."""
     died = RunSeen(run(102, steps=(step(5, "dbt build", 20, "Encountered an error:\nconnection refused"),)))
     assert [state.progress for state in asked(failed(101, "a", skipped=6), died)] == [None, None]
 

@@ -44,7 +44,7 @@ def test_only_marked_runs_are_ours() -> None:
 
 
 def test_reruns_belong_to_the_run_they_resume() -> None:
-    """A rerun from failure carries no cause: its parent's id tells."""
+    """A rerun from failure carries no cause: it is known by its parent's id."""
     assert ids(started_by(MINE, 1), rerun(2, 1), rerun(3, 2)) == [1, 2, 3]
     assert ids(started_by(MINE, 1), rerun(2, 77)) == [1]
 

@@ -56,13 +56,13 @@ def play(seen: list[Observation], policy: RerunPolicy | None = AT_ONCE) -> tuple
 
 
 def test_nothing_there_starts_a_run() -> None:
-    """Attempt 1 is triggered only when the look found nothing."""
+    """Attempt 1 is triggered only if no run was found."""
     assert play([NoRun()])[1] == StartRun()
 
 
 @pytest.mark.parametrize("status", [1, 2, 3, 4, 99])
 def test_run_that_goes_on_is_watched(status: int) -> None:
-    """P1: a run that is not over is waited for; a status nobody knows is not over."""
+    """P1: a run in progress is waited for; an unknown status counts as in progress."""
     assert play([RunSeen(run(status=status))])[1] == WaitForRun(101)
 
 
@@ -131,7 +131,7 @@ def test_without_policy_a_failure_is_only_reported() -> None:
 
 
 def test_hollow_heal_is_rerun_once_from_its_step() -> None:
-    """P6: a green rerun that left an owed node undone is no success: the failed command runs once as a whole."""
+    """P6: a green rerun that left an owed node undone is not a success: the failed command runs once as a whole."""
     session, answer = play([failed(), healed(102, ORDERS)])
     assert isinstance(answer, Rerun)
     assert (answer.action, answer.of_run) == (RerunAction.RERUN_FROM_STEP, 102)
@@ -172,7 +172,7 @@ def test_second_hollow_heal_is_the_end() -> None:
 
 
 def test_resume_that_dbt_refused_is_run_anew() -> None:
-    """A retry that could not find what to retry (a renamed node, a no-op before it) is no failure of the work."""
+    """A retry that could not find what to retry (a renamed node, an earlier no-op) is not a failure of the work."""
     for words in (
         "Runtime Error\n  Could not find previous run in 'target' target directory",
         "Compilation Error\n  Couldn't find model 'model.shop.orders' -- does it exist or is it disabled?",
@@ -221,7 +221,7 @@ def test_progress_goes_on() -> None:
     ],
 )
 def test_what_is_possible_decides_the_kind(reason: str | None, action: RerunAction | None) -> None:
-    """Design 5, table "why not from failure": each reason has its own way out, and says so."""
+    """Design 5, table "why not from failure": each reason has its own alternative, and states it."""
     seen = failed(can_retry=reason is None, retry_not_supported_reason=reason)
     _, answer = play([seen])
     if action is None:
@@ -333,7 +333,7 @@ def test_failure_without_a_failed_node_is_not_resumed() -> None:
 
 @pytest.mark.parametrize("policy", list(Superseded))
 def test_superseded(policy: Superseded) -> None:
-    """P3: when the job has a newer run, the policy's word decides: adopt it, fail, or run from start."""
+    """P3: if the job has a newer run, the policy decides: adopt it, fail, or run from start."""
     seen = replace(
         failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
     )
@@ -351,7 +351,7 @@ def test_superseded(policy: Superseded) -> None:
 
 @pytest.mark.parametrize("status", [10, 20])
 def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
-    """A newer run that succeeds did the work; one that fails is not ours to rerun."""
+    """A newer run that succeeds did the work; one that fails is not rerun."""
     seen = replace(
         failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN"), newest=run(150, status=3)
     )
@@ -362,7 +362,7 @@ def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
 
 @pytest.mark.parametrize("done", [(ORDERS, CUSTOMERS), (ORDERS,)])
 def test_somebody_elses_rerun_of_our_run_is_verified(done: tuple[str, ...]) -> None:
-    """P6, P9: whoever resumed our run before us owes what we would; their rerun is not ours to cancel."""
+    """P6, P9: a rerun started outside the task owes the same work as ours, and is never cancelled."""
     theirs = run(150, status=3, retrying_run_id=101)
     superseded = failed(can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
     seen = replace(superseded, newest=theirs, rerun=theirs)
@@ -416,7 +416,7 @@ def test_deleted_run_is_unwatchable() -> None:
 
 
 def test_refused_rerun_ends_with_the_platforms_words() -> None:
-    """A refusal that nothing explains is told, not repeated."""
+    """An unexplained refusal is reported, not repeated."""
     _, answer = play([failed(), Refused(run(), "Run can not be retried")])
     assert isinstance(answer, Fail)
     assert "Run can not be retried" in answer.reason
@@ -533,8 +533,8 @@ class World:
         self.runs.append(run(101 + len(self.runs), status=RunStatus.QUEUED, **changes))
         return RunSeen(self.runs[-1])
 
-    def look(self, run_id: int) -> Observation:
-        """Read a run: going on, ended in some way, or unreadable. An end stays as it is."""
+    def read(self, run_id: int) -> Observation:
+        """Read a run: in progress, ended in some way, or unreadable. An end never changes."""
         known = next((each for each in self.runs if each.id == run_id), run(run_id, 3))
         if known.is_terminal and known.id != 101:
             return RunSeen(known)
@@ -577,7 +577,7 @@ def test_whatever_is_seen_it_ends_in_bounds(data: st.DataObject, policy: RerunPo
         else:
             polls += 1
             world.now = answer.until if answer.until is not None else world.now + 600
-            observation = world.look(answer.run_id)
+            observation = world.read(answer.run_id)
     assert polls < 60
     limit = next(n for n in range(1, 7) if policy.stop(replace(state(), attempt_number=n)))  # type: ignore[arg-type]
     assert reruns <= limit - 1

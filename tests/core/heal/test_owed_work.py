@@ -63,7 +63,7 @@ def is_whole_rerun_of(answer: NextStep, *commands: str) -> bool:
 
 @pytest.mark.parametrize("kept", [[node(ORDERS)], [node(ORDERS, "success")]], ids=["after a failure", "before any"])
 def test_interrupted_run_is_not_resumed(kept: list[Any]) -> None:
-    """P6: what dbt had not finished is on no record, so a retry would leave it out, and nobody could tell."""
+    """P6: unfinished nodes are not recorded, so a retry would silently leave them out."""
     seen = failed(101, "dbt run", *at_command(1, *kept), logs=INTERRUPTED)
     _, answer = play(seen)
     assert is_whole_rerun_of(answer, *COMMANDS)

@@ -1,4 +1,4 @@
-"""The command that builds again what failed tests look at."""
+"""The command that rebuilds the nodes that failed tests check."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_tested_nodes_tests_and_skipped_nodes_are_built() -> None:
     ],
 )
 def test_same_command_for_other_nodes(command: str, made: str) -> None:
-    """Options that choose nodes go, each with its values; a value that looks like a command is none."""
+    """Options that select nodes are removed with their values; a value that resembles a command is not one."""
     assert build_instead(command, ["x"]) == made
 
 
@@ -84,7 +84,7 @@ def test_warnings_as_errors() -> None:
 def test_where_nothing_can_be_rebuilt(
     diagnosis: Diagnosis, facts: ManifestFacts | None, why: str, *, hopeless: bool
 ) -> None:
-    """Each says why; whether another kind of rerun may help is told apart."""
+    """Each case states why, and whether another kind of rerun may help."""
     made = rebuild("dbt build", diagnosis, facts)
     assert made.command is None
     assert why in (made.why_not or "")

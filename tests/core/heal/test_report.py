@@ -18,7 +18,7 @@ NOW = 1_000.0
 
 
 def play(*seen: Observation) -> tuple[list[str], RerunSession, Succeed | Fail]:
-    """Show these things to the loop; give all lines it tells, its memory and its end."""
+    """Feed observations to the loop; return all log lines, the session and the end."""
     session, policy = RerunSession(NOW), RerunPolicy(wait=wait_fixed(0))
     lines: list[str] = []
     for each in seen:
@@ -92,7 +92,7 @@ def test_report_of_a_failure_names_its_kind() -> None:
 
 
 def test_report_stays_small() -> None:
-    """XCom is a table in a database: a run in which a thousand nodes failed tells the first twenty."""
+    """XCom is a table in a database: for a run with a thousand failed nodes it gets the first twenty."""
     many = results(*(node(f"model.shop.m{number}", message=SYNTAX) for number in range(1_000)))
     _, session, end = play(RunSeen(run(101), many))
     told = report(session, end, NOW)["attempts"][0]

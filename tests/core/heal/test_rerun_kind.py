@@ -14,7 +14,7 @@ from tests.core.builders import run, step, steps
 
 
 def test_every_reason_of_the_platform_has_words() -> None:
-    """Each of the platform's five reasons can be told to a person."""
+    """Each of the platform's five reasons has a text for people."""
     assert set(WHY_NOT_FROM_FAILURE) == set(RetryNotSupported)
     assert set(NEEDS_NEW_COMMANDS) < set(RetryNotSupported)
 

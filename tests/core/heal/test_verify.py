@@ -29,7 +29,7 @@ def test_empty_results_are_hollow() -> None:
 
 
 def test_statuses_are_an_allow_list() -> None:
-    """P1: a status nobody knows is not a success; warn, no-op and reused are."""
+    """P1: an unknown status is not a success; warn, no-op and reused are."""
     owed = results(node(A))
     assert verify(owed, results(node(A, "new status"))).is_hollow
     for fine in ("success", "pass", "warn", "no-op", "reused"):

@@ -121,7 +121,7 @@ CLONE = Finding("Clone git repository", "step", "error", CODE, "no such branch")
         (node(path="staging"), False),
         (node("model", name="stg_*", tag="finance", path="models"), True),
         (node("test", tag="nightly"), False),  # one finding has to fit as a whole
-        (node(name="Clone*"), False),  # a step is no node
+        (node(name="Clone*"), False),  # a step is not a node
     ],
 )
 def test_node(condition: Condition, holds: bool) -> None:  # noqa: FBT001
@@ -155,7 +155,7 @@ def test_step(condition: Condition, step_name: str | None, holds: bool) -> None:
 
 
 def test_step_of_a_run_without_steps() -> None:
-    """Nothing known about the step is no match, and no error."""
+    """An unknown step does not match, and is not an error."""
     assert not step("*")(replace(state(CODE), run=a_run(steps=())))
 
 
@@ -173,7 +173,7 @@ def test_step_of_a_run_without_steps() -> None:
     ],
 )
 def test_run(condition: Condition, holds: bool) -> None:  # noqa: FBT001
-    """All criteria hold together; what the platform does not tell does not match."""
+    """All criteria have to fit; a fact that the platform does not report does not match."""
     assert condition(replace(state(CODE), run=a_run(environment_id=3))) is holds
 
 

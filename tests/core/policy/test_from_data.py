@@ -170,7 +170,7 @@ def test_python_code_cannot_be_written(policy: RerunPolicy, words: str) -> None:
 
 
 def rule(**changes: Any) -> dict[str, Any]:
-    """Write a policy with one rule that says yes to code; None leaves a key out."""
+    """Return a policy with one rule that matches code; None leaves a key out."""
     whole = {"when": {"any_node": "code"}, **changes}
     return {"rules": [{name: value for name, value in whole.items() if value is not None}]}
 

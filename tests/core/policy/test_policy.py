@@ -62,7 +62,7 @@ def test_unknown_beside_a_known_permanent_error_is_not_rerun() -> None:
     ],
 )
 def test_default_attempts_are_bounded(category: Category, attempt: int, reruns: bool) -> None:  # noqa: FBT001
-    """P5: three attempts in all; an unknown failure is looked at once more only."""
+    """P5: three attempts in all; an unknown failure is rerun only once."""
     decision = RerunPolicy().decide(state(category, attempt=attempt))
     assert (decision.action is not RerunAction.FAIL) == reruns
     assert decision.exhausted == (not reruns)
@@ -282,7 +282,7 @@ def test_repr_reads_like_the_policy() -> None:
 
 
 def test_default_rules_are_values() -> None:
-    """Users spread them into their own rules, so they are a tuple that nobody can change."""
+    """Users spread them into their own rules, so they are an immutable tuple."""
     assert isinstance(DEFAULT_RULES, tuple)
     assert RerunPolicy(rules=[*DEFAULT_RULES]) is not None
 
@@ -379,13 +379,13 @@ def test_policies_are_values() -> None:
 
 
 def test_needs_manifest() -> None:
-    """Whoever fetches the evidence asks for the manifest only if a rule needs it."""
+    """The manifest is fetched only if a rule needs it."""
     assert not RerunPolicy(rules=[*DEFAULT_RULES, RerunRule(lambda _: True)]).needs_manifest
     assert RerunPolicy(rules=[*DEFAULT_RULES, RerunRule(CODE & ~node(path="models/staging"))]).needs_manifest
 
 
 def test_words() -> None:
-    """P4: a policy tells itself: the rules by their numbers, the limits, and what happens otherwise."""
+    """P4: a policy describes itself: the numbered rules, the limits, and what happens otherwise."""
     rules = [
         RerunRule(~CODE, wait=wait_fixed(300), overrides={"threads_override": 2}),
         RerunRule(attempt_number(2) | ~node(name="*"), START, stop=stop_after_attempt(2)),

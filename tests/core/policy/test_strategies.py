@@ -121,7 +121,7 @@ JOINED: list[tuple[Any, str, Any, str]] = [
 
 @pytest.mark.parametrize(("strategy", "written", "data", "words"), [*SINGLE, *JOINED])
 def test_written_in_words_and_as_data(strategy: Any, written: str, data: Any, words: str) -> None:
-    """Each reads as it was written, is told in words, and round-trips through JSON to an equal one."""
+    """Each is shown as written and in words, and round-trips through JSON to an equal one."""
     assert describe(strategy) == written
     assert words in form(strategy).words()
     assert form(strategy).data() == data
@@ -141,7 +141,7 @@ def test_the_table_knows_all_that_make_sense() -> None:
     """All stops and waits that tenacity exports are in the table, or left out for a reason."""
     left_out = {
         "stop_when_event_set",  # an event of a thread; a failed dbt run has none
-        "wait_exception",  # looks at a Python exception; a failed dbt run has none
+        "wait_exception",  # needs a Python exception; a failed dbt run has none
         "wait_full_jitter",  # a second name
         "stop_all",
         "stop_any",
@@ -201,7 +201,7 @@ def test_older_tenacity() -> None:
 
 
 def test_build_uses_no_deprecated_argument() -> None:
-    """What is made from data warns nobody."""
+    """Building from data emits no warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         made = strategy_from_data({"wait_exponential_jitter": {"multiplier": 3, "max": 9}}, WAIT, "wait")
@@ -236,7 +236,7 @@ def test_build_uses_no_deprecated_argument() -> None:
     ],
 )
 def test_common_mistakes_are_answered(kind: Any, value: object, words: str) -> None:
-    """P5: what would wait or stop otherwise than it looks is refused, with how it is written."""
+    """P5: a wait or stop that would behave differently than it reads is refused, with the correct form."""
     with pytest.raises((TypeError, ValueError)) as caught:
         check_strategy("place", kind, value)
     assert words in str(caught.value)

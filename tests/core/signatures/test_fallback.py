@@ -37,7 +37,7 @@ def test_plain_words_are_tried_last() -> None:
     ],
 )
 def test_plain_words_say_what_kind_of_failure_it_is(text: str, expected: Category) -> None:
-    """A driver that nobody listed is still understood where its words are plain."""
+    """An unlisted driver's errors are still recognised if their words are plain."""
     assert said(text) is expected
 
 
@@ -75,5 +75,5 @@ def test_permanent_words_outrank_words_that_heal(text: str) -> None:
     ],
 )
 def test_words_that_say_nothing_or_two_things_stay_unknown(text: str) -> None:
-    """Neither "failed" nor "cancelled", nor a limit of nobody knows what, is a reason to run again."""
+    """Neither "failed" nor "cancelled", nor an unspecified limit, is a reason to run again."""
     assert said(text) is Category.UNKNOWN

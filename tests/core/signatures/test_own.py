@@ -1,4 +1,4 @@
-"""The signatures that users add: what they look like, and how a wrong one is refused."""
+"""The signatures that users add: their form, and how a wrong one is refused."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_the_adapters_own_table_is_tried_before_the_others() -> None:
 
 
 def test_a_wrong_pattern_is_named() -> None:
-    """A user's pattern that is no regular expression is refused with the pattern in the message."""
+    """A user's pattern that is not a regular expression is refused with the pattern in the message."""
     with pytest.raises(ValueError, match="signature pattern '\\('"):
         Signature(Category.CODE, "(", "ours", "odd").found_in("text")
 

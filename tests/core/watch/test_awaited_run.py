@@ -35,7 +35,7 @@ def chosen(of: Awaited, *runs: Run) -> int | None:
 
 
 def test_first_and_latest() -> None:
-    """Of those that were created in time, whatever the order of the list; none is no error."""
+    """Choose among the runs created in time, in any order of the list; an empty list is not an error."""
     runs = [a_run(1, created_at=BEFORE), a_run(2, created_at=JUST_THEN), a_run(3)]
     assert chosen(awaited(), *runs) == 2
     assert chosen(awaited(match="latest"), *runs) == 3
@@ -44,7 +44,7 @@ def test_first_and_latest() -> None:
 
 
 def test_cause_category() -> None:
-    """What was started for another reason, or nobody knows why, does not count."""
+    """Runs started for another or an unknown reason do not count."""
     runs = [a_run(1, "ui"), a_run(2, None), a_run(3, trigger=None), a_run(4, "ci"), a_run(5, "scheduled")]
     assert chosen(awaited(cause_categories=("scheduled",)), *runs) == 5
     assert chosen(awaited(cause_categories=("scheduled", "ci")), *runs) == 4
@@ -61,7 +61,7 @@ def test_branch_that_is_not_known_yet_is_waited_for() -> None:
 
 
 def test_run_that_ended_before_it_cloned_is_on_no_branch() -> None:
-    """It will never have a branch, so nobody waits for that."""
+    """It will never have a branch, so it is not waited for."""
     assert chosen(awaited(git_branch="main"), a_run(1, status=20, git_branch=None), a_run(2)) == 2
 
 

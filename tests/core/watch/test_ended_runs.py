@@ -1,4 +1,4 @@
-"""The cursor: no run's end is told twice, and none is left out that dbt lists in time."""
+"""The cursor reports no run twice, and omits none that dbt lists in time."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def run(run_id: int, end: float | None, **fields: Any) -> Run:
 
 
 def told(cursor: Cursor, *runs: Run) -> tuple[list[int], Cursor]:
-    """Read runs once: what is told, and the cursor after it has been kept and read again."""
+    """Read runs once; return what is reported, and the cursor after a round trip through JSON."""
     news = cursor.news(runs, ALL)
     kept = Cursor.from_dict(json.loads(json.dumps(cursor.after(runs, news).to_dict())))
     assert kept is not None
@@ -38,12 +38,12 @@ def test_ends_are_told_in_their_order() -> None:
 
 
 def test_past_is_left_alone() -> None:
-    """What ended before the first start is not told, however often it is read."""
+    """Runs that ended before the first start are not reported, however often they are read."""
     assert told(Cursor.new(START), run(1, -1), run(2, 0))[0] == [2]
 
 
 def test_list_that_is_late_misses_nothing() -> None:
-    """A run that is listed some minutes after later ends is still told, and those are not told again."""
+    """A run listed some minutes after later ends is still reported, and those are not reported again."""
     _, cursor = told(Cursor.new(START), run(1, 400))
     assert told(cursor, run(1, 400), run(2, 400 - LATE + 1))[0] == [2]
     assert told(cursor, run(3, 400 - LATE - 1))[0] == []
@@ -62,19 +62,19 @@ NO_CURSORS: list[Any] = [
 
 @pytest.mark.parametrize("kept", NO_CURSORS, ids=str)
 def test_what_is_no_cursor_is_known_as_such(kept: Any) -> None:
-    """Whatever somebody else wrote there, it is no error and no cursor."""
+    """Foreign content is neither an error nor a cursor."""
     assert Cursor.from_dict(kept) is None
 
 
 @pytest.mark.parametrize("end", [None, "soon"])
 def test_run_without_an_end_is_not_told(end: str | None) -> None:
-    """Nobody can place it, and nothing goes wrong with the others."""
+    """An unreadable end is skipped, and the other runs are reported."""
     odd = replace(run(1, 5), finished_at=end)
     assert told(Cursor.new(START), odd, run(2, 6))[0] == [2]
 
 
 def test_going_run_is_not_told() -> None:
-    """A status that is no end, or that nobody knows, is no end."""
+    """A status that is not terminal, or unknown, is not an end."""
     assert told(Cursor.new(START), run(1, 5, status=3), run(2, 5, status=77))[0] == []
 
 

@@ -28,7 +28,7 @@ def watchlist(*places: WatchEntry) -> Watchlist:
     return made
 
 
-def going(run_id: int = 7, started_at: str | None = None) -> WatchedRun:
+def running(run_id: int = 7, started_at: str | None = None) -> WatchedRun:
     """A run that is not over."""
     return WatchedRun(run_id, 3, started_at)
 
@@ -50,7 +50,7 @@ def test_newcomers_wait_for_company() -> None:
     assert place(interval=1.0).due == 0.1
 
 
-def test_nobody_is_asked_for_twice_at_once() -> None:
+def test_no_run_is_requested_twice_at_once() -> None:
     """Who was taken is not taken again before the answer has come."""
     watched = watchlist(place())
     assert watched.take(0.5, PAGE) == ()
@@ -62,7 +62,7 @@ def test_nobody_is_asked_for_twice_at_once() -> None:
 def test_an_answer_sets_the_next_poll() -> None:
     """An interval after the answer at the latest, half of it at the earliest."""
     watched = place()
-    assert watched.answer(going(), now=3.0) is None
+    assert watched.answer(running(), now=3.0) is None
     assert (watched.earliest, watched.due) == (8.0, 13.0)
 
 
@@ -91,11 +91,11 @@ def test_tolerance_is_that_of_the_watch() -> None:
 
 
 def test_company_is_taken_along() -> None:
-    """When somebody is due, all who are past half of their interval come along, the most urgent first."""
+    """When a watch is due, all that are past half of their interval are included, the most urgent first."""
     first, half, fresh = (place(number, interval=10.0) for number in (1, 2, 3))
-    first.answer(going(1), now=0.0)
-    half.answer(going(2), now=4.0)
-    fresh.answer(going(3), now=6.0)
+    first.answer(running(1), now=0.0)
+    half.answer(running(2), now=4.0)
+    fresh.answer(running(3), now=6.0)
     watched = watchlist(fresh, half, first)
     assert watched.take(9.0, PAGE) == ()
     assert watched.take(10.0, PAGE) == [first, half]
@@ -124,7 +124,7 @@ def test_who_must_be_asked_for_alone_is() -> None:
     alone.ask_again(1.5, alone=True)
     assert watched.take(1.5, PAGE) == others
     assert watched.take(1.5, PAGE) == [alone]
-    alone.answer(going(1), now=1.0)
+    alone.answer(running(1), now=1.0)
     assert not alone.alone
 
 
@@ -152,7 +152,7 @@ def test_requests_grow_with_the_hundreds(count: int) -> None:
         for each in watched.take(now, PAGE):
             assert now - last[each] <= 12
             last[each] = now
-            each.answer(going(each.run_id), now)
+            each.answer(running(each.run_id), now)
         asked.append(now)
     assert len([moment for moment in asked if moment >= 20]) <= 10 * math.ceil(count / PAGE) + 1
     assert all(earlier <= later for earlier, later in pairwise(asked))

@@ -28,7 +28,7 @@ def test_what_was_there_before_is_no_news() -> None:
 
 
 def test_a_run_may_be_listed_later_than_a_newer_one() -> None:
-    """The next look reads that far back again, and the late one is news."""
+    """The next read goes back that far, and reports the late run as new."""
     seen = NewRuns(100)
     seen.see([(105, 1)])
     assert seen.after < 104
@@ -38,7 +38,7 @@ def test_a_run_may_be_listed_later_than_a_newer_one() -> None:
 
 
 def test_what_is_read_again_does_not_grow() -> None:
-    """With each look that finds nothing new, less is read: in the end nothing."""
+    """Each read that finds nothing new reads less, in the end nothing."""
     seen = NewRuns(100)
     seen.see([(number, 1) for number in range(101, 200)])
     seen.see([(number, 1) for number in range(101, 200)])

@@ -45,7 +45,7 @@ def test_ends_with_the_run(status: int) -> None:
 
 
 def test_short_trouble_goes_unnoticed() -> None:
-    """An outage shorter than the tolerance is no reason to fail."""
+    """An outage shorter than the tolerance does not fail the watch."""
     outcome, _ = play([run(status=3), *[ConnectionError("down")] * 9, run(status=10)])
     assert outcome == Over(101, 10)
 

@@ -17,7 +17,7 @@ STARTED = "1970-01-01 00:16:40+00:00"
 NEAR_THE_END = Pace(check_interval=60.0, quickest_check_interval=5.0, usual=600.0)
 
 
-def going(started_at: str | None = None) -> WatchedRun:
+def running(started_at: str | None = None) -> WatchedRun:
     """Make a run in progress."""
     return WatchedRun(7, 3, started_at)
 
@@ -36,18 +36,18 @@ def going(started_at: str | None = None) -> WatchedRun:
 )
 def test_the_nearer_the_end_the_more_often(now: float, pause: float) -> None:
     """The pause is a part of the time to the usual end, within the user's bounds, on both sides of it."""
-    assert NEAR_THE_END.pause(now, going(started_at=STARTED)) == pause
+    assert NEAR_THE_END.pause(now, running(started_at=STARTED)) == pause
 
 
 @pytest.mark.parametrize("more", [{}, {"quickest_check_interval": 5.0}, {"usual": 600.0}], ids=repr)
 def test_without_all_three_the_interval_is_constant(more: dict[str, Any]) -> None:
     """The interval alone is the interval, near the usual end too."""
-    assert Pace(check_interval=60.0, **more).pause(1600, going(started_at=STARTED)) == 60.0
+    assert Pace(check_interval=60.0, **more).pause(1600, running(started_at=STARTED)) == 60.0
 
 
-@pytest.mark.parametrize("seen", [None, going(), going(started_at="soon"), going(started_at=5)], ids=str)  # type: ignore[arg-type]
+@pytest.mark.parametrize("seen", [None, running(), running(started_at="soon"), running(started_at=5)], ids=str)  # type: ignore[arg-type]
 def test_a_run_that_has_not_started_has_no_end_yet(seen: WatchedRun | None) -> None:
-    """Not seen, queued, or with a start that is no moment: the slow interval, and no error."""
+    """Not seen, queued, or with an unreadable start: the slow interval, and no error."""
     assert NEAR_THE_END.pause(1600, seen) == 60.0
 
 
