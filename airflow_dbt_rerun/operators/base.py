@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +20,6 @@ from airflow_dbt_rerun.core.heal.report import report
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
-from airflow_dbt_rerun.core.watch.one import Unwatchable
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
@@ -45,8 +43,8 @@ from airflow_dbt_rerun.operators.arguments import (
     is_template,
     read_policy_argument,
 )
+from airflow_dbt_rerun.operators.deferral import DeferralMixin, is_ours
 from airflow_dbt_rerun.operators.publishing import Publisher
-from airflow_dbt_rerun.triggers.run import OUTCOMES, DbtCloudRunTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -66,14 +64,11 @@ ERRORS: dict[str, type[DbtRunError]] = {
 }
 """The error to raise for each kind of :class:`Fail`."""
 
-WORK = "work"
-"""Key, in the session of a deferred task, of the marker of its work."""
-
 OnRerun = Callable[[Any], Any]
 """A function that takes the context, or one of Airflow's notifiers."""
 
 
-class HealingOperator(BaseOperator):
+class HealingOperator(DeferralMixin, BaseOperator):
     """Watch a dbt run until it ends, and rerun it by a policy. A base class, not for use by itself.
 
     :param dbt_cloud_conn_id: a connection of the official dbt Cloud layout.
@@ -169,48 +164,6 @@ class HealingOperator(BaseOperator):
         self._in_progress = driver.work
         return self._continue(context, driver, session, seen)
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
-        """Resume after a deferral: read the run again, then decide."""
-        if not event or event.get("outcome") not in OUTCOMES:
-            raise DbtRunUnwatchable(
-                f"the triggerer sent {event!r}, which has no known outcome: nothing is rerun; "
-                "clear this task to try again"
-            )
-        # An edit of the Variable must not break a heal in progress: invalid entries are left out.
-        driver = self._driver(context, team_signatures(self.log, strict=False), event.get("usual"))
-        session = self._remembered(event, driver.work)
-        if session is None:
-            session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
-            self._in_progress = driver.work
-        else:
-            self._in_progress = replace(driver.work, theirs=session.theirs)
-            seen = self._seen(driver, session, event)
-        return self._continue(context, driver, session, seen)
-
-    def _remembered(self, event: Mapping[str, Any], work: Work) -> RerunSession | None:
-        """Read the session from the event; None if it cannot be used and has to be rebuilt from dbt's records.
-
-        Another version of this package may have written it. Also, Airflow 3.0 can resume a cleared task with the
-        event of a deferral that predates the clear (apache/airflow#62845); that event describes earlier runs.
-        """
-        if event["session"].get(WORK) not in (None, work.marker.key):
-            self.log.warning(
-                "Resumed by an event that predates the clear; reading the runs of this task from dbt again"
-            )
-            return None
-        try:
-            return RerunSession.from_dict(event["session"])
-        except ValueError as error:
-            self.log.warning(
-                "Cannot use the session of the deferral (%s); reading the runs of this task from dbt again", error
-            )
-            return None
-
-    def _seen(self, driver: Driver, session: RerunSession, event: Mapping[str, Any]) -> Observation:
-        if event["outcome"] == "unwatchable":
-            return driver.observe_after(session, Unwatchable(event["run_id"], event["reason"]))
-        return driver.observe(session, int(event["run_id"]))
-
     def _continue(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:
         session, step = driver.advance(session, seen)
         while isinstance(step, WaitForRun):
@@ -223,23 +176,8 @@ class HealingOperator(BaseOperator):
         self._in_progress = None
         return step.run_id
 
-    def _defer_until(self, driver: Driver, session: RerunSession, step: WaitForRun) -> NoReturn:
-        self.defer(
-            trigger=DbtCloudRunTrigger(
-                dbt_cloud_conn_id=self.dbt_cloud_conn_id,
-                account_id=self.account_id,
-                run_id=step.run_id,
-                session={**session.to_dict(), WORK: self._in_progress and self._in_progress.marker.key},
-                until=step.until,
-                cancel_on_kill=self.cancel_on_kill and _is_ours(session),
-                hook_params=self.hook_params,
-                **replace(driver.pace, deadline=session.deadline).to_dict(),
-            ),
-            method_name=self.execute_complete.__name__,
-        )
-
     def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
-        if step.kind == "timeout" and self.cancel_on_kill and _is_ours(session):
+        if step.kind == "timeout" and self.cancel_on_kill and is_ours(session):
             self._cancel(session.run_id)
         self._in_progress = None
         raise ERRORS[step.kind](step.reason, run=step.run, diagnosis=step.diagnosis, attempts=session.attempts)
@@ -308,7 +246,3 @@ class HealingOperator(BaseOperator):
 
     def _publisher(self, context: Context) -> Publisher:
         return Publisher(context, checked_callbacks(self.on_rerun), self.log)
-
-
-def _is_ours(session: RerunSession) -> bool:
-    return session.current is not None and session.current.ours

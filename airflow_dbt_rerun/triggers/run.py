@@ -20,7 +20,7 @@ from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, Watch
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
 from airflow_dbt_rerun.triggers.task_state import is_over
-from airflow_dbt_rerun.watching.hub import Hub, hub_of
+from airflow_dbt_rerun.watching.shared_polling import Hub, hub_of
 
 OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
 """Outcomes of a wait. None of them says that the run failed: the worker reads the run again."""

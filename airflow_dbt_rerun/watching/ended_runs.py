@@ -21,7 +21,7 @@ from airflow_dbt_rerun.api.token_rotation import MakeClient, RotatingClient
 from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run, RunStatus
 from airflow_dbt_rerun.core.watch.ended_runs import ended
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
-from airflow_dbt_rerun.watching.hub import QUIET
+from airflow_dbt_rerun.watching.shared_polling import QUIET
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from airflow_dbt_rerun.core.watch.one import OutOfTime, Unwatchable
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import DbtServerError, DbtThrottledError
 from airflow_dbt_rerun.watching.ended_runs import feed_of
-from airflow_dbt_rerun.watching.hub import hub_of
 from airflow_dbt_rerun.watching.shared_client import shared_client
+from airflow_dbt_rerun.watching.shared_polling import hub_of
 
 
 def test_pause_is_as_long_as_the_longest_429_says() -> None:

@@ -94,7 +94,7 @@ BUGS = {
     ),
     "the mode depends on try_number (provider 3.8.1)": "operators/test_job.py::test_cleared_task_begins_a_new_life",
     "many tasks poll one after the other (kestra#54)": (
-        "watching/test_hub.py::test_few_connections_however_many_watch"
+        "watching/test_shared_polling.py::test_few_connections_however_many_watch"
     ),
     "a long cause is refused (airflow#38896)": "core/heal/test_lineage.py::test_long_cause_keeps_its_marker",
     "an account id that is a number (airflow#51957), other hosts (airflow#22730)": (

@@ -19,7 +19,7 @@ from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.core.watch.one import WatchOutcome
 from airflow_dbt_rerun.core.watch.pace import Pace
-from airflow_dbt_rerun.watching.hub import Hub
+from airflow_dbt_rerun.watching.shared_polling import Hub
 
 P = ParamSpec("P")
 ACCOUNT = 70403103922125

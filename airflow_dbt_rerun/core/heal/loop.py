@@ -16,7 +16,7 @@ from airflow_dbt_rerun.core.heal.decision import decide, progress
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartRun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.on_success import on_success
-from airflow_dbt_rerun.core.heal.rerun_kind import RerunChoice, choose_kind
+from airflow_dbt_rerun.core.heal.possible_rerun import RerunChoice, choose_kind
 from airflow_dbt_rerun.core.heal.same_work import differences, stand_in
 from airflow_dbt_rerun.core.heal.session import PlannedRerun, RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, Superseded

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from airflow_dbt_rerun.core.dbt.models import Run, epoch
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.heal.rerun_kind import commands_from_failed_step
+from airflow_dbt_rerun.core.heal.possible_rerun import commands_from_failed_step
 from airflow_dbt_rerun.core.heal.wording import action_in
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 

@@ -29,7 +29,7 @@ from airflow_dbt_rerun.core.policy.rules import (
     checked_rules,
 )
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy, describe
-from airflow_dbt_rerun.core.policy.written import Written, names_its_arguments
+from airflow_dbt_rerun.core.policy.value_class import Written, names_its_arguments
 
 __all__ = [
     "DEFAULT_RULES",

@@ -17,7 +17,7 @@ from airflow_dbt_rerun.core.policy.condition import AnyCondition, Condition, Rer
 from airflow_dbt_rerun.core.policy.conditions import any_node, every
 from airflow_dbt_rerun.core.policy.overrides import Overrides
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy
-from airflow_dbt_rerun.core.policy.written import Written, names_its_arguments
+from airflow_dbt_rerun.core.policy.value_class import Written, names_its_arguments
 
 StopStrategy = stop_base | Callable[[RerunState], bool]
 WaitStrategy = wait_base | Callable[[RerunState], float]

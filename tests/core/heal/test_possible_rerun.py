@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported
-from airflow_dbt_rerun.core.heal.rerun_kind import (
+from airflow_dbt_rerun.core.heal.possible_rerun import (
     NEEDS_NEW_COMMANDS,
     WHY_NOT_FROM_FAILURE,
     commands_from_failed_step,

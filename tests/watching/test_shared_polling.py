@@ -22,7 +22,7 @@ from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, WatchOutcome
 from airflow_dbt_rerun.exceptions import DbtConfigError, DbtForbiddenError, DbtUnauthorizedError
-from airflow_dbt_rerun.watching.hub import MOST_A_MINUTE, MOST_AT_ONCE, Hub, hub_of, rest
+from airflow_dbt_rerun.watching.shared_polling import MOST_A_MINUTE, MOST_AT_ONCE, Hub, hub_of, rest
 from tests.support import local_platform
 from tests.watching.runs_server import START, Trouble, World, at_once, story, when, world
 
