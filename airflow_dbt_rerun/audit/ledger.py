@@ -118,6 +118,7 @@ class Ledger:
             self._paid[place] = f"run {record.run.id} ran it as a whole"
         else:
             self._pay(place, record, step)
+        debt.unreadable = step.step.status == RunStatus.SUCCESS and step.nodes is None
         debt.has_run = True
         return place + 1
 
@@ -173,11 +174,13 @@ class Ledger:
         warnings = tuple(self._warnings.get(place, ()))
         if debt.is_settled:
             return CommandAudit(debt.command, Finding.DONE, self._paid.get(place, "nothing was owed"), warnings)
-        finding = Finding.NOT_VERIFIABLE if self.doubt else Finding.NOT_DONE
+        finding = Finding.NOT_VERIFIABLE if self.doubt or debt.unreadable else Finding.NOT_DONE
         return CommandAudit(debt.command, finding, _owed(debt), warnings)
 
 
 def _owed(debt: Debt) -> str:
+    if debt.unreadable:
+        return "it was resumed, but there is no record of what the resumed command did"
     if debt.nodes:
         return f"{counted(len(debt.nodes), 'node')} owed: {listed(sorted(debt.nodes), _SHOWN)}"
     return "it failed, and what it left undone is not all on record" if debt.has_run else "it has not run"

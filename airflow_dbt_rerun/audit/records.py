@@ -98,6 +98,9 @@ class Debt:
     has_run: bool = False
     """Whether a step has run it, however that ended."""
 
+    unreadable: bool = False
+    """Whether the newest step for it succeeded without leaving an artifact."""
+
     @property
     def is_settled(self) -> bool:
         """Whether nothing is owed any more."""

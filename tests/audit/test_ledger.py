@@ -99,6 +99,19 @@ def test_hook_is_not_settled_by_a_resume() -> None:
     assert audited(first, resumed).finding is Finding.NOT_DONE
 
 
+def test_resume_that_did_nothing_is_not_done() -> None:
+    """An artifact without any node says that nothing was done."""
+    nothing = StepRecord(step("dbt retry").step, {})
+    assert audited(FAILS, record(2, nothing, step(DOCS), resumes=1)).finding is Finding.NOT_DONE
+
+
+def test_resume_without_an_artifact_is_not_verifiable() -> None:
+    """Where the record does not say what was done, the audit does not either."""
+    found = audited(FAILS, record(2, step("dbt retry"), step(DOCS), resumes=1))
+    assert found.finding is Finding.NOT_VERIFIABLE
+    assert found.commands[1].evidence == "it was resumed, but there is no record of what the resumed command did"
+
+
 def test_other_commands_settle_nothing() -> None:
     """The same command with other variables or nodes is other work."""
     found = audited(FAILS, record(2, step("dbt build --select 'a b' --vars '{x: 1}'"), step(DOCS)))

@@ -198,3 +198,23 @@ def test_a_connection_of_airflows_database(platform: LocalPlatform, tmp_path: Pa
     assert "answered 404" in found.stderr
     assert json.loads(found.stdout)["diagnoses"] == []
     assert platform.token not in found.stdout + found.stderr
+
+
+def test_audit_of_a_run(platform: LocalPlatform, capsys: pytest.CaptureFixture[str]) -> None:
+    """The auditor says for each command whether it is done; its exit status says it for the whole. Only GETs."""
+    platform.trouble(RESET)
+    failed = platform.run("staging")
+    platform.control("DELETE", "requests")
+    assert main(["audit", str(failed["id"])]) == 1
+    assert "not done: dbt run --select stg_orders+" in capsys.readouterr().out
+    healed = platform.retry(failed)
+    assert main(["audit", str(healed["id"]), "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["finding"], document["runs"]) == ("done", [failed["id"], healed["id"]])
+    assert platform.posts() == [f"/api/v2/accounts/{platform.account_id}/runs/{failed['id']}/retry/"]
+
+
+def test_audit_of_a_run_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    """One line names the run."""
+    assert main(["audit", "999999"]) == 1
+    assert "dbt run 999999 cannot be read" in capsys.readouterr().err

@@ -18,7 +18,7 @@ from tests.core.builders import RESET, SYNTAX, node, results, run
 
 TESTS = Path(__file__).parents[1]
 DOCS = TESTS.parent / "docs"
-PAGES = [(DOCS / name).read_text(encoding="utf-8") for name in ("rerunning.md", "events.md")]
+PAGES = [(DOCS / name).read_text(encoding="utf-8") for name in ("rerunning.md", "events.md", "arguments.md")]
 SCHEMA = json.loads((DOCS / "report.schema.json").read_text(encoding="utf-8"))
 
 

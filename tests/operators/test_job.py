@@ -15,11 +15,14 @@ from tenacity import stop_after_attempt, wait_fixed
 from airflow_dbt_rerun import (
     Category,
     DbtCloudJobOperator,
+    DbtCloudJobSensor,
+    DbtCloudRerunOperator,
     DbtRunCancelled,
     DbtRunExhausted,
     DbtRunFailed,
     DbtRunTimeout,
     DbtRunUnwatchable,
+    RerunAction,
     RerunPolicy,
     RerunRule,
     any_node,
@@ -628,3 +631,55 @@ def test_no_token_anywhere(
         repr(hook.client),
     ]
     assert not [text for text in shown if platform.token in text]
+
+
+def test_superseded_scheduled_run_is_no_red_task(platform: LocalPlatform, instance: TaskInstance) -> None:
+    """A queued run that dbt's scheduler cancelled for the next one is followed, and that one does the work."""
+    platform.behave(over_scheduling="cancel_older")
+    platform.trouble({"node": "raw_orders", "times": 1, "seconds": 1})
+    schedule = f"jobs/{platform.jobs['nightly']}/schedule"
+    platform.control("POST", schedule)
+    platform.until_troubled("raw_orders")
+    queued, newest = platform.control("POST", schedule), platform.control("POST", schedule)
+    task = DbtCloudJobSensor(
+        task_id="seen", job_id=platform.jobs["nightly"], since=queued["created_at"], poke_interval=0.05
+    )
+    assert run_task(task, instance) == newest["id"]
+    assert [each["kind"] for each in instance.xcom("dbt_rerun_report")["attempts"]] == ["given", "superseded_by"]
+
+
+@pytest.mark.parametrize("verify", [True, False])
+def test_green_run_with_a_failed_node_warns_where_its_results_are_read(
+    job: Make, platform: LocalPlatform, instance: TaskInstance, *, verify: bool
+) -> None:
+    """A plain success costs no request for artifacts; verify_success reads them, and warns of what failed."""
+    run_id = run_task(job(verify_success=verify), instance)
+    read = [path for path in platform.paths() if "/artifacts/" in path]
+    assert bool(read) is verify
+    report = instance.xcom("dbt_rerun_report")
+    assert (report["outcome"], report["job_run_id"]) == ("succeeded", run_id)
+
+
+def test_partial_job_in_a_run_does_not_end_a_heal(
+    job: Make, platform: LocalPlatform, instance: TaskInstance
+) -> None:
+    """Where a run's job lacks its commands, the job itself is asked."""
+    platform.behave(job_embed="partial")
+    platform.trouble(RESET)
+    policy = RerunPolicy(rules=[RerunRule(any_node("transient"), RerunAction.RERUN_FROM_STEP)])
+    run_task(job(policy=policy), instance)
+    assert instance.xcom("dbt_rerun_report")["outcome"] == "healed"
+
+
+@pytest.mark.parametrize("value", [None, "None", " ", ""])
+def test_id_that_renders_to_nothing_is_named(platform: LocalPlatform, instance: TaskInstance, value: Any) -> None:
+    """The template's parameter is named, and nothing is started."""
+    tasks = [
+        DbtCloudJobOperator(task_id="t", job_id="{{ x }}"),
+        DbtCloudRerunOperator(task_id="t", run_id="{{ x }}"),
+    ]
+    for task, name in zip(tasks, ("job_id", "run_id"), strict=True):
+        setattr(task, name, value)
+        with pytest.raises(DbtConfigError, match=f"{name} is .* after rendering: check its template"):
+            run_task(task, instance)
+    assert platform.posts() == []

@@ -192,6 +192,22 @@ async def test_cancelled_run_is_told_as_such(dbt: LocalPlatform) -> None:
 
 
 @story
+async def test_cancelled_run_without_an_end_is_told_once(dbt: LocalPlatform) -> None:
+    """dbt's scheduler cancels queued runs; such a run never started, and may lack the moment of its end."""
+    dbt.behave(over_scheduling="cancel_older", cancelled_finished_at_filled=False)
+    dbt.trouble({"node": "raw_orders", "times": 1, "seconds": 60})
+    schedule = f"jobs/{dbt.jobs['seeds']}/schedule"
+    async with watching(statuses="cancelled") as watcher:
+        first = await asyncio.to_thread(dbt.control, "POST", schedule)
+        await asyncio.to_thread(dbt.until_troubled, "raw_orders")
+        queued = await asyncio.to_thread(dbt.control, "POST", schedule)
+        await asyncio.to_thread(dbt.control, "POST", schedule)
+        await watcher.tells({"id": queued["id"]})
+        dbt.cancel(first, by="Ann")
+    assert watcher.run_ids[0] == queued["id"]
+
+
+@story
 async def test_no_category_where_the_run_cannot_be_read(dbt: LocalPlatform) -> None:
     """An event without a category is better than none."""
     dbt.fault("status", status=500, path=r"/runs/\d+/$", method="GET", count=-1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,7 +15,7 @@ from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.logs import error_block
 from airflow_dbt_rerun.core.policy.conditions import RerunState
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
-from tests.core.builders import RESET, node, results, run, step
+from tests.core.builders import RESET, node, results, run, step, steps
 
 ARTIFACTS = Path(__file__).parents[2] / "data" / "run_results"
 
@@ -292,3 +293,18 @@ def test_ids_do_not_change_a_fingerprint() -> None:
         for query in ("01b2c3d4-0000-1111-0000-0a0b0c0d0e0f", "01ffffff-0000-2222-0000-1a1b1c1d1e1f")
     }
     assert len(prints) == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "category"),
+    [
+        ({"unique_id": "test.shop.t", "status": "error", "message": None, "failures": 3}, Category.TEST_FAILED),
+        ({"unique_id": "test.shop.t", "status": "error", "message": None, "failures": 0}, Category.UNKNOWN),
+        ({"unique_id": "model.shop.m", "status": "error", "message": None, "failures": 3}, Category.UNKNOWN),
+        ({"unique_id": "test.shop.t", "status": "error", "message": RESET, "failures": 3}, Category.TRANSIENT),
+    ],
+)
+def test_test_that_counts_failures_has_failed(result: dict[str, Any], category: Category) -> None:
+    """A test with failures and no message found bad rows, whatever its status; with a message, that counts."""
+    artifact = StepResults.from_artifact({"results": [result]}, step_index=5)
+    assert diagnose(run(steps=steps("dbt seed", "dbt build")), (artifact,)).verdict is category
