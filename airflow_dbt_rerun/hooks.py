@@ -16,7 +16,8 @@ from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.endpoints import Endpoint, Id
 from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries
 from airflow_dbt_rerun.api.settings import Settings, settings_from
-from airflow_dbt_rerun.core.dbt.models import Job, Run
+from airflow_dbt_rerun.core.dbt.jobs import Job
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import (
     DbtApiError,
     DbtForbiddenError,

@@ -15,15 +15,8 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from airflow_dbt_rerun.core.dbt.models import (
-    GOING_STATUSES,
-    TERMINAL_STATUSES,
-    Account,
-    Job,
-    Run,
-    RunStep,
-    WatchedRun,
-)
+from airflow_dbt_rerun.core.dbt.jobs import Account, Job
+from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, TERMINAL_STATUSES, Run, RunStep, WatchedRun
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.heal.lineage import CAUSE_MAX_LENGTH
 from airflow_dbt_rerun.exceptions import DbtConfigError

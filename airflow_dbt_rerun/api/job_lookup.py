@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Resource, list_environments, list_jobs, list_projects
-from airflow_dbt_rerun.core.dbt.models import Job
+from airflow_dbt_rerun.core.dbt.jobs import Job
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from airflow_dbt_rerun.core.dbt.models import Job
+from airflow_dbt_rerun.core.dbt.jobs import Job
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 

@@ -22,7 +22,8 @@ from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.audit import Audit, audit
 from airflow_dbt_rerun.cli.cases import Case, UnreadableError
 from airflow_dbt_rerun.config.team_signatures import team_signatures
-from airflow_dbt_rerun.core.dbt.models import Job, Run
+from airflow_dbt_rerun.core.dbt.jobs import Job
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession

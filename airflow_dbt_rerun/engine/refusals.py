@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Endpoint, get_account, get_job
-from airflow_dbt_rerun.core.dbt.models import Account, Job
+from airflow_dbt_rerun.core.dbt.jobs import Account, Job
 from airflow_dbt_rerun.engine.reader import Sender
 from airflow_dbt_rerun.exceptions import (
     DbtApiError,

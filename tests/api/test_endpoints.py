@@ -11,7 +11,8 @@ import pytest
 
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, Resource, RetryPreview, next_page
-from airflow_dbt_rerun.core.dbt.models import Job, WatchedRun
+from airflow_dbt_rerun.core.dbt.jobs import Job
+from airflow_dbt_rerun.core.dbt.models import WatchedRun
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 ACCOUNT = 70403103922125

@@ -34,9 +34,6 @@ class RunStatus(IntEnum):
 TERMINAL_STATUSES = frozenset({RunStatus.SUCCESS, RunStatus.ERROR, RunStatus.CANCELLED})
 GOING_STATUSES = frozenset({RunStatus.QUEUED, RunStatus.STARTING, RunStatus.RUNNING})
 
-DELETED = 2
-"""The ``state`` of a deleted object; 1 is active."""
-
 
 class RetryNotSupported(StrEnum):
     """Why the platform cannot resume a run (API field ``retry_not_supported_reason``)."""
@@ -293,74 +290,3 @@ def _name(actor: JsonObject) -> str | None:
 
 def _is_same(one: JsonObject, other: JsonObject) -> bool:
     return _name(one) is not None and all(one.get(part) == other.get(part) for part in ("id", "type", "name"))
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A job definition."""
-
-    id: int
-    name: str
-    project_id: int | None = None
-    environment_id: int | None = None
-    execute_steps: tuple[str, ...] = ()
-    deactivated: bool = False
-    run_failure_count: int = 0
-    deleted: bool = False
-
-    @classmethod
-    def from_api(cls, data: JsonObject) -> Job:
-        """Build from the ``data`` of a job answer.
-
-        :raises KeyError: if ``id`` is missing.
-        """
-        return cls(
-            id=int(data["id"]),
-            name=str(data.get("name") or ""),
-            project_id=data.get("project_id"),
-            environment_id=data.get("environment_id"),
-            execute_steps=tuple(data.get("execute_steps") or ()),
-            deactivated=bool(data.get("deactivated")),
-            run_failure_count=int(data.get("run_failure_count") or 0),
-            deleted=data.get("state") == DELETED,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account: the fields that decide whether runs may start.
-
-    ``lock_reason`` and ``lock_cause`` are dbt's own words; ``run_locked_until`` is one of its timestamps.
-    """
-
-    id: int
-    name: str = ""
-    locked: bool = False
-    lock_reason: str | None = None
-    lock_cause: str | None = None
-    run_locked_until: str | None = None
-    queue_limit: int | None = None
-
-    @classmethod
-    def from_api(cls, data: JsonObject) -> Account:
-        """Build from the ``data`` of an account answer.
-
-        :raises KeyError: if ``id`` is missing.
-        """
-        return cls(
-            id=int(data["id"]),
-            name=str(data.get("name") or ""),
-            locked=bool(data.get("locked")),
-            lock_reason=data.get("lock_reason"),
-            lock_cause=data.get("lock_cause"),
-            run_locked_until=data.get("run_locked_until"),
-            queue_limit=data.get("queue_limit"),
-        )
-
-    def is_locked(self, now: float) -> bool:
-        """Return whether the account is locked, so that no run may start.
-
-        :param now: epoch seconds.
-        """
-        until = epoch(self.run_locked_until)
-        return self.locked or (until is not None and until > now)

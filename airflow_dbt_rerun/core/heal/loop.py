@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunTrigger
+from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.decision import decide, progress
@@ -17,12 +17,10 @@ from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartR
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.on_success import on_success
 from airflow_dbt_rerun.core.heal.possible_rerun import RerunChoice, choose_kind
-from airflow_dbt_rerun.core.heal.same_work import differences, stand_in
 from airflow_dbt_rerun.core.heal.session import PlannedRerun, RerunSession
+from airflow_dbt_rerun.core.heal.superseded import follow_replacing, follow_superseding, why_not_followed
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, Superseded
 from airflow_dbt_rerun.core.signatures import Signature
-
-ADOPTS = frozenset({Superseded.ADOPT, Superseded.ADOPT_AND_RERUN})
 
 
 def next_step(
@@ -104,7 +102,7 @@ def _on_cancelled(
     """Fail if a person cancelled the run; let the policy decide if a timeout or the platform did."""
     run, actor = seen.run, seen.run.cancelled_by
     if actor is None:
-        replaced = _on_replaced(session, seen, policy)
+        replaced = follow_replacing(session, seen, policy)
         return replaced or _on_failure(session, seen, diagnosis, policy, now)
     session = session.with_current(diagnosis=diagnosis.to_dict(), decision="fail: cancelled by a person")
     reason = f"run {run.id} was cancelled by {actor}; a run that a person cancels is not rerun"
@@ -180,7 +178,7 @@ def _carry_out(
 ) -> tuple[RerunSession, NextStep]:
     run = seen.run
     if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
-        followed = _on_superseded(session, seen, policy)
+        followed = follow_superseding(session, seen, policy)
         if followed:
             return followed
     choice = _choose(session, plan, seen, diagnosis, policy)
@@ -199,7 +197,7 @@ def _choose(
     session: RerunSession, plan: PlannedRerun, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
 ) -> RerunChoice:
     """Pick the kind of rerun; that of a superseded run by the policy's ``superseded``."""
-    why_superseded = _why_not_followed(session, seen)
+    why_superseded = why_not_followed(session, seen)
     if why_superseded and policy.superseded is Superseded.RERUN_FROM_START:
         return RerunChoice(RerunAction.RERUN_FROM_START, why_superseded)
     if why_superseded and (policy.superseded is Superseded.FAIL or seen.newest is None):
@@ -215,61 +213,6 @@ def _choose(
         facts=seen.facts,
         why_superseded=why_superseded,
     )
-
-
-def _on_superseded(
-    session: RerunSession, seen: RunSeen, policy: RerunPolicy
-) -> tuple[RerunSession, NextStep] | None:
-    """Follow the run that does this one's work, if the policy allows it and there is one."""
-    if policy.superseded not in ADOPTS:
-        return None
-    session = replace(session, plan=None)
-    if seen.rerun is not None:  # it has to do what this run left undone
-        rerun = seen.rerun.run
-        session = session.planning(
-            rerun, after=seen.run, why="it was resumed outside this task", certain=seen.rerun.certain
-        )
-        session = session.following(rerun).with_current(ours=False)
-        return replace(session, adopted=False), WaitForRun(rerun.id)
-    found = stand_in(_as_asked_for(session, seen.run), seen.newer)
-    return (session.following(found), WaitForRun(found.id)) if found else None
-
-
-def _on_replaced(
-    session: RerunSession, seen: RunSeen, policy: RerunPolicy | None
-) -> tuple[RerunSession, NextStep] | None:
-    """Follow a newer run of the same work and the same trigger, because of which dbt cancelled this one.
-
-    dbt's scheduler cancels a queued run when the next one is queued (docs.getdbt.com/docs/deploy/job-scheduler):
-    that is no failure, so it needs no policy.
-    """
-    if policy is not None and policy.superseded not in ADOPTS:
-        return None
-    category = seen.run.trigger.cause_category if seen.run.trigger else None
-    newer = [run for run in seen.newer if run.trigger and run.trigger.cause_category == category]
-    found = stand_in(_as_asked_for(session, seen.run), newer)
-    if found is None:
-        return None
-    session = session.with_current(decision=f"follow run {found.id}: dbt cancelled this one for it")
-    return replace(session, plan=None).following(found), WaitForRun(found.id)
-
-
-def _why_not_followed(session: RerunSession, seen: RunSeen) -> str | None:
-    """Say why a superseded run can neither be resumed nor left to a newer one; None if it is not superseded."""
-    if seen.run.retry_not_supported_reason != RetryNotSupported.NOT_LATEST_RUN:
-        return None
-    if seen.newest is None:
-        return "dbt says that the job has a newer run, but does not list it"
-    other = differences(_as_asked_for(session, seen.run), seen.newest)
-    did = f"which did other work ({'; '.join(other)})" if other else "which does not stand for this one"
-    return f"the job has a newer run, {seen.newest.id}, {did}"
-
-
-def _as_asked_for(session: RerunSession, run: Run) -> Run:
-    """Return a run with the overrides and commands of attempt 1: those define the work."""
-    trigger = replace(run.trigger or RunTrigger(), overrides=session.overrides)
-    commands = tuple(session.overrides.get("steps_override") or run.job_commands or run.commands)
-    return replace(run, trigger=trigger, commands=commands)
 
 
 def _failure_text(run: Run, diagnosis: Diagnosis, why: str) -> str:

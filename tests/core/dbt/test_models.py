@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from airflow_dbt_rerun.core.dbt.models import Job, Run, RunStatus, RunStep, epoch
+from airflow_dbt_rerun.core.dbt.jobs import Job
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep, epoch
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults, short_name
 
 RECORDED = Path(__file__).parents[2] / "data" / "api"
