@@ -53,9 +53,14 @@ TRIGGER = r"/jobs/\d+/run/$"
 RETRY = r"/runs/\d+/retry/$"
 
 
-@pytest.fixture(autouse=True)
-def _left_idle(connected: None, simulated: LocalPlatform) -> Iterator[None]:  # noqa: ARG001
-    """Leave an active job, and no run in progress."""
+@pytest.fixture(autouse=True, params=["any_newer", "newer_success"])
+def _left_idle(
+    request: pytest.FixtureRequest,
+    connected: None,  # noqa: ARG001
+    simulated: LocalPlatform,
+) -> Iterator[None]:
+    """Try both readings of what makes a run the latest; leave an active job, and no run in progress."""
+    simulated.behave(latest=request.param)
     yield
     simulated.control("POST", f"jobs/{simulated.jobs['nightly']}", {"deactivated": False})
     for run in simulated.get("runs/", status__in="[1,2,3]"):

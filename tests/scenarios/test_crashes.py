@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from tenacity import wait_fixed
 
-from airflow_dbt_rerun import DbtCloudJobOperator, RerunPolicy
+from airflow_dbt_rerun import DbtCloudJobOperator, DbtCloudRerunHook, RerunPolicy
+from airflow_dbt_rerun.audit import audit
 from tests.border import TaskInstance, run_task
 from tests.scenarios.crashing import Border, History, run_through_deaths
 from tests.support import EXAMPLE_PROJECT, Json, LocalPlatform, local_platform
@@ -50,8 +51,15 @@ def deferrable(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
+@pytest.fixture(params=["any_newer"])
+def latest(request: pytest.FixtureRequest, simulated: LocalPlatform) -> str:
+    """Set what makes a run the latest of its job."""
+    simulated.behave(latest=request.param)
+    return str(request.param)
+
+
 @pytest.fixture
-def work(simulated: LocalPlatform, *, deferrable: bool) -> Work:
+def work(simulated: LocalPlatform, latest: str, *, deferrable: bool) -> Work:  # noqa: ARG001
     """Do a piece of work that fails once, through deaths, and check what the platform has of it."""
 
     def healed(fatal: Fatal, *trouble: Json) -> History:
@@ -104,6 +112,7 @@ def healed_once(platform: LocalPlatform, operator: DbtCloudJobOperator, fatal: F
     assert runs[0]["trigger"]["cause"].startswith("[dbt-rerun ")
     assert runs[1]["retrying_run_id"] == runs[0]["id"]
     assert history.run_id == runs[1]["id"]
+    assert audit(DbtCloudRerunHook().client, runs[1]["id"], of_run=runs[0]["id"]).is_done
     return history
 
 
@@ -147,6 +156,7 @@ def show(what: str, deaths: list[str]) -> None:
 # --- the promises
 
 
+@pytest.mark.parametrize("latest", ["any_newer", "newer_success"], indirect=True)
 def test_killed_at_each_boundary(work: Work, *, deferrable: bool) -> None:
     """P2, P9: a process killed before or after any request, XCom, deferral or event: two runs, the second green."""
     deaths = at_each_boundary(work)

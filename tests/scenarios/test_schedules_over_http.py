@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tenacity import stop_after_attempt, wait_fixed
 
-from airflow_dbt_rerun import DbtCloudJobOperator, RerunPolicy
+from airflow_dbt_rerun import DbtCloudJobOperator, DbtCloudRerunHook, RerunPolicy
+from airflow_dbt_rerun.audit import audit
 from airflow_dbt_rerun.exceptions import DbtRerunError
 from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance, fresh_copy, run_task
@@ -63,11 +64,17 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
 
 
 @settings(max_examples=60, deadline=None, derandomize=True, database=None)
-@given(troubles=TROUBLES, faults=FAULTS, deferrable=st.booleans())
+@given(
+    troubles=TROUBLES,
+    faults=FAULTS,
+    latest=st.sampled_from(["any_newer", "newer_success"]),
+    deferrable=st.booleans(),
+)
 def test_no_fault_makes_a_run_too_many_or_a_lie(
-    simulated: LocalPlatform, troubles: list[Json], faults: Any, *, deferrable: bool
+    simulated: LocalPlatform, troubles: list[Json], faults: Any, latest: str, *, deferrable: bool
 ) -> None:
     """P1, P2, P6: each run is started once, success means done, failure not done, and no run stays in progress."""
+    simulated.behave(latest=latest)
     simulated.trouble(*troubles)
     before = simulated.get("runs/", order_by="-id", limit=1)
     for method, fault, count in itertools.chain(*faults):
@@ -80,6 +87,9 @@ def test_no_fault_makes_a_run_too_many_or_a_lie(
     assert len(runs) <= 3 * TRIES
     done = runs[-1]["status"] == 10 and all(status in ("success", "pass") for status in merged(simulated, runs))
     assert (ended == "green") == done, ended
+    if ended == "green":
+        found = audit(DbtCloudRerunHook().client, runs[-1]["id"], of_run=runs[0]["id"])
+        assert found.is_done, found.to_dict()
     if all("Connection" in trouble["message"] for trouble in troubles):
         assert ended == "green"
 

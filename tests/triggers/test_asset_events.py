@@ -48,9 +48,11 @@ def dbt(_one_platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> Iterat
     """A platform with runs of earlier tests on record, and a connection to it."""
     dbt = _one_platform
     dbt.connect(monkeypatch)
+    before = dbt.control("GET", "behaviour")
     dbt.control("DELETE", "requests")
     yield dbt
     dbt.control("DELETE", "faults")
+    dbt.behave(**before)
     dbt.trouble()
 
 
@@ -201,9 +203,10 @@ async def test_cancelled_run_without_an_end_is_told_once(dbt: LocalPlatform) -> 
         first = await asyncio.to_thread(dbt.control, "POST", schedule)
         await asyncio.to_thread(dbt.until_troubled, "raw_orders")
         queued = await asyncio.to_thread(dbt.control, "POST", schedule)
-        await asyncio.to_thread(dbt.control, "POST", schedule)
+        last = await asyncio.to_thread(dbt.control, "POST", schedule)
         await watcher.tells({"id": queued["id"]})
         dbt.cancel(first, by="Ann")
+        await asyncio.to_thread(dbt.wait, last)
     assert watcher.run_ids[0] == queued["id"]
 
 
