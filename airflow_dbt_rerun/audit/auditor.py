@@ -78,13 +78,16 @@ class _Chain:
 
     def _resumed_without_record(self, rerun: Run) -> int | None:
         """Return which run an unnamed *rerun* resumes: the last failed one of this work, or of all."""
-        listed = self._client.send(list_runs(job_id=rerun.job_id, include_related=("trigger",)))
-        failed = sorted((run for run in listed if run.id < rerun.id and run.is_error), key=lambda run: run.id)
+        newest = self._client.send(list_runs(job_id=rerun.job_id, include_related=("trigger",)))
+        listed = sorted(newest, key=lambda run: run.id)
         work = {self._root}
-        for run in sorted(listed, key=lambda run: run.id):
-            if {Record(run).repairs, Record(run).resumes} & (work - {None}):
+        for run in listed:
+            record = Record(run)
+            unnamed = record.is_unnamed_rerun and record.place == Record(rerun).place
+            if unnamed or {record.repairs, record.resumes} & (work - {None}):
                 work.add(run.id)
-        return next((run.id for run in reversed(failed) if run.id in work or self._root is None), None)
+        failed = (run.id for run in reversed(listed) if run.id < rerun.id and run.is_error)
+        return next((run_id for run_id in failed if run_id in work or self._root is None), None)
 
 
 def _record(client: Sender, run: Run) -> Record:

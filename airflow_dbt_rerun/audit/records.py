@@ -80,6 +80,11 @@ class Record:
         return self.resumes is not None or category == "rerun"
 
     @property
+    def is_unnamed_rerun(self) -> bool:
+        """Whether nothing on record says which run this rerun repairs."""
+        return self.is_resumed and self.resumes is None and self.repairs is None
+
+    @property
     def repairs(self) -> int | None:
         """The run that this one repairs by new commands, as its cause says."""
         found = _MARKER.match(self.run.trigger.cause) if self.run.trigger else None

@@ -41,7 +41,7 @@ BUGS = {
         "api/test_retries.py::test_a_post_is_never_repeated"
     ),
     "a query that dbt refuses (airflow#40047, #39271)": (
-        "local/server/test_openapi.py::test_answers_are_of_the_documented_shape"
+        "local/server/test_openapi.py::test_answers_match_the_document"
     ),
     "the first try resumes a run of somebody else (airflow#43347)": (
         "operators/test_job.py::test_success_is_one_run"
