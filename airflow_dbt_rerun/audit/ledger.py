@@ -112,7 +112,7 @@ class Ledger:
         whole = same_command(step.command, debt.command) and not record.is_resumed
         self._note_failures(place, record, step)
         if step.step.status != RunStatus.SUCCESS:
-            self._owe(debt, step)
+            self._owe(debt, step, resumed=record.is_resumed)
         elif whole or not debt.has_run:  # a resumed run goes on with the commands that had not run
             debt.whole, debt.nodes = False, set()
             self._paid[place] = f"run {record.run.id} ran it as a whole"
@@ -131,13 +131,15 @@ class Ledger:
                 return place
         return None
 
-    def _owe(self, debt: Debt, step: StepRecord) -> None:
+    def _owe(self, debt: Debt, step: StepRecord, *, resumed: bool) -> None:
         """Note what a failed step left undone: by its nodes where the artifact is complete, else all of it."""
         undone = {name for name, node in (step.nodes or {}).items() if not node.is_ok}
         hooks = any(name.startswith("operation.") for name in undone)
         if not step.is_complete or not undone or hooks:
             debt.whole, debt.nodes = True, set()
-        elif not (debt.whole and debt.has_run):  # a resumed command cannot show what an interrupted one had left
+        elif not (
+            resumed and debt.whole and debt.has_run
+        ):  # a resumed command cannot show what an interrupted one had left
             debt.whole, debt.nodes = False, undone
 
     def _pay(self, place: int, record: Record, step: StepRecord) -> None:

@@ -89,6 +89,13 @@ def test_incomplete_record_is_settled_by_the_whole_command_only(failed: StepReco
     assert audited(first, resumed, record(3, step(BUILD), step(DOCS))).is_done
 
 
+def test_rerun_of_a_whole_command_that_fails_owes_its_nodes_only() -> None:
+    """What an interrupted run had left undone was owed until the command ran again as a whole."""
+    again = record(2, step(BUILD, FAILED, a="error", b="skipped", c="success"))
+    resumed = record(3, step("dbt retry", a="success", b="success"), step(DOCS), resumes=2)
+    assert audited(record(1, step(SEED), step(BUILD, FAILED)), again, resumed).is_done
+
+
 def test_hook_is_not_settled_by_a_resume() -> None:
     """dbt retry does not run a failed hook again."""
     hook = {"operation.shop.end": NodeResult("operation.shop.end", "error")}

@@ -237,8 +237,18 @@ def green_or_red(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
         if not done and not adopted:
             yield "the task is green and the work is not done"
     healed = ours and ours[-1].by_task and ours[-1].status(platform.now) == RunStatus.SUCCESS
-    if healed and done and ended.kind not in {"green", "killed", "unwatchable", "api_error"}:
+    raced = any(is_raced(platform, run) for run in ours)
+    if healed and done and not raced and ended.kind not in {"green", "killed", "unwatchable", "api_error"}:
         yield f"the work is done and the task ended as {ended.kind}"
+
+
+def is_raced(platform: SimulatedPlatform, run: RunRecord) -> bool:
+    """Whether somebody reran the same failed run in the moment of our POST: dbt records both reruns alike.
+
+    A task whose worker died before it read the answer continues with the older one. That may be the stranger's: then
+    ours ends by itself, and the task can end red though ours did the work. It is never green over undone work.
+    """
+    return any(run.resumes and other.resumes is run.resumes and not other.by_task for other in platform.runs)
 
 
 def left_going(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
@@ -248,7 +258,9 @@ def left_going(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
     for run_id in cancelled - {run.id for run in ours}:
         yield f"run {run_id}, which is not ours, was cancelled"
     for run in ours:
-        goes_on = run.by_task and platform.now < run.ends and run.id not in cancelled
+        goes_on = (
+            run.by_task and not is_raced(platform, run) and platform.now < run.ends and run.id not in cancelled
+        )
         if goes_on and ended.kind not in {"killed", "unwatchable", "api_error"}:
             yield f"run {run.id} goes on, and the task ended as {ended.kind}"
 
