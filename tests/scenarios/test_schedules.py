@@ -243,7 +243,7 @@ def green_or_red(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
 
 
 def is_raced(platform: SimulatedPlatform, run: RunRecord) -> bool:
-    """Whether somebody reran the same failed run in the moment of our POST: dbt records both reruns alike.
+    """Whether somebody reran the same failed run as we did, at whatever moment: dbt records both reruns alike.
 
     A task whose worker died before it read the answer continues with the older one. That may be the stranger's:
     then ours ends by itself, and the task can end red though ours did the work. It is never green over undone work.
