@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, Id, get_job, get_run, get_step_results, list_runs
 from airflow_dbt_rerun.audit.ledger import Audit, Ledger
 from airflow_dbt_rerun.audit.records import Record, StepRecord
-from airflow_dbt_rerun.core.dbt.models import Run, RunStep
+from airflow_dbt_rerun.core.dbt.models import Run, RunStep, epoch
 from airflow_dbt_rerun.core.dbt.results import NodeResult
 from airflow_dbt_rerun.exceptions import DbtNotFoundError
 
@@ -77,7 +77,7 @@ class _Chain:
         return self._resumed_without_record(run) if record.is_resumed else None
 
     def _resumed_without_record(self, rerun: Run) -> int | None:
-        """Return which run an unnamed *rerun* resumes: the last failed one of this work, or of all."""
+        """Return which run an unnamed *rerun* resumes: the last of this work (or of all) that had failed."""
         newest = self._client.send(list_runs(job_id=rerun.job_id, include_related=("trigger",)))
         listed = sorted(newest, key=lambda run: run.id)
         work = {self._root}
@@ -86,8 +86,14 @@ class _Chain:
             unnamed = record.is_unnamed_rerun and record.place == Record(rerun).place
             if unnamed or {record.repairs, record.resumes} & (work - {None}):
                 work.add(run.id)
-        failed = (run.id for run in reversed(listed) if run.id < rerun.id and run.is_error)
+        failed = (run.id for run in reversed(listed) if run.is_error and _ended_before(run, rerun))
         return next((run_id for run_id in failed if run_id in work or self._root is None), None)
+
+
+def _ended_before(run: Run, rerun: Run) -> bool:
+    """Return whether a run had ended when *rerun* was created; true if dbt does not say."""
+    ended, created = epoch(run.finished_at), epoch(rerun.created_at)
+    return run.id < rerun.id and (ended is None or created is None or ended <= created)
 
 
 def _record(client: Sender, run: Run) -> Record:

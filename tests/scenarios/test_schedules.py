@@ -237,18 +237,18 @@ def green_or_red(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
         if not done and not adopted:
             yield "the task is green and the work is not done"
     healed = ours and ours[-1].by_task and ours[-1].status(platform.now) == RunStatus.SUCCESS
-    raced = any(is_raced(platform, run) for run in ours)
-    if healed and done and not raced and ended.kind not in {"green", "killed", "unwatchable", "api_error"}:
+    if healed and done and ended.kind not in {"green", "killed", "unwatchable", "api_error"}:
         yield f"the work is done and the task ended as {ended.kind}"
 
 
-def is_raced(platform: SimulatedPlatform, run: RunRecord) -> bool:
-    """Whether somebody reran the same failed run as we did, at whatever moment: dbt records both reruns alike.
+def is_overtaken(platform: SimulatedPlatform, run: RunRecord) -> bool:
+    """Whether somebody resumed the failed run again after we did, and our worker may have died before it knew.
 
-    A task whose worker died before it read the answer continues with the older one. That may be the stranger's:
-    then ours ends by itself, and the task can end red though ours did the work. It is never green over undone work.
+    dbt records both reruns alike, so the next try follows the newer one: ours ends by itself.
     """
-    return any(run.resumes and other.resumes is run.resumes and not other.by_task for other in platform.runs)
+    unknown = platform.tries > 1 or bool(platform.schedule.posts)
+    newer = platform.runs[run.id :]
+    return unknown and any(run.resumes and other.resumes is run.resumes and not other.by_task for other in newer)
 
 
 def left_going(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
@@ -258,10 +258,8 @@ def left_going(platform: SimulatedPlatform, ended: Ended) -> Iterator[str]:
     for run_id in cancelled - {run.id for run in ours}:
         yield f"run {run_id}, which is not ours, was cancelled"
     for run in ours:
-        goes_on = (
-            run.by_task and not is_raced(platform, run) and platform.now < run.ends and run.id not in cancelled
-        )
-        if goes_on and ended.kind not in {"killed", "unwatchable", "api_error"}:
+        goes_on = run.by_task and platform.now < run.ends and run.id not in cancelled
+        if goes_on and not is_overtaken(platform, run) and ended.kind not in {"killed", "unwatchable", "api_error"}:
             yield f"run {run.id} goes on, and the task ended as {ended.kind}"
 
 

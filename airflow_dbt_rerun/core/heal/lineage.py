@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunTrigger, epoch
@@ -62,17 +62,30 @@ def chain(runs: Iterable[Run], marker: Marker, *, after: int | None = None) -> t
     """Return the runs of one piece of work among a job's runs, oldest first.
 
     A run belongs to the work by its marker, or because it resumes a run that does: a rerun from failure carries no
-    cause of ours (see :func:`rerun_of`).
+    cause of ours (see :func:`find_rerun`). Where two runs resume the same one, the line that leads to the newest
+    counts: a job's runs follow each other, so it says last what has become of the work.
 
     :param after: the run, started outside this work, that the work repairs, if any; it is not returned.
     """
-    found: list[Run] = []
-    ordered = sorted(runs, key=lambda each: each.id)
-    last = next((run for run in ordered if run.id == after), None)
+    ordered = sorted(runs, key=lambda run: run.id)
+    lines: dict[int, tuple[Run, ...]] = {run.id: () for run in ordered if run.id == after}
     for run in ordered:
-        if marker.is_in(run) or (last is not None and run is rerun_of(last, ordered)):
-            found.append(last := run)  # noqa: PERF401 - each depends on the previous one
-    return tuple(found)
+        repaired = [run_id for run_id in _repaired(run, ordered) if run_id in lines]
+        if repaired:
+            lines[run.id] = (*lines[max(repaired)], run)
+        elif marker.is_in(run):
+            lines[run.id] = (*_newest(lines), run)
+    return _newest(lines)
+
+
+def _newest(lines: Mapping[int, tuple[Run, ...]]) -> tuple[Run, ...]:
+    return lines[max(lines)] if lines else ()
+
+
+def _repaired(run: Run, runs: Sequence[Run]) -> set[int]:
+    """Return the runs that ``run`` resumes, or can be resuming, in the place where it builds."""
+    resumed = _parents(run, runs)
+    return {each.id for each in runs if each.id in resumed and is_in_same_place(each, run)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,54 +97,53 @@ class FoundRerun:
     """False if dbt does not record which run it resumes, and more than one is possible."""
 
 
-def rerun_of(failed: Run, runs: Iterable[Run]) -> Run | None:
-    """Return what :func:`find_rerun` finds, without saying whether that is certain."""
-    found = find_rerun(failed, runs)
-    return found.run if found else None
-
-
 def find_rerun(failed: Run, runs: Iterable[Run]) -> FoundRerun | None:
     """Find the platform's rerun from failure of ``failed`` among its job's runs.
 
-    It is recognised by ``retrying_run_id``. If the platform leaves that null, the oldest newer run with cause
-    category ``rerun`` counts that can have resumed this one: ours or unclear, so no second rerun may be posted.
+    It is recognised by ``retrying_run_id``. If the platform leaves that null, a newer run with cause category
+    ``rerun`` counts that can have resumed this one: ours or unclear, so no second rerun may be posted. If the run
+    was resumed twice, as by two people at once, the newer rerun counts.
 
     A rerun without the overrides of the failed run's place does not belong to the work: where it builds is not on
     record. This package never resumes a run with such overrides.
 
     :param runs: runs of the job, with their triggers; older ones help to tell which run a rerun can have resumed.
     """
-    known = sorted((run for run in runs if run.job_id == failed.job_id), key=lambda run: run.id)
-    newer = [run for run in known if run.id > failed.id]
-    for run in newer:
-        if run.retrying_run_id == failed.id and is_in_same_place(failed, run):
-            return FoundRerun(run)
-    if not failed.is_error:
-        return None
-    older = [run for run in known if run.id < failed.id]
-    for run in filter(_is_unnamed_rerun, newer):
-        parents = _possible_parents(run, [*older, failed, *newer])
-        if failed.id in parents and is_in_same_place(failed, run):
-            return FoundRerun(run, certain=parents == {failed.id})
-    return None
+    others = (run for run in runs if run.job_id == failed.job_id and run.id != failed.id)
+    known = sorted((failed, *others), key=lambda run: run.id)
+    found: dict[int, FoundRerun] = {}
+    for run in known:
+        resumed = _repaired(run, known)
+        if failed.id in resumed and resumed.isdisjoint(found):  # otherwise it resumes one of those found
+            found[run.id] = FoundRerun(run, certain=_parents(run, known) == {failed.id})
+    return found[max(found)] if found else None
 
 
-def _is_unnamed_rerun(run: Run) -> bool:
-    return run.retrying_run_id is None and run.trigger is not None and run.trigger.cause_category == "rerun"
+def _parents(run: Run, runs: Sequence[Run]) -> set[int]:
+    """Return the run that a rerun from failure resumes or, if dbt does not record that, those it can resume."""
+    if run.retrying_run_id is not None:
+        return {run.retrying_run_id}
+    is_unnamed = run.trigger is not None and run.trigger.cause_category == "rerun"
+    return _possible_parents(run, runs) if is_unnamed else set()
 
 
 def _possible_parents(rerun: Run, runs: Sequence[Run]) -> set[int]:
-    """Return the runs that a rerun without a recorded parent can have resumed.
+    """Return the runs that a rerun without a recorded parent can have resumed: those that had failed by then.
 
     dbt's documents have two readings: only a job's newest run can be resumed (``RETRY_NOT_LATEST_RUN``), or each
     failed run that no newer run has succeeded after (docs.getdbt.com/docs/deploy/retry-jobs). What the platform
     says of its other failed runs may tell which one is in force.
     """
     before = [run for run in runs if run.id < rerun.id]
-    newest = {before[-1].id} if before and before[-1].is_error else set()
+    failed = [run for run in before if run.is_error and not _certainly_ended_after(run, rerun)]
     if _only_newest_can_be_resumed(runs):
-        return newest
-    return newest | {run.id for run in before if run.is_error and not _has_success_between(run, rerun, before)}
+        return {run.id for run in failed if run is before[-1]}
+    return {run.id for run in failed if not _has_success_between(run, rerun, before)}
+
+
+def _certainly_ended_after(run: Run, rerun: Run) -> bool:
+    created, ended = epoch(rerun.created_at), epoch(run.finished_at)
+    return created is not None and ended is not None and ended > created
 
 
 def _only_newest_can_be_resumed(runs: Sequence[Run]) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
 from airflow_dbt_rerun.core.heal.lineage import (
     CAUSE_MAX_LENGTH,
@@ -104,3 +106,33 @@ def test_rerun_with_other_overrides_is_not_ours() -> None:
 def test_order_does_not_matter() -> None:
     """The API may list newest first."""
     assert ids(rerun(3, 2), rerun(2, 1), started_by(MINE, 1)) == [1, 2, 3]
+
+
+def at(minute: int) -> str:
+    """A moment, as the API writes it."""
+    return f"2026-01-01 00:{minute:02}:00+00:00"
+
+
+@pytest.mark.parametrize("of_run", [1, None])
+def test_newer_of_two_alike_reruns_counts(of_run: int | None) -> None:
+    """A job's runs follow each other: what the last one did is what has become of the work."""
+    older = replace(rerun(2, of_run), created_at=at(1), finished_at=at(5))
+    newer = replace(rerun(3, of_run, status=3), created_at=at(2))
+    runs = (started_by(MINE, 1), older, newer)
+    assert find_rerun(runs[0], runs) == FoundRerun(newer)
+    assert ids(*runs) == [1, 3]
+
+
+@pytest.mark.parametrize("of_run", [2, None])
+def test_rerun_of_a_rerun_is_found_step_by_step(of_run: int | None) -> None:
+    """What resumes the first rerun is not a second rerun of the run before."""
+    older = replace(rerun(2, of_run and 1), created_at=at(1), finished_at=at(5))
+    newer = replace(rerun(3, of_run, status=3), created_at=at(6))
+    runs = (started_by(MINE, 1), older, newer)
+    assert find_rerun(runs[0], runs) == FoundRerun(older)
+    assert ids(*runs) == [1, 2, 3]
+
+
+def test_line_that_leads_to_the_newest_run_counts() -> None:
+    """Somebody resumes the failed run again while our rerun fails: ours was resumed last."""
+    assert ids(started_by(MINE, 1), rerun(2, 1), rerun(3, 1), rerun(4, 2)) == [1, 2, 4]
