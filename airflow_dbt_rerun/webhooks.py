@@ -30,7 +30,8 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, Protocol, TypeVar
 
-from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES
 from airflow_dbt_rerun.core.watch.ended_runs import run_payload
 
 T = TypeVar("T")

@@ -15,6 +15,16 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
+from airflow_dbt_rerun.core.dbt.fields import (
+    FieldError,
+    JsonObject,
+    identity,
+    line,
+    part,
+    parts,
+    texts,
+    whole_or_none,
+)
 from airflow_dbt_rerun.core.dbt.jobs import Account, Job
 from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, TERMINAL_STATUSES, Run, RunStep, WatchedRun
 from airflow_dbt_rerun.core.dbt.results import StepResults
@@ -85,12 +95,12 @@ class Resource:
     project_id: int | None = None
 
     @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> Resource:
+    def from_api(cls, data: JsonObject) -> Resource:
         """Build from the ``data`` of an answer.
 
-        :raises KeyError: if ``id`` is missing.
+        :raises FieldError: if ``id`` is no whole number.
         """
-        return cls(int(data["id"]), str(data.get("name") or ""), data.get("project_id"))
+        return cls(identity(data), line(data, "name") or "", whole_or_none(data, "project_id"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,9 +111,9 @@ class RetryPreview:
     skipped_steps: tuple[str, ...]
 
     @classmethod
-    def from_api(cls, data: Mapping[str, Any]) -> RetryPreview:
+    def from_api(cls, data: JsonObject) -> RetryPreview:
         """Build from the ``data`` of ``GET runs/{id}/retry/``."""
-        return cls(data.get("failed_step"), tuple(data.get("skipped_steps") or ()))
+        return cls(line(data, "failed_step"), texts(data, "skipped_steps"))
 
 
 def get_account() -> Endpoint[Account]:
@@ -128,7 +138,8 @@ def list_environments(
 
 def get_job(job_id: Id) -> Endpoint[Job]:
     """Read a job's definition."""
-    return Endpoint("GET", f"jobs/{number('job_id', job_id)}/", _data(Job.from_api))
+    wanted = number("job_id", job_id)
+    return Endpoint("GET", f"jobs/{wanted}/", _data(_named(wanted, Job.from_api)))
 
 
 def list_jobs(
@@ -156,18 +167,21 @@ def trigger_job(job_id: Id, *, cause: str, overrides: Mapping[str, Any] | None =
     """Start a run of a job. ``overrides`` are fields of dbt's trigger request; None values are left out."""
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     body = {**given, "cause": cause[:CAUSE_MAX_LENGTH]}
-    return Endpoint("POST", f"jobs/{number('job_id', job_id)}/run/", _data(Run.from_api), json=body)
+    wanted = number("job_id", job_id)
+    return Endpoint("POST", f"jobs/{wanted}/run/", _data(_run_of_job(wanted)), json=body)
 
 
 def rerun_job(job_id: Id) -> Endpoint[Run]:
     """Resume the job's *latest* run if that failed, else start a whole new run. Prefer :func:`retry_run`."""
-    return Endpoint("POST", f"jobs/{number('job_id', job_id)}/rerun/", _data(Run.from_api))
+    wanted = number("job_id", job_id)
+    return Endpoint("POST", f"jobs/{wanted}/rerun/", _data(_run_of_job(wanted)))
 
 
 def get_run(run_id: Id, *, include_related: Sequence[str] = ()) -> Endpoint[Run]:
     """Read a run. It has steps, trigger, job and audit only if requested: see :data:`FULL_RUN`."""
     params = {"include_related": _related(include_related)}
-    return Endpoint("GET", f"runs/{number('run_id', run_id)}/", _data(Run.from_api), params)
+    wanted = number("run_id", run_id)
+    return Endpoint("GET", f"runs/{wanted}/", _data(_named(wanted, Run.from_api)), params)
 
 
 def list_runs(
@@ -210,7 +224,8 @@ def list_runs(
 
 def get_run_state(run_id: Id) -> Endpoint[WatchedRun]:
     """Read the fields of a run that watching needs."""
-    return Endpoint("GET", get_run(run_id).path, _data(WatchedRun.from_api))
+    wanted = number("run_id", run_id)
+    return Endpoint("GET", get_run(wanted).path, _data(_named(wanted, WatchedRun.from_api)))
 
 
 def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[WatchedRun]]:
@@ -237,24 +252,27 @@ def preview_retry(run_id: Id) -> Endpoint[RetryPreview]:
 
 def retry_run(run_id: Id) -> Endpoint[Run]:
     """Resume exactly this run from its point of failure, as a new run. Takes no cause and no overrides."""
-    return Endpoint("POST", f"runs/{number('run_id', run_id)}/retry/", _data(Run.from_api))
+    resumed = number("run_id", run_id)
+    return Endpoint("POST", f"runs/{resumed}/retry/", _data(_run_after(resumed)))
 
 
 def cancel_run(run_id: Id) -> Endpoint[Run]:
     """Cancel a run. The answer may still show it as in progress."""
-    return Endpoint("POST", f"runs/{number('run_id', run_id)}/cancel/", _data(Run.from_api))
+    wanted = number("run_id", run_id)
+    return Endpoint("POST", f"runs/{wanted}/cancel/", _data(_named(wanted, Run.from_api)))
 
 
 def get_step(step_id: Id, *, debug_logs: bool = False) -> Endpoint[RunStep]:
     """Read one step of a run by the step's own id (not its index), with its log."""
     params = {"include_related": _related(("debug_logs",) if debug_logs else ())}
-    return Endpoint("GET", f"steps/{number('step_id', step_id)}/", _data(RunStep.from_api), params)
+    wanted = number("step_id", step_id)
+    return Endpoint("GET", f"steps/{wanted}/", _data(_named(wanted, RunStep.from_api)), params)
 
 
 def list_artifacts(run_id: Id) -> Endpoint[tuple[str, ...]]:
     """List the paths of a run's artifacts; empty if none were saved."""
     path = f"runs/{number('run_id', run_id)}/artifacts/"
-    return Endpoint("GET", path, _json(lambda envelope: tuple(envelope["data"] or ())))
+    return Endpoint("GET", path, _json(lambda envelope: texts(envelope, "data")))
 
 
 def get_artifact(run_id: Id, path: str, *, step: int | None = None) -> Endpoint[bytes]:
@@ -327,13 +345,57 @@ def _json(parse: Callable[[Any], T]) -> Callable[[bytes], T]:
     return lambda body: parse(json.loads(body))
 
 
-def _data(parse: Callable[[Any], T]) -> Callable[[bytes], T]:
-    return _json(lambda envelope: parse(envelope["data"]))
+def _data(parse: Callable[[JsonObject], T]) -> Callable[[bytes], T]:
+    return _json(lambda envelope: parse(_object(envelope["data"])))
 
 
-def _page(parse: Callable[[Any], T]) -> Callable[[bytes], Page[T]]:
-    def read(envelope: Any) -> Page[T]:
-        pagination = (envelope.get("extra") or {}).get("pagination") or {}
-        return Page(tuple(parse(item) for item in envelope["data"]), pagination.get("total_count"))
+def _page(parse: Callable[[JsonObject], T]) -> Callable[[bytes], Page[T]]:
+    def read(envelope: JsonObject) -> Page[T]:
+        total = whole_or_none(part(part(envelope, "extra"), "pagination"), "total_count")
+        return Page(tuple(map(parse, parts({"data": envelope["data"]}, "data"))), total)
 
     return _json(read)
+
+
+def _object(value: Any) -> JsonObject:
+    if not isinstance(value, Mapping):
+        raise FieldError("'data' is no object")
+    return value
+
+
+# --- An answer is checked against the question
+
+
+def _named(wanted: int, parse: Callable[[JsonObject], T]) -> Callable[[JsonObject], T]:
+    """Read what was asked for; another object's answer is none."""
+
+    def read(data: JsonObject) -> T:
+        if identity(data) != wanted:
+            raise FieldError("'id' is another one than was asked for")
+        return parse(data)
+
+    return read
+
+
+def _run_of_job(job_id: int) -> Callable[[JsonObject], Run]:
+    """Read a new run of a job."""
+
+    def read(data: JsonObject) -> Run:
+        run = Run.from_api(data)
+        if run.job_id != job_id:
+            raise FieldError("'job_definition_id' is that of another job")
+        return run
+
+    return read
+
+
+def _run_after(resumed: int) -> Callable[[JsonObject], Run]:
+    """Read the run that resumes another one: it is a newer one."""
+
+    def read(data: JsonObject) -> Run:
+        run = Run.from_api(data)
+        if run.id <= resumed or run.retrying_run_id not in (None, resumed):
+            raise FieldError("'id' or 'retrying_run_id' is that of another run")
+        return run
+
+    return read

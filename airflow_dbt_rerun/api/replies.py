@@ -8,7 +8,6 @@ unknown; the error is then :class:`~airflow_dbt_rerun.exceptions.DbtAnswerLostEr
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.core.dbt.fields import FieldError, one_line
 from airflow_dbt_rerun.exceptions import (
     DbtAnswerLostError,
     DbtApiError,
@@ -34,6 +34,9 @@ T = TypeVar("T")
 TIMEOUT_STATUS = 408
 THROTTLED_STATUS = 429
 _MESSAGE_LENGTH = 300
+
+UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""All that a body can make its parser raise: JSON 100,000 levels deep is a ``RecursionError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,7 @@ def read(endpoint: Endpoint[T], outcome: RequestOutcome, *, host: str, tries: in
         raise _not_ok(endpoint, outcome, host, tries)
     try:
         return endpoint.parse(outcome.body)
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
+    except UNREADABLE as error:
         problem = _problem(outcome, error)
     # Raised outside the except block: a decoder's error holds the whole body and must not be chained to ours.
     raise _unreadable(endpoint, outcome, host, problem)
@@ -182,8 +185,8 @@ def _problem(reply: Reply, error: Exception) -> str:
         return f"an object without {error.args[0]!r}"
     if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
         return "malformed JSON"
-    # The parser's message names types and fields, and may quote a value that is not a number.
-    return f"an undocumented structure ({type(error).__name__}: {_one_line(str(error))})"
+    # Only our own message: that of another parser may quote what the answer holds.
+    return f"an undocumented structure ({error if isinstance(error, FieldError) else type(error).__name__})"
 
 
 def user_message(reply: Reply) -> str | None:
@@ -191,11 +194,11 @@ def user_message(reply: Reply) -> str | None:
     try:
         status = json.loads(reply.body)["status"]
         said = status.get("user_message") or status.get("developer_message")
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except UNREADABLE:
         return None
-    return _one_line(str(said)) if said else None
+    return _shortened(str(said)) if said else None
 
 
-def _one_line(text: str) -> str:
-    line = re.sub(r"\s+", " ", text).strip()
+def _shortened(text: str) -> str:
+    line = " ".join(one_line(text).split())
     return line if len(line) <= _MESSAGE_LENGTH else f"{line[:_MESSAGE_LENGTH]}..."

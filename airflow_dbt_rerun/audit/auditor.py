@@ -9,7 +9,8 @@ from typing import Protocol, TypeVar
 from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, Id, get_job, get_run, get_step_results, list_runs
 from airflow_dbt_rerun.audit.ledger import Audit, Ledger
 from airflow_dbt_rerun.audit.records import Record, StepRecord
-from airflow_dbt_rerun.core.dbt.models import Run, RunStep, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import NodeResult
 from airflow_dbt_rerun.exceptions import DbtNotFoundError
 

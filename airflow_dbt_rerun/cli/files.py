@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow_dbt_rerun.cli.cases import Case, UnreadableError
+from airflow_dbt_rerun.core.dbt.fields import FieldError
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
@@ -151,12 +152,8 @@ def _from_artifact(target: str, artifact: JsonObject, *, log: str = "") -> Case:
 def _results(target: str, artifact: JsonObject) -> StepResults:
     try:
         return StepResults.from_artifact(artifact, step_index=_STEP)
-    except KeyError as error:
-        raise UnreadableError(f"{_name(target)}: one of its results has no {error}") from error
-    except ValueError as error:
+    except FieldError as error:
         raise UnreadableError(f"{_name(target)}: one of its results is wrong: {error}") from error
-    except (AttributeError, TypeError) as error:
-        raise UnreadableError(f"{_name(target)} is not shaped like an artifact of dbt") from error
 
 
 def _no_node_failed(results: StepResults) -> str:

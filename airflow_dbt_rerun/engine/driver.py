@@ -13,12 +13,13 @@ from dataclasses import replace
 from typing import Any
 
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
+from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.lineage import chain, uncertain_in
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, StartRun, Succeed, WaitForRun
-from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
+from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, NotStarted, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.plan import RerunPlan, plan_rerun
 from airflow_dbt_rerun.core.heal.report import happened, tell
 from airflow_dbt_rerun.core.heal.session import RerunSession
@@ -73,6 +74,7 @@ class Driver:
         self._sleep = sleep
         self._reader = RunReader(
             client,
+            work.job_id,
             pace=pace,
             with_manifest=policy is not None and policy.needs_manifest,
             fits=work.fits,
@@ -190,7 +192,7 @@ class Driver:
             before = session
             session, step = next_step(before, seen, self._policy, self._clock(), signatures=self._signatures)
             for line in tell(before, session, step):
-                self._log.info("%s", line)
+                self._log.info("%s", one_line(line))  # it may quote a command, which is kept as it is
             if isinstance(step, StartRun):
                 seen = self._with_evidence(session, self._starter.start())
             elif isinstance(step, Rerun):
@@ -218,6 +220,9 @@ class Driver:
             seen = self._starter.rerun(step)
         except DbtNotFoundError as error:
             return NotReadable(f"dbt run {step.of_run} cannot be rerun: {error}")
+        if isinstance(seen, NotStarted):
+            self._log.warning("%s. No rerun of run %s was found after it: deciding again", seen.reason, step.of_run)
+            return self._reader.observe(session, step.of_run)
         if isinstance(seen, RunSeen):
             self._on_rerun(happened(session, step), seen.run)
         resumed = step.action is RerunAction.RERUN_FROM_FAILURE

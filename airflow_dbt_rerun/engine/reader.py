@@ -29,7 +29,7 @@ from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, R
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import verify
 from airflow_dbt_rerun.core.watch.pace import Pace
-from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtNotFoundError
+from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtBadAnswerError, DbtNotFoundError
 
 T = TypeVar("T")
 ReadResults = Callable[[], StepResults | None]
@@ -54,9 +54,10 @@ class Log(Protocol):
 
 
 class RunReader:
-    """Read the runs of one account.
+    """Read the runs of one account, or of one of its jobs.
 
     :param client: sends requests.
+    :param job_id: the job; a run of another job is then no answer. None reads the runs of any job.
     :param pace: how long API errors are tolerated, and the pauses between reads.
     :param with_manifest: whether to read a failed run's ``manifest.json`` as well; it can be large.
     :param fits: whether another run of the job may stand for a superseded one, for example by a sensor's filter.
@@ -68,6 +69,7 @@ class RunReader:
     def __init__(
         self,
         client: Sender,
+        job_id: int | None = None,
         *,
         pace: Pace = Pace(),  # noqa: B008 - an immutable value
         with_manifest: bool = False,
@@ -78,6 +80,7 @@ class RunReader:
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         self._client = client
+        self._job_id = job_id
         self._pace = pace
         self._with_manifest = with_manifest
         self._fits = fits
@@ -104,8 +107,13 @@ class RunReader:
         return RunSeen(run)
 
     def read(self, run_id: int) -> Run:
-        """Read a run with its steps, job, trigger and audit."""
+        """Read a run with its steps, job, trigger and audit.
+
+        :raises DbtApiError: if it cannot be read, or is a run of another job.
+        """
         run = self.patiently(lambda: self._client.send(get_run(run_id, include_related=FULL_RUN)))
+        if self._job_id not in (None, run.job_id):
+            raise DbtBadAnswerError(f"dbt run {run_id} is one of job {run.job_id}, not of job {self._job_id}")
         return run if run.job_commands else self._with_commands(run)
 
     def _with_commands(self, run: Run) -> Run:
@@ -120,7 +128,7 @@ class RunReader:
     def newest_runs(self, job_id: int, *, include_related: Sequence[str] = ("trigger",)) -> list[Run]:
         """List a job's newest runs, newest first, with their triggers."""
         page = self._client.send(list_runs(job_id=job_id, include_related=include_related))
-        return list(page)
+        return [run for run in page if run.job_id == job_id]  # a filter that is ignored lists those of other jobs
 
     def root_of_latest(self, job_id: int) -> int | None:
         """Return a job's latest run or, if that is a rerun, the run that it repairs; None if the job has no run."""

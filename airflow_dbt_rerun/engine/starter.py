@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
-from airflow_dbt_rerun.api.endpoints import retry_run, trigger_job
+from airflow_dbt_rerun.api.endpoints import Endpoint, retry_run, trigger_job
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.lineage import FoundRerun, Marker, find_rerun
 from airflow_dbt_rerun.core.heal.next_steps import Rerun
-from airflow_dbt_rerun.core.heal.observations import Observation, Refused, RunSeen
+from airflow_dbt_rerun.core.heal.observations import NotStarted, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.wording import cause_of
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 from airflow_dbt_rerun.core.watch.pace import Pace
@@ -20,9 +21,6 @@ from airflow_dbt_rerun.engine.refusals import REFUSALS, Explanation, explain
 from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtApiError
 
 T = TypeVar("T")
-
-RETRY_POSTS = 3
-"""Most POSTs of one run's retry. The platform refuses a second retry once the first has taken effect."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,7 @@ class RunStarter:
             raise started.as_error()
         return self._started(started)
 
-    def rerun(self, step: Rerun) -> Observation:
+    def rerun(self, step: Rerun) -> Observation | NotStarted:
         """Start a rerun of the kind that the loop decided on."""
         if step.action is RerunAction.RERUN_FROM_FAILURE:
             return self._retry(step)
@@ -95,14 +93,14 @@ class RunStarter:
     def _start(self, cause: str, overrides: Mapping[str, Any], *, of_run: int | None) -> Run | Explanation:
         """Post a new run of the job, unless a search finds that it exists already."""
 
-        def find() -> Run | None:
-            runs = self._reader.newest_runs(self._work.job_id)
+        def find(runs: Sequence[Run]) -> Run | None:
             return next((run for run in runs if self._work.marker.repairs(run, of_run)), None)
 
-        existing = self._reader.patiently(find)
+        known = self._listed()
+        existing = find(known)
         if existing is None:
             try:
-                existing = self._client.send(trigger_job(self._work.job_id, cause=cause, overrides=overrides))
+                existing = self._post(trigger_job(self._work.job_id, cause=cause, overrides=overrides), known)
             except REFUSALS as refusal:
                 return explain(self._client, self._work.job_id, refusal)
             except DbtAnswerLostError:
@@ -111,30 +109,23 @@ class RunStarter:
                     raise
         return existing
 
-    def _retry(self, step: Rerun) -> Observation:
+    def _retry(self, step: Rerun) -> Observation | NotStarted:
         """Post a retry of exactly the failed run, unless a search finds that it exists already."""
         failed = self._reader.read(step.of_run)
-
-        def find() -> FoundRerun | None:
-            return find_rerun(failed, self._reader.newest_runs(self._work.job_id))
-
-        existing = self._reader.patiently(find)
-        for _ in range(RETRY_POSTS):
-            if existing is not None:
-                break
+        known = self._listed()
+        existing = find_rerun(failed, known)
+        if existing is None:
             try:
-                existing = FoundRerun(self._client.send(retry_run(step.of_run)))
+                existing = FoundRerun(self._post(retry_run(step.of_run), known))
             except REFUSALS as refusal:
                 # A second retry of the same run is refused, too: search again before this counts as a refusal.
-                existing = self._reader.patiently(find)
+                existing = find_rerun(failed, self._listed())
                 if existing is None:
                     return self._refused(self._reader.read(step.of_run), refusal)
-            except DbtAnswerLostError:
-                existing = self._find_after_lost_answer(find)
-        if existing is None:
-            return Refused(
-                failed, f"{RETRY_POSTS} POSTs of the retry got no answer, and no rerun was found after them"
-            )
+            except DbtAnswerLostError as lost:
+                existing = self._find_after_lost_answer(partial(find_rerun, failed))
+                if existing is None:
+                    return NotStarted(str(lost))
         if not existing.certain:
             self._log.warning(
                 "dbt does not record which run %s resumes; it may be run %s, so nothing is posted",
@@ -142,6 +133,20 @@ class RunStarter:
                 step.of_run,
             )
         return self._started(existing.run, certain=existing.certain)
+
+    def _listed(self) -> list[Run]:
+        return self._reader.patiently(lambda: self._reader.newest_runs(self._work.job_id))
+
+    def _post(self, endpoint: Endpoint[Run], known: Sequence[Run]) -> Run:
+        """Post once.
+
+        :param known: the job's runs before. An answer that names one of them, or an older one, tells nothing.
+        :raises DbtAnswerLostError: if the answer is missing, unreadable or of that kind.
+        """
+        run = self._client.send(endpoint)
+        if run.id <= max((each.id for each in known), default=0):
+            raise DbtAnswerLostError(f"{endpoint}: the answer names run {run.id}, which existed before")
+        return run
 
     def _refused(self, run: Run, refusal: DbtApiError) -> Refused:
         if run.retry_not_supported_reason:  # the run itself explains the refusal
@@ -156,11 +161,11 @@ class RunStarter:
             self._log.info("Run %s is queued behind run %s of the same job", run.id, ahead)
         return RunSeen(run, certain=certain)
 
-    def _find_after_lost_answer(self, find: Callable[[], T | None]) -> T | None:
+    def _find_after_lost_answer(self, find: Callable[[Sequence[Run]], T | None]) -> T | None:
         self._log.warning("The answer to the POST was lost: searching for the run before posting again")
         for pause in self._pace.lost_answer_pauses:
             self._sleep(pause)
-            found = self._reader.patiently(find)
+            found = find(self._listed())
             if found is not None:
                 self._log.info("The run was started although its answer was lost: continuing with it")
                 return found

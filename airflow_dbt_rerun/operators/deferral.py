@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 WORK = "work"
 """Key, in the session of a deferred task, of the marker of its work."""
 
+JOB = "job"
+"""Key, in the same place, of the id of its job: a trigger cancels no run of another one."""
+
 
 class DeferralMixin(BaseOperator):
     """Defers a heal to the triggerer, and resumes it when the event comes."""
@@ -73,23 +76,34 @@ class DeferralMixin(BaseOperator):
         Another version of this package may have written it. Also, Airflow 3.0 can resume a cleared task with the
         event of a deferral that predates the clear (apache/airflow#62845); that event describes earlier runs.
         """
-        if event["session"].get(WORK) not in (None, work.marker.key):
+        memory = event.get("session")
+        if isinstance(memory, Mapping) and memory.get(WORK) not in (None, work.marker.key):
             self.log.warning(
                 "Resumed by an event that predates the clear; reading the runs of this task from dbt again"
             )
             return None
         try:
-            return RerunSession.from_dict(event["session"])
-        except ValueError as error:
+            session = RerunSession.from_dict(event["session"])
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
             self.log.warning(
                 "Cannot use the session of the deferral (%s); reading the runs of this task from dbt again", error
             )
             return None
+        if session.run_id != event.get("run_id"):
+            self.log.warning(
+                "The event is about dbt run %s, but its session waits for run %s; "
+                "reading the runs of this task from dbt again",
+                event.get("run_id"),
+                session.run_id,
+            )
+            return None
+        return session
 
     def _seen(self, driver: Driver, session: RerunSession, event: Mapping[str, Any]) -> Observation:
+        assert session.run_id is not None
         if event["outcome"] == "unwatchable":
-            return driver.observe_after(session, Unwatchable(event["run_id"], event["reason"]))
-        return driver.observe(session, int(event["run_id"]))
+            return driver.observe_after(session, Unwatchable(session.run_id, str(event.get("reason"))))
+        return driver.observe(session, session.run_id)
 
     def _defer_until(self, driver: Driver, session: RerunSession, step: WaitForRun) -> NoReturn:
         self.defer(
@@ -97,7 +111,11 @@ class DeferralMixin(BaseOperator):
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 run_id=step.run_id,
-                session={**session.to_dict(), WORK: self._in_progress and self._in_progress.marker.key},
+                session={
+                    **session.to_dict(),
+                    WORK: self._in_progress and self._in_progress.marker.key,
+                    JOB: driver.work.job_id,
+                },
                 until=step.until,
                 cancel_on_kill=self.cancel_on_kill and is_ours(session),
                 hook_params=self.hook_params,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_dbt_rerun.config.team_signatures import team_signatures
+from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.modes import action_of, first_in_mode
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
@@ -186,7 +187,7 @@ class DbtCloudRerunOperator(HealingOperator):
         driver = self._driver(context, team_signatures(self.log))
         plan = driver.plan()
         for line in plan.lines():
-            self.log.info("%s", line)
+            self.log.info("%s", one_line(line))
         document = plan.to_dict()
         context["ti"].xcom_push(key=XCOM_PLAN, value=document)
         return document if self.plan_only else super().execute(context)

@@ -209,12 +209,18 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         """Return the awaited run, or None. Once a run is found, it stays the one, whatever follows it."""
         kept, awaited = self._memory.get("found"), self._awaited.to_dict()
         if kept and kept["awaited"] == awaited:
-            return self._ask(lambda: self.hook.get_run(kept["run_id"], include_related=()))
+            return self._ask(lambda: self._kept_run(kept["run_id"]))
         if not self._has_searched:
             self.log.info("Waiting for %s", self._awaited)
         run = self._ask(lambda: find(self.hook.send, self._awaited, time.time()))
         if run is not None:
             self._memory.keep(found={"run_id": run.id, "awaited": awaited})
+        return run
+
+    def _kept_run(self, run_id: int) -> Run:
+        run = self.hook.get_run(run_id, include_related=())
+        if run.job_id != self._awaited.job_id:
+            raise DbtRunUnwatchable(f"dbt run {run_id} is not one of job {self._awaited.job_id}: clear this task")
         return run
 
     def _ask(self, question: Callable[[], Run | None]) -> Run | None:
@@ -242,6 +248,10 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
                 f"the triggerer sent {event!r}, which has no known outcome: clear this task to try again"
             )
         self._awaited = Awaited.from_dict(event["awaited"])
+        if self.job_id is not None and self._awaited.job_id != self._job_id():
+            raise DbtRunUnwatchable(
+                f"the triggerer searched job {self._awaited.job_id}, not this one: clear this task"
+            )
         if event["outcome"] == UNWATCHABLE:
             raise DbtRunUnwatchable(f"cannot search for {self._awaited}: {event['reason']}")
         self._memory = TaskMemory(context, next(markers(context["ti"], retries=self.retries)).key)
@@ -295,7 +305,9 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
         """Resume after waiting in the triggerer for the run to end, or for the pause before a rerun."""
         if run_id := _given_in(event):
-            self._given = (self.hook.get_run(run_id, include_related=()).job_id, run_id)
+            # A run of another job than the argument's is refused where it is read.
+            named = self.hook.get_run(run_id, include_related=()).job_id if self.job_id is None else self._job_id()
+            self._given = (named, run_id)
         return super().execute_complete(context, event)
 
     # --- Failing, or skipping

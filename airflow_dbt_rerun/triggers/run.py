@@ -132,7 +132,10 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
             return
         async with await self._hook().async_client() as client:
             run = await client.send(get_run(self.run_id))
-            if not run.is_terminal:
+            job_id = (self.session or {}).get("job", run.job_id)
+            if run.job_id != job_id:
+                self.log.warning("Not cancelling dbt run %s: it is not one of job %s", self.run_id, job_id)
+            elif not run.is_terminal:
                 await client.send(cancel_run(self.run_id))
                 self.log.info("Cancelled dbt run %s: its task was killed", self.run_id)
 

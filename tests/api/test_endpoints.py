@@ -11,8 +11,9 @@ import pytest
 
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page, Resource, RetryPreview, next_page
+from airflow_dbt_rerun.core.dbt.fields import FieldError
 from airflow_dbt_rerun.core.dbt.jobs import Job
-from airflow_dbt_rerun.core.dbt.models import WatchedRun
+from airflow_dbt_rerun.core.dbt.models import Run, WatchedRun
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 ACCOUNT = 70403103922125
@@ -194,7 +195,7 @@ def test_watching_reads_what_it_needs() -> None:
     listed = Page((state,), 1)
     for endpoint in (endpoints.list_run_states([7]), endpoints.list_going_runs()):
         assert read(endpoint, {"data": [run], "extra": {"pagination": {"total_count": 1}}}) == listed
-    with pytest.raises(KeyError):
+    with pytest.raises(FieldError, match="'status' is missing"):
         read(endpoints.get_run_state(7), {"data": {"id": 7}})
 
 
@@ -217,3 +218,40 @@ def test_artifacts_come_raw_decoded_or_as_results() -> None:
     assert endpoints.get_json_artifact(7, "run_results.json").parse(raw) == file
     results = endpoints.get_step_results(7, step=4).parse(raw)
     assert (results.adapter, results.step_index, results.nodes[0].message) == ("duckdb", 4, "boom")
+
+
+RUN_OF_JOB = {"id": 8, "status": 1, "job_definition_id": 5}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "answer"),
+    [
+        (endpoints.get_run(7), {**RUN_OF_JOB, "status": 10}),
+        (endpoints.get_run_state(7), {**RUN_OF_JOB, "status": 10}),
+        (endpoints.cancel_run(7), RUN_OF_JOB),
+        (endpoints.get_job(7), {"id": 8}),
+        (endpoints.get_step(7), {"id": 8, "index": 1, "status": 10}),
+        (endpoints.trigger_job(5, cause=""), {**RUN_OF_JOB, "job_definition_id": 6}),
+        (endpoints.trigger_job(5, cause=""), {**RUN_OF_JOB, "job_definition_id": None}),
+        (endpoints.trigger_job(5, cause=""), {**RUN_OF_JOB, "id": 0}),
+        (endpoints.rerun_job(5), {**RUN_OF_JOB, "job_definition_id": 6}),
+        (endpoints.retry_run(8), RUN_OF_JOB),
+        (endpoints.retry_run(9), RUN_OF_JOB),
+        (endpoints.retry_run(7), {**RUN_OF_JOB, "id": -8}),
+        (endpoints.retry_run(7), {**RUN_OF_JOB, "retrying_run_id": 6}),
+    ],
+    ids=str,
+)
+def test_answer_about_something_else_is_refused(endpoint: Any, answer: dict[str, Any]) -> None:
+    """P1: an answer about another run, or a run of another job, is no answer to the question."""
+    with pytest.raises(FieldError):
+        read(endpoint, {"data": answer})
+
+
+@pytest.mark.parametrize(
+    "status", [10.0, 10.9, True, " 1_0 ", "1e1", [10], None, float("inf"), 10**400, "\u0661\u0660"]
+)
+def test_loose_numbers_are_no_status(status: Any) -> None:
+    """Success is 10 and nothing else."""
+    with pytest.raises(FieldError, match="'status'"):
+        Run.from_api({**RUN_OF_JOB, "status": status})

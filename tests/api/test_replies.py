@@ -28,7 +28,7 @@ from tests.api.conftest import TOKEN
 from tests.api.scripted import Answer, Script, ScriptedServer, data, drop, drop_halfway, error, hang, html
 from tests.api.senders import Blocking
 
-GET = endpoints.get_run(7)
+GET = endpoints.get_run(8)
 POST = endpoints.retry_run(7)
 RUN = {"id": 8, "status": 1, "job_definition_id": 3}
 
@@ -63,7 +63,7 @@ def test_an_error_answer_to_a_get_keeps_the_platforms_words(
     with pytest.raises(DbtApiError) as caught:
         sender.send(settings, GET, retries=NO_RETRIES)
     assert type(caught.value) is kind
-    assert (caught.value.endpoint, caught.value.status_code) == ("GET runs/7/", status)
+    assert (caught.value.endpoint, caught.value.status_code) == ("GET runs/8/", status)
     assert caught.value.user_message == "Said the platform."
     assert "Said the platform." in str(caught.value)
     assert "\n" not in str(caught.value)
@@ -120,7 +120,7 @@ UNREADABLE = {
     "nothing": (Answer(body=b""), "an empty body"),
     "no data": (Answer(body=b'{"status": {"code": 200}}'), "without 'data'"),
     "null data": (data(None), "an undocumented structure"),
-    "missing field": (data({"id": 8}), "without 'status'"),
+    "missing field": (data({"id": 8}), "'status' is missing"),
     "wrong type": (data({"id": "eight", "status": 1}), "an undocumented structure"),
     "a list": (Answer(body=b"[]"), "an undocumented structure"),
 }
@@ -134,7 +134,7 @@ def test_an_unreadable_answer_says_where_and_what(
     server.answers(answer)
     with pytest.raises(DbtBadAnswerError, match=problem) as caught:
         sender.send(settings, GET)
-    assert str(caught.value).startswith(f"GET runs/7/: {server.address} answered 200 with ")
+    assert str(caught.value).startswith(f"GET runs/8/: {server.address} answered 200 with ")
     assert len(server.asked) == 1
 
 

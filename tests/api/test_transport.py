@@ -49,7 +49,7 @@ def test_a_request_carries_the_token_and_our_name_and_little_else(
 
 def test_a_trigger_arrives_as_json(server: ScriptedServer, settings: Settings, sender: Blocking) -> None:
     """The body of a POST is the JSON object that the API documents."""
-    server.answers(data({"id": 8, "status": 1}))
+    server.answers(data({"id": 8, "status": 1, "job_definition_id": 5}))
     sender.send(settings, endpoints.trigger_job(5, cause="why", overrides={"steps_override": ["dbt build"]}))
     assert json.loads(server.asked[0].body) == {"cause": "why", "steps_override": ["dbt build"]}
     assert server.asked[0].headers["content-type"] == "application/json"

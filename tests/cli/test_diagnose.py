@@ -338,13 +338,10 @@ def test_the_json_document(run: Run, tmp_path: Path) -> None:
         ("[1, 2]", "a JSON object is expected, not a list"),
         ('{"nodes": {}, "metadata": {}}', "is a manifest or catalog, which does not say what failed"),
         ('{"data": {}}', "is not a run_results.json or sources.json of dbt: it has no 'results'"),
-        ('{"results": [{"status": "error"}]}', "one of its results has no 'unique_id'"),
-        ('{"results": ["x"]}', "is not shaped like an artifact of dbt"),
-        ('{"results": [], "metadata": 5}', "is not shaped like an artifact of dbt"),
-        (
-            '{"results": [{"unique_id": "a", "status": "b", "execution_time": "c"}]}',
-            "one of its results is wrong: ",
-        ),
+        ('{"results": [{"status": "error"}]}', "one of its results is wrong: 'unique_id' is missing"),
+        ('{"results": [{"unique_id": "a", "status": 5}]}', "one of its results is wrong: 'status' is no text"),
+        ('{"results": ["x"]}', "one of its results is wrong: an element of 'results' is no object"),
+        ('{"results": 5}', "is not a run_results.json or sources.json of dbt"),
     ],
 )
 def test_what_is_no_artifact(run: Run, tmp_path: Path, content: str, words: str) -> None:

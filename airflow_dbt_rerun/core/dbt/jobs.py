@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.dbt.models import JsonObject, epoch
+from airflow_dbt_rerun.core.dbt.fields import (
+    JsonObject,
+    epoch,
+    flag,
+    identity,
+    line,
+    moment,
+    texts,
+    whole_or_none,
+)
 
 DELETED = 2
 """The ``state`` of a deleted object; 1 is active."""
@@ -30,17 +39,17 @@ class Job:
     def from_api(cls, data: JsonObject) -> Job:
         """Build from the ``data`` of a job answer.
 
-        :raises KeyError: if ``id`` is missing.
+        :raises FieldError: if ``id`` is no whole number.
         """
         return cls(
-            id=int(data["id"]),
-            name=str(data.get("name") or ""),
-            project_id=data.get("project_id"),
-            environment_id=data.get("environment_id"),
-            execute_steps=tuple(data.get("execute_steps") or ()),
-            deactivated=bool(data.get("deactivated")),
-            run_failure_count=int(data.get("run_failure_count") or 0),
-            deleted=data.get("state") == DELETED,
+            id=identity(data),
+            name=line(data, "name") or "",
+            project_id=whole_or_none(data, "project_id"),
+            environment_id=whole_or_none(data, "environment_id"),
+            execute_steps=texts(data, "execute_steps"),
+            deactivated=bool(flag(data, "deactivated")),
+            run_failure_count=whole_or_none(data, "run_failure_count") or 0,
+            deleted=whole_or_none(data, "state") == DELETED,
         )
 
 
@@ -63,16 +72,16 @@ class Account:
     def from_api(cls, data: JsonObject) -> Account:
         """Build from the ``data`` of an account answer.
 
-        :raises KeyError: if ``id`` is missing.
+        :raises FieldError: if ``id`` is no whole number.
         """
         return cls(
-            id=int(data["id"]),
-            name=str(data.get("name") or ""),
-            locked=bool(data.get("locked")),
-            lock_reason=data.get("lock_reason"),
-            lock_cause=data.get("lock_cause"),
-            run_locked_until=data.get("run_locked_until"),
-            queue_limit=data.get("queue_limit"),
+            id=identity(data),
+            name=line(data, "name") or "",
+            locked=bool(flag(data, "locked")),
+            lock_reason=line(data, "lock_reason"),
+            lock_cause=line(data, "lock_cause"),
+            run_locked_until=moment(data, "run_locked_until"),
+            queue_limit=whole_or_none(data, "queue_limit"),
         )
 
     def is_locked(self, now: float) -> bool:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+
+from airflow_dbt_rerun.core.dbt.fields import JsonObject, line, part, texts
 
 NODE_TABLES = ("nodes", "sources", "unit_tests", "functions")
 """The parts of a manifest (v9 to v12 and dbt v2's) that contain what can fail."""
@@ -23,26 +24,23 @@ class ManifestFacts:
     """The nodes that each data test checks."""
 
     @classmethod
-    def from_artifact(cls, manifest: Mapping[str, Any]) -> ManifestFacts:
+    def from_artifact(cls, manifest: JsonObject) -> ManifestFacts:
         """Read a whole ``manifest.json``. Missing entries are skipped."""
-        nodes = {name: node for table in NODE_TABLES for name, node in (manifest.get(table) or {}).items()}
+        tables = (part(manifest, table).items() for table in NODE_TABLES)
+        nodes = {name: node for table in tables for name, node in table if isinstance(node, Mapping)}
         return cls(
-            adapter=(manifest.get("metadata") or {}).get("adapter_type"),
-            paths={name: str(node["original_file_path"]) for name, node in nodes.items() if _has_path(node)},
-            tags={name: _tags(node) for name, node in nodes.items() if _tags(node)},
-            fqns={name: ".".join(map(str, node["fqn"])) for name, node in nodes.items() if node.get("fqn")},
+            adapter=line(part(manifest, "metadata"), "adapter_type"),
+            paths={name: path for name, node in nodes.items() if (path := line(node, "original_file_path"))},
+            tags={name: tags for name, node in nodes.items() if (tags := _tags(node))},
+            fqns={name: ".".join(fqn) for name, node in nodes.items() if (fqn := texts(node, "fqn"))},
             tested={name: _depends_on(node) for name, node in nodes.items() if name.startswith("test.")},
         )
 
 
-def _has_path(node: Mapping[str, Any]) -> bool:
-    return bool(node.get("original_file_path"))
+def _depends_on(node: JsonObject) -> tuple[str, ...]:
+    return texts(part(node, "depends_on"), "nodes")
 
 
-def _depends_on(node: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple((node.get("depends_on") or {}).get("nodes") or ())
-
-
-def _tags(node: Mapping[str, Any]) -> tuple[str, ...]:
-    tags: Sequence[str] | str = node.get("tags") or ()
-    return (tags,) if isinstance(tags, str) else tuple(tags)
+def _tags(node: JsonObject) -> tuple[str, ...]:
+    tag = line(node, "tags")
+    return (tag,) if tag else texts(node, "tags")

@@ -3,7 +3,8 @@
 Built from API answers (``from_api``). Unknown fields are ignored, and unknown statuses are kept unchanged: they
 count neither as success nor as failure.
 
-Field names and numbers: dbt Administrative API v2 (``RunResponse``, ``RunStepResponse``).
+Field names and numbers: dbt Administrative API v2 (``RunResponse``, ``RunStepResponse``). Each field is checked by
+:mod:`.fields`: an id or a status of another type is refused, any other such field counts as missing.
 """
 
 from __future__ import annotations
@@ -11,11 +12,26 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
-JsonObject = Mapping[str, Any]
+from airflow_dbt_rerun.core.dbt.fields import (
+    JsonObject,
+    block,
+    epoch,
+    flag,
+    identity,
+    line,
+    link,
+    moment,
+    part,
+    parts,
+    texts,
+    whole,
+    whole_or_none,
+    wholes,
+    words,
+)
 
 _COMMAND_IN_STEP_NAME = re.compile(r"`([^`]+)`")
 
@@ -68,13 +84,16 @@ class RunStep:
 
     @classmethod
     def from_api(cls, data: JsonObject) -> RunStep:
-        """Build a step from an element of ``run_steps`` or from ``steps/{id}/``."""
+        """Build a step from an element of ``run_steps`` or from ``steps/{id}/``.
+
+        :raises FieldError: if ``id``, ``index`` or ``status`` is no whole number.
+        """
         return cls(
-            id=int(data["id"]),
-            index=int(data["index"]),
-            name=str(data.get("name") or ""),
-            status=int(data["status"]),
-            logs=str(data.get("logs") or ""),
+            id=identity(data),
+            index=whole(data, "index"),
+            name=words(data, "name") or "",
+            status=whole(data, "status"),
+            logs=block(data, "logs", limit=None) or "",
         )
 
 
@@ -107,8 +126,15 @@ class RunTrigger:
     @classmethod
     def from_api(cls, data: JsonObject) -> RunTrigger:
         """Build from the ``trigger`` object of a run."""
-        overrides = {name: data[name] for name in OVERRIDE_FIELDS if data.get(name) not in (None, [], "")}
-        return cls(str(data.get("cause") or ""), data.get("cause_category"), overrides)
+        overrides = {name: data[name] for name in OVERRIDE_FIELDS if _is_override(data.get(name))}
+        return cls(line(data, "cause") or "", line(data, "cause_category"), overrides)
+
+
+def _is_override(value: Any) -> bool:
+    """Return whether a field of a trigger holds what a trigger request can: a text, a number, a flag, commands."""
+    if isinstance(value, list):
+        return bool(texts({"": value}, ""))
+    return isinstance(value, bool | int) or bool(words({"": value}, ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,40 +232,39 @@ class Run:
     def from_api(cls, data: JsonObject) -> Run:
         """Build a run from the ``data`` of a run answer or an element of a list of runs.
 
-        :raises KeyError: if ``id`` or ``status`` is missing.
-        :raises ValueError: if ``id`` or ``status`` is no number.
+        :raises FieldError: if ``id`` or ``status`` is no whole number.
         """
-        job_id = data.get("job_definition_id") or data.get("job_id")
+        job, trigger = part(data, "job"), part(data, "trigger")
         return cls(
-            id=int(data["id"]),
-            job_id=int(job_id or 0),
-            status=int(data["status"]),
-            status_message=data.get("status_message"),
-            account_id=data.get("account_id"),
-            project_id=data.get("project_id"),
-            environment_id=data.get("environment_id"),
-            href=data.get("href"),
-            git_sha=data.get("git_sha"),
-            git_branch=data.get("git_branch"),
-            dbt_version=data.get("dbt_version"),
-            created_at=data.get("created_at"),
-            started_at=data.get("started_at"),
-            finished_at=data.get("finished_at"),
-            updated_at=data.get("updated_at"),
-            can_retry=data.get("can_retry"),
-            retry_not_supported_reason=data.get("retry_not_supported_reason"),
-            retrying_run_id=data.get("retrying_run_id"),
-            trigger=RunTrigger.from_api(data["trigger"]) if data.get("trigger") else None,
-            steps=tuple(RunStep.from_api(step) for step in data.get("run_steps") or ()),
-            commands=_commands(data),
+            id=identity(data),
+            job_id=whole_or_none(data, "job_definition_id") or whole_or_none(data, "job_id") or 0,
+            status=whole(data, "status"),
+            status_message=block(data, "status_message"),
+            account_id=whole_or_none(data, "account_id"),
+            project_id=whole_or_none(data, "project_id"),
+            environment_id=whole_or_none(data, "environment_id"),
+            href=link(data, "href"),
+            git_sha=line(data, "git_sha"),
+            git_branch=words(data, "git_branch"),
+            dbt_version=words(data, "dbt_version"),
+            created_at=moment(data, "created_at"),
+            started_at=moment(data, "started_at"),
+            finished_at=moment(data, "finished_at"),
+            updated_at=moment(data, "updated_at"),
+            can_retry=flag(data, "can_retry"),
+            retry_not_supported_reason=line(data, "retry_not_supported_reason"),
+            retrying_run_id=whole_or_none(data, "retrying_run_id"),
+            trigger=RunTrigger.from_api(trigger) if trigger else None,
+            steps=tuple(map(RunStep.from_api, parts(data, "run_steps"))),
+            commands=texts(trigger, "steps_override") or texts(job, "execute_steps"),
             cancelled_by=_name(_actor(data, "cancellation")),
             cancelled_by_starter=_is_same(_actor(data, "cancellation"), _actor(data, "trigger")),
-            blocked_by=tuple(data.get("blocked_by") or ()),
-            job_name=(data.get("job") or {}).get("name"),
-            job_commands=tuple((data.get("job") or {}).get("execute_steps") or ()),
-            job_target=((data.get("job") or {}).get("settings") or {}).get("target_name"),
-            job_dbt_version=(data.get("job") or {}).get("dbt_version"),
-            failed_runs=(data.get("job") or {}).get("run_failure_count"),
+            blocked_by=wholes(data, "blocked_by"),
+            job_name=line(job, "name"),
+            job_commands=texts(job, "execute_steps"),
+            job_target=words(part(job, "settings"), "target_name"),
+            job_dbt_version=words(job, "dbt_version"),
+            failed_runs=whole_or_none(job, "run_failure_count"),
         )
 
 
@@ -259,33 +284,19 @@ class WatchedRun(NamedTuple):
     def from_api(cls, data: JsonObject) -> WatchedRun:
         """Build from the ``data`` of a run answer or an element of a list of runs.
 
-        :raises KeyError: if ``id`` or ``status`` is missing.
-        :raises ValueError: if ``id`` or ``status`` is no number.
+        :raises FieldError: if ``id`` or ``status`` is no whole number.
         """
-        return cls(int(data["id"]), int(data["status"]), data.get("started_at"))
-
-
-def epoch(timestamp: str | None) -> float | None:
-    """Return epoch seconds of a dbt timestamp: ``2024-05-27 10:42:16.179903+00:00``; jobs use a T, some a Z."""
-    if not timestamp:
-        return None
-    moment = datetime.fromisoformat(timestamp)
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _commands(data: JsonObject) -> tuple[str, ...]:
-    """Return the dbt commands of the run: its own steps, or else its job's (both have to be included)."""
-    trigger, job = data.get("trigger") or {}, data.get("job") or {}
-    return tuple(trigger.get("steps_override") or job.get("execute_steps") or ())
+        return cls(identity(data), whole(data, "status"), moment(data, "started_at"))
 
 
 def _actor(data: JsonObject, deed: str) -> JsonObject:
     """Return who triggered or cancelled the run; empty if a timeout or the platform ended it."""
-    return ((data.get("audit") or {}).get(deed) or {}).get("actor") or {}
+    return part(part(part(data, "audit"), deed), "actor")
 
 
 def _name(actor: JsonObject) -> str | None:
-    return actor.get("name") or actor.get("type") or (str(actor["id"]) if actor.get("id") else None)
+    number = whole_or_none(actor, "id")
+    return line(actor, "name") or line(actor, "type") or (str(number) if number else None)
 
 
 def _is_same(one: JsonObject, other: JsonObject) -> bool:

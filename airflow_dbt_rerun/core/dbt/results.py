@@ -5,11 +5,18 @@ Unknown statuses are kept unchanged: they count neither as success nor as failur
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-JsonObject = Mapping[str, Any]
+from airflow_dbt_rerun.core.dbt.fields import (
+    JsonObject,
+    block,
+    line,
+    part,
+    parts,
+    seconds,
+    text,
+    whole_or_none,
+)
 
 NODE_OK = frozenset({"success", "pass", "warn", "no-op", "reused"})
 """Node statuses that mean: this node's work is done. An allow-list."""
@@ -79,16 +86,15 @@ class NodeResult:
 
         ``compiled_code`` and ``adapter_response`` are dropped: they are large and may contain data values.
 
-        :raises KeyError: if ``unique_id`` or ``status`` is missing.
+        :raises FieldError: if ``unique_id`` or ``status`` is no text.
         """
-        message = result.get("message", result.get("error"))
         return cls(
-            unique_id=str(result["unique_id"]),
-            status=str(result["status"]).lower(),
-            message=None if message is None else str(message),
+            unique_id=text(result, "unique_id"),
+            status=text(result, "status").lower(),
+            message=block(result, "message" if "message" in result else "error"),
             step_index=step_index,
-            execution_time=float(result.get("execution_time") or 0.0),
-            failures=result.get("failures"),
+            execution_time=seconds(result, "execution_time"),
+            failures=whole_or_none(result, "failures"),
         )
 
 
@@ -106,13 +112,17 @@ class StepResults:
     def from_artifact(
         cls, artifact: JsonObject, *, step_index: int | None = None, run_id: int | None = None
     ) -> StepResults:
-        """Build from a whole ``run_results.json`` or ``sources.json``."""
-        metadata: JsonObject = artifact.get("metadata") or {}
-        results: Sequence[JsonObject] = artifact.get("results") or ()
+        """Build from a whole ``run_results.json`` or ``sources.json``.
+
+        :raises FieldError: if it lists something else than results of nodes.
+        """
+        metadata = part(artifact, "metadata")
         return cls(
             step_index=step_index,
-            nodes=tuple(NodeResult.from_artifact(result, step_index=step_index) for result in results),
-            adapter=metadata.get("adapter_type"),
-            dbt_version=metadata.get("dbt_version"),
+            nodes=tuple(
+                NodeResult.from_artifact(result, step_index=step_index) for result in parts(artifact, "results")
+            ),
+            adapter=line(metadata, "adapter_type"),
+            dbt_version=line(metadata, "dbt_version"),
             run_id=run_id,
         )

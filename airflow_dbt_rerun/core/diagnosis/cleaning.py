@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 
+from airflow_dbt_rerun.core.dbt.fields import printable
+
 READ_SIZES = (6000, 3000)
 """Characters of a message that are read, from its start and from its end."""
 
@@ -22,7 +24,6 @@ ONE_LINE = 300
 
 _LINES_FOR_PEOPLE = 4
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LOG_TIME = re.compile(
     r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?\s*(?:\[\w+ *\])?(?: ?(?:\[[^\]\n]{1,60}\]|\(\w{1,60}\)):)?\s*"
 )
@@ -147,7 +148,7 @@ def error_lines(message: str) -> tuple[str, ...]:
 
 @_FOR_NODES_THAT_FAIL_ALIKE
 def _error_lines(message: str) -> tuple[str, ...]:
-    text = _ANSI.sub("", message).replace("\r", "\n")
+    text = printable(message)
     end = _END_OF_WORDS.search(text)
     framed = text[: end.start()] if end else text
     return tuple(_unframed(framed.splitlines()) or [_one_line(text)])

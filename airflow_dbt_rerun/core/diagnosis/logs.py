@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from airflow_dbt_rerun.core.dbt.fields import printable
 from airflow_dbt_rerun.core.diagnosis.cleaning import DBT_OBJECT, plain_line
 
 LONGEST_BLOCK = 400_000
@@ -19,7 +20,6 @@ LONGEST_BLOCK = 400_000
 LONGEST_TAIL = 4_000
 """Characters that are read from the end of a log without an error mark."""
 
-_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LAST_WORDS = "dbt command failed"
 _INTERRUPTED = re.compile(r"Exited because of keyboard interrupt\b")
 
@@ -55,7 +55,7 @@ def error_block(log: str) -> str:
 
     The uninformative closing line "dbt command failed" is removed.
     """
-    text = _without_colours(log).strip().removesuffix(_LAST_WORDS).strip()
+    text = printable(log).strip().removesuffix(_LAST_WORDS).strip()
     if "= Errors and Warnings =" in text and (report := _FUSION_REPORT.search(text)):
         return report[1].strip()[:LONGEST_BLOCK]
     for mark in _MARKS:
@@ -100,7 +100,7 @@ def _batches(log: str) -> Iterator[LoggedError]:
         return
     spoken: list[str] = []
     listening = False
-    for line in _without_colours(log).splitlines():
+    for line in printable(log).splitlines():
         words = plain_line(line)
         if says := _BATCH_SAYS.match(words):
             spoken, listening = [says[1]], True
@@ -135,7 +135,3 @@ def _sections(block: str) -> Iterator[LoggedError]:
 
 def _closed(section: LoggedError, lines: list[str]) -> LoggedError:
     return LoggedError("\n".join(lines), section.resource_type, section.name, section.path)
-
-
-def _without_colours(log: str) -> str:
-    return _ANSI.sub("", log).replace("\r\n", "\n")

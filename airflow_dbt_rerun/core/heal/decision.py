@@ -10,12 +10,15 @@ from airflow_dbt_rerun.core.dbt.progress import Progress
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.possible_rerun import could_not_resume
 from airflow_dbt_rerun.core.heal.session import SUPERSEDED_BY, RerunSession
+from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.policy.conditions import RerunState
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunDecision, RerunPolicy, RerunRule, Superseded
 
 NO_PROGRESS_LIMIT = 2
 """After this many consecutive attempts with the same failure, one more identical failure ends the reruns."""
 
+MOST_OPEN_POSTS = 3
+"""Most POSTs of one try that no new run follows, for policies that do not limit the attempts."""
 
 UNCERTAIN = "dbt does not record which run this one resumes, so it may not be part of this work and is not rerun"
 
@@ -46,6 +49,22 @@ def decide(
     return decision
 
 
+def count_post(
+    session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy, now: float
+) -> tuple[RerunSession, str | None]:
+    """Count the POST of a planned rerun before it is sent; return why not if the limits allow no other one.
+
+    Whatever the platform answers, no heal posts more often than its policy allows: a POST that no new run follows
+    stays counted.
+    """
+    if session.open_posts:
+        limit = policy.stopped(rerun_state(session, run, diagnosis, now))
+        if limit or session.open_posts >= MOST_OPEN_POSTS:
+            found_none = f"{counted(session.open_posts, 'POST')} started no run that can be found"
+            return session, f"{found_none}; {limit}" if limit else found_none
+    return replace(session, open_posts=session.open_posts + 1), None
+
+
 def progress(session: RerunSession, diagnosis: Diagnosis) -> Progress | None:
     """Return what the newest attempt healed of what the previous one left undone; None if that is unknown."""
     if len(session.attempts) < 2:  # noqa: PLR2004 - a comparison needs two attempts
@@ -59,7 +78,7 @@ def rerun_state(session: RerunSession, run: Run, diagnosis: Diagnosis, now: floa
     return RerunState(
         run,
         diagnosis,
-        attempt_number=len(session.counted),
+        attempt_number=session.attempt_number,
         seconds_since_start=max(now - session.started_at, 0.0),
         failed_runs=run.failed_runs,
         progress=progress(session, diagnosis),

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunTrigger, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunTrigger
 from airflow_dbt_rerun.core.heal.same_work import is_in_same_place
 
 CAUSE_MAX_LENGTH = 255

@@ -12,7 +12,7 @@ from dataclasses import replace
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.heal.decision import decide, progress
+from airflow_dbt_rerun.core.heal.decision import count_post, decide, progress
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartRun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.on_success import on_success
@@ -84,7 +84,7 @@ def _record(session: RerunSession, seen: RunSeen) -> RerunSession:
     """Record the run's newest status, as a new attempt if the run is one."""
     run = seen.run
     if session.run_id != run.id:
-        session = session.following(run)
+        session = replace(session.following(run), open_posts=max(session.open_posts - 1, 0))
         if not seen.certain:
             session = session.with_current(certain=False, ours=False)
     current = session.attempts[-1]
@@ -121,7 +121,7 @@ def _on_own_cancel(
     action = RerunAction.RERUN_FROM_START if whole else RerunAction.RERUN_FROM_STEP
     plan = PlannedRerun(seen.run.id, action, now, 0.0, "an earlier try of this task stopped it")
     session = session.with_current(diagnosis=diagnosis.to_dict(), decision=f"{action}: {plan.reason}")
-    return _carry_out(replace(session.renewed(now), plan=plan), plan, seen, diagnosis, policy)
+    return _carry_out(replace(session.renewed(now), plan=plan), seen, diagnosis, policy, now)
 
 
 def _on_failure(
@@ -136,7 +136,7 @@ def _on_failure(
     if now < plan.not_before:
         return session, WaitForRun(seen.run.id, until=plan.not_before)
     assert policy is not None
-    return _carry_out(session, plan, seen, diagnosis, policy)
+    return _carry_out(session, seen, diagnosis, policy, now)
 
 
 def _decide(
@@ -174,9 +174,10 @@ def _decide(
 
 
 def _carry_out(
-    session: RerunSession, plan: PlannedRerun, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy, now: float
 ) -> tuple[RerunSession, NextStep]:
-    run = seen.run
+    run, plan = seen.run, session.plan
+    assert plan is not None
     if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
         followed = follow_superseding(session, seen, policy)
         if followed:
@@ -184,13 +185,23 @@ def _carry_out(
     choice = _choose(session, plan, seen, diagnosis, policy)
     action = choice.action
     if action is RerunAction.FAIL:
-        reason = _failure_text(run, diagnosis, f"no rerun is possible: {choice.why_not_wanted}")
-        session = replace(session.with_current(decision=f"fail: {choice.why_not_wanted}"), plan=None)
-        return session, Fail(reason, run=run, diagnosis=diagnosis)
+        return _end(session, seen, diagnosis, f"no rerun is possible: {choice.why_not_wanted}")
+    session, limit = count_post(session, run, diagnosis, policy, now)
+    if limit:
+        return _end(session, seen, diagnosis, limit, exhausted=True)
     commands = () if action is RerunAction.RERUN_FROM_START else choice.commands
     session = replace(session, plan=replace(plan, action=action, commands=commands))
     overrides = session.overrides_of(action, commands, plan.overrides)
     return session, Rerun(action, run.id, plan.reason, overrides, choice.why_not_wanted)
+
+
+def _end(
+    session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, why: str, *, exhausted: bool = False
+) -> tuple[RerunSession, NextStep]:
+    """Give up a planned rerun."""
+    session = replace(session.with_current(decision=f"fail: {why}"), plan=None)
+    reason = _failure_text(seen.run, diagnosis, why)
+    return session, Fail(reason, "exhausted" if exhausted else "failed", exhausted, seen.run, diagnosis)
 
 
 def _choose(

@@ -51,6 +51,13 @@ class Refused:
 
 
 @dataclass(frozen=True, slots=True)
+class NotStarted:
+    """The answer to the POST of a rerun told nothing, and no rerun was found after it."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotReadable:
     """The run could not be read for too long, so nothing is known about it."""
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from airflow_dbt_rerun.core.dbt.commands import warns_as_errors
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.heal.decision import rerun_state
+from airflow_dbt_rerun.core.heal.decision import count_post, rerun_state
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS, is_uncounted, out_of_reach, owed_commands
@@ -76,6 +76,8 @@ def _on_hollow(
     session = session.with_current(diagnosis=diagnosis.to_dict(), fingerprint=diagnosis.fingerprint)
     reason = f"dbt run {run.id} is {checked.summary}"
     why_not = _why_not_once_more(session, diagnosis, seen, policy, now)
+    if why_not is None and policy is not None:
+        session, why_not = count_post(session, run, diagnosis, policy, now)
     if why_not:
         session = session.with_current(decision=f"fail: {why_not}")
         return session, Fail(f"{reason}; {why_not}", kind="hollow", run=run, diagnosis=diagnosis)

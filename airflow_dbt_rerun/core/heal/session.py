@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
-from airflow_dbt_rerun.core.dbt.models import Run, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.possible_rerun import commands_from_failed_step
 from airflow_dbt_rerun.core.heal.wording import action_in
@@ -114,6 +115,8 @@ class RerunSession:
     """Attempts that earlier tries of the task used up: reported, but no longer counted against the limits."""
     first_at: float | None = None
     """Epoch seconds at which attempt 1 was first seen, if the limits count from another moment."""
+    open_posts: int = 0
+    """POSTs of this try that no new run has followed, each counted before it was sent: they count as attempts."""
 
     @property
     def current(self) -> Attempt | None:
@@ -136,6 +139,11 @@ class RerunSession:
         return self.attempts[self.spent :]
 
     @property
+    def attempt_number(self) -> int:
+        """How many attempts count against the limits, POSTs without a new run included."""
+        return len(self.counted) + self.open_posts
+
+    @property
     def theirs(self) -> frozenset[int]:
         """The runs of this work that were started outside this task."""
         return frozenset(attempt.run_id for attempt in self.attempts if not attempt.ours)
@@ -154,7 +162,7 @@ class RerunSession:
     def renewed(self, now: float) -> RerunSession:
         """Renew the limits for this try of the task: earlier attempts are reported but do not count."""
         spent = len(self.attempts) - 1
-        return replace(self, adopted=False, spent=spent, started_at=now, first_at=self.began_at)
+        return replace(self, adopted=False, spent=spent, started_at=now, first_at=self.began_at, open_posts=0)
 
     def overrides_of(
         self, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
@@ -271,6 +279,7 @@ class RerunSession:
             adopted=data["adopted"],
             spent=data["spent"],
             first_at=data["first_at"],
+            open_posts=data.get("open_posts", 0),
         )
 
     def with_current(self, **changes: Any) -> RerunSession:

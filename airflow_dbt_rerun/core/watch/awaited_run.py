@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Self
 
-from airflow_dbt_rerun.core.dbt.models import Run, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.lineage import repaired_run
 
 FIRST, LATEST = "first", "latest"

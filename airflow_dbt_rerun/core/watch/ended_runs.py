@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run, RunStatus, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run, RunStatus
 from airflow_dbt_rerun.core.heal.lineage import is_already_handled
 
 LATE = 300.0

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
-from airflow_dbt_rerun.core.dbt.models import Run, WatchedRun, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import Run, WatchedRun
 from airflow_dbt_rerun.core.messages import unknown
 
 Seen = Run | WatchedRun

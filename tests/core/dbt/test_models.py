@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.jobs import Job
-from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep, epoch
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults, short_name
 
 RECORDED = Path(__file__).parents[2] / "data" / "api"

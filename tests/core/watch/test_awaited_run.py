@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger, epoch
+from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
 from airflow_dbt_rerun.core.watch.awaited_run import Awaited
 from tests.core.builders import run
 

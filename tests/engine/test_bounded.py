@@ -1,0 +1,219 @@
+"""Whatever the platform answers: no more POSTs than the policy's attempts, and none about another job's run."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.api.replies import Failure, Reply, read
+from airflow_dbt_rerun.core.heal.lineage import Marker
+from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed, WaitForRun
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.engine.driver import Driver
+from airflow_dbt_rerun.engine.starter import Work
+from airflow_dbt_rerun.exceptions import DbtApiError
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+JOB, OTHER_JOB = 7, 8
+MARKER = Marker.of("a dag")
+ATTEMPTS = 3
+"""The default policy's."""
+QUIET = logging.getLogger("quiet")
+QUIET.disabled = True
+
+
+@dataclass
+class Liar:
+    """A platform that answers as it likes. It counts POSTs; its clock moves with each request."""
+
+    answers: Any
+    now: float = 1_700_000_000.0
+    posts: list[str] = field(default_factory=list)
+
+    def clock(self) -> float:
+        """Give epoch seconds."""
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    def send(self, endpoint: Endpoint[T]) -> T:
+        """Answer a request."""
+        self.now += 1.0
+        if endpoint.method == "POST":
+            self.posts.append(str(endpoint))
+            assert len(starting(self.posts)) <= ATTEMPTS, self.posts
+        return read(endpoint, self.answers(endpoint), host="liar")
+
+
+def driver_of(platform: Liar, *, of_run: int | None = None) -> Driver:
+    """A driver with the default policy."""
+    work = Work(JOB, MARKER, "a test", of_run=of_run)
+    return Driver(platform, work, RerunPolicy(), log=QUIET, clock=platform.clock, sleep=platform.sleep)
+
+
+def heal(platform: Liar, *, of_run: int | None = None, seconds: float = 20_000.0) -> Succeed | Fail | DbtApiError:
+    """Run one try of a task to its end."""
+    driver = driver_of(platform, of_run=of_run)
+    try:
+        session, seen = driver.begin(deadline=platform.now + seconds)
+        session, step = driver.advance(session, seen)
+        while isinstance(step, WaitForRun):
+            session, step = driver.advance(session, driver.wait(session, step))
+    except DbtApiError as error:
+        return error
+    return step
+
+
+def starting(posts: list[str]) -> list[str]:
+    """POSTs that start runs."""
+    return [post for post in posts if not post.endswith("/cancel/")]
+
+
+# --- What a platform may say
+
+IDS = st.sampled_from([1, 2, 3, 4, 5, 9, 0, -1, 10**19, "6", "x", None, 1.5, True])
+RUNS = st.fixed_dictionaries(
+    {
+        "id": IDS,
+        "job_definition_id": st.sampled_from([JOB] * 15 + [OTHER_JOB, None]),
+        "status": st.sampled_from([20] * 15 + [10, 30, 1, 3, 0, 77, "20", 20.0, None]),
+        "retrying_run_id": st.sampled_from([None, None, 1, 2, 3, 9]),
+        "retry_not_supported_reason": st.sampled_from([None, None, "RETRY_NOT_LATEST_RUN", "RETRY_NO_RUN_RESULTS"]),
+        "trigger": st.sampled_from(
+            [
+                {"cause": MARKER.cause("a"), "cause_category": "api"},
+                {"cause": MARKER.cause("rerun from failed step", of_run=2), "cause_category": "api"},
+                {"cause": "", "cause_category": "rerun"},
+            ]
+        ),
+        "job": st.just({"execute_steps": ["dbt build"]}),
+        "run_steps": st.just(
+            [{"id": 1, "index": 4, "name": "Invoke dbt with `dbt build`", "status": 20, "logs": "Connection reset"}]
+        ),
+    }
+)
+RESULTS = {"results": [{"unique_id": "model.a.b", "status": "error", "message": "Connection reset by peer"}]}
+STATUSES = st.sampled_from([200] * 30 + [500, 404, 409, 429, 401])
+
+
+def reply_to(endpoint: Endpoint[Any], data: st.DataObject) -> Reply | Failure:
+    """Draw the answer to a request: of the right kind, with the right id more often than not."""
+    if data.draw(st.integers(0, 20)) == 0:
+        return Failure("connection reset", sent=True)
+    status = data.draw(STATUSES)
+    if "artifacts" in endpoint.path:
+        return Reply(status, body=json.dumps(RESULTS).encode())
+    if endpoint.path == "runs/":
+        return Reply(status, body=json.dumps({"data": data.draw(st.lists(RUNS, max_size=4))}).encode())
+    body = data.draw(RUNS)
+    asked = re.fullmatch(r"runs/(\d+)/", endpoint.path)
+    if asked and data.draw(st.integers(0, 9)):
+        body["id"] = int(asked[1])
+    return Reply(status, body=json.dumps({"data": body}).encode())
+
+
+@settings(max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@given(st.data(), st.sampled_from([None, 2]))
+def test_posts_never_exceed_the_attempts(data: st.DataObject, of_run: int | None) -> None:
+    """P2, P5: ids that repeat, older ids, other jobs, lost answers, refusals: each POST counts as an attempt."""
+    known: dict[str, Reply | Failure] = {}
+
+    def answer(endpoint: Endpoint[Any]) -> Reply | Failure:
+        """Repeat an earlier answer, mostly: a lie that changes at each request ends a heal soon."""
+        if str(endpoint) not in known or data.draw(st.integers(0, 5)) == 0:
+            known[str(endpoint)] = reply_to(endpoint, data)
+        return known[str(endpoint)]
+
+    heal(Liar(answer), of_run=of_run)  # the assertion is where it counts
+
+
+# --- What was tried, one by one
+
+
+def failed(run_id: int, **more: Any) -> Json:
+    """A failed run that can be resumed."""
+    steps = [{"id": 1, "index": 4, "name": "Invoke dbt with `dbt build`", "status": 20, "logs": ""}]
+    return {
+        "id": run_id,
+        "job_definition_id": JOB,
+        "status": 20,
+        "trigger": {"cause": MARKER.cause("a test"), "cause_category": "api"},
+        "job": {"execute_steps": ["dbt build"]},
+        "run_steps": steps,
+        **more,
+    }
+
+
+def scripted(posts: Mapping[str, Json], gets: Mapping[str, Json], *, results: Json = RESULTS) -> Any:
+    """Answer each request by its path, and lists with the first run."""
+
+    def answer(endpoint: Endpoint[Any]) -> Reply:
+        if "artifacts" in endpoint.path:
+            return Reply(200, body=json.dumps(results).encode())
+        if endpoint.path == "runs/":
+            return Reply(200, body=json.dumps({"data": [gets["runs/2/"]]}).encode())
+        if endpoint.path == "jobs/7/":
+            return Reply(200, body=json.dumps({"data": {"id": JOB, "execute_steps": ["dbt build"]}}).encode())
+        table = posts if endpoint.method == "POST" else gets
+        if endpoint.path not in table:
+            return Reply(404)
+        return Reply(200, body=json.dumps({"data": table[endpoint.path]}).encode())
+
+    return answer
+
+
+@pytest.mark.parametrize("run_id", [2, 1])
+def test_retry_that_answers_with_a_known_run_ends_after_the_attempts(run_id: int) -> None:
+    """A gateway that repeats an answer made 575 POSTs in six seconds."""
+    platform = Liar(scripted({"runs/2/retry/": failed(run_id)}, {"runs/2/": failed(2)}))
+    ended = heal(platform)
+    assert isinstance(ended, Fail)
+    assert ended.kind == "exhausted"
+    assert "started no run that can be found" in ended.reason
+    assert platform.posts == ["POST runs/2/retry/"] * (ATTEMPTS - 1)
+
+
+def test_trigger_that_answers_with_a_known_run_is_a_lost_answer() -> None:
+    """The same for a rerun from the step."""
+    cannot = failed(2, can_retry=False, retry_not_supported_reason="RETRY_UNSUPPORTED_CMD")
+    platform = Liar(scripted({"jobs/7/run/": failed(2)}, {"runs/2/": cannot}))
+    ended = heal(platform)
+    assert isinstance(ended, DbtApiError)
+    assert "which existed before" in str(ended)
+    assert platform.posts == ["POST jobs/7/run/"]
+
+
+def test_run_of_another_job_is_not_believed() -> None:
+    """P1: the run that was asked for, with another job's id: nothing is posted, and it is no success."""
+    stranger = failed(2, job_definition_id=OTHER_JOB)
+    for status in (10, 20):
+        platform = Liar(scripted({}, {"runs/2/": {**stranger, "status": status}}))
+        assert isinstance(heal(platform, of_run=2), DbtApiError)
+        assert platform.posts == []
+
+
+def test_another_id_than_asked_for_is_not_believed() -> None:
+    """P1: the answer to GET runs/2/ is a success, but of run 3."""
+    platform = Liar(scripted({}, {"runs/2/": failed(3, status=10)}))
+    assert isinstance(heal(platform, of_run=2), DbtApiError)
+
+
+def test_refused_posts_count() -> None:
+    """What is refused starts nothing, and still is one of the attempts."""
+    gets = scripted({}, {"runs/2/": failed(2)})
+    platform = Liar(lambda endpoint: Reply(409) if endpoint.method == "POST" else gets(endpoint))
+    assert isinstance(heal(platform), Fail)
+    assert len(platform.posts) < ATTEMPTS
