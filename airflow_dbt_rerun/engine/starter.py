@@ -100,7 +100,8 @@ class RunStarter:
         existing = find(known)
         if existing is None:
             try:
-                existing = self._post(trigger_job(self._work.job_id, cause=cause, overrides=overrides), known)
+                trigger = trigger_job(self._work.job_id, cause=cause, overrides=overrides)
+                existing = self._post(trigger, known, of_run=of_run)
             except REFUSALS as refusal:
                 return explain(self._client, self._work.job_id, refusal)
             except DbtAnswerLostError:
@@ -116,7 +117,7 @@ class RunStarter:
         existing = find_rerun(failed, known)
         if existing is None:
             try:
-                existing = FoundRerun(self._post(retry_run(step.of_run), known))
+                existing = FoundRerun(self._post(retry_run(step.of_run), known, of_run=step.of_run))
             except REFUSALS as refusal:
                 # A second retry of the same run is refused, too: search again before this counts as a refusal.
                 existing = find_rerun(failed, self._listed())
@@ -137,14 +138,15 @@ class RunStarter:
     def _listed(self) -> list[Run]:
         return self._reader.patiently(lambda: self._reader.newest_runs(self._work.job_id))
 
-    def _post(self, endpoint: Endpoint[Run], known: Sequence[Run]) -> Run:
-        """Post once.
+    def _post(self, endpoint: Endpoint[Run], known: Sequence[Run], *, of_run: int | None) -> Run:
+        """Post once. An answer that names a run from before tells nothing.
 
-        :param known: the job's runs before. An answer that names one of them, or an older one, tells nothing.
+        :param known: the job's newest runs before.
+        :param of_run: the run to repair, which may be too old, or too new, to be listed.
         :raises DbtAnswerLostError: if the answer is missing, unreadable or of that kind.
         """
         run = self._client.send(endpoint)
-        if run.id <= max((each.id for each in known), default=0):
+        if run.id <= max(of_run or 0, *(each.id for each in known), 0):
             raise DbtAnswerLostError(f"{endpoint}: the answer names run {run.id}, which existed before")
         return run
 

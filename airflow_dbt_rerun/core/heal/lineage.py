@@ -72,6 +72,8 @@ def chain(runs: Iterable[Run], marker: Marker, *, after: int | None = None) -> t
     lines: dict[int, tuple[Run, ...]] = {run.id: () for run in ordered if run.id == after}
     for run in ordered:
         repaired = [run_id for run_id in _repaired(run, ordered) if run_id in lines]
+        if run.id == after:
+            continue
         if repaired:
             lines[run.id] = (*lines[max(repaired)], run)
         elif marker.is_in(run):

@@ -136,3 +136,9 @@ def test_rerun_of_a_rerun_is_found_step_by_step(of_run: int | None) -> None:
 def test_line_that_leads_to_the_newest_run_counts() -> None:
     """Somebody resumes the failed run again while our rerun fails: ours was resumed last."""
     assert ids(started_by(MINE, 1), rerun(2, 1), rerun(3, 1), rerun(4, 2)) == [1, 2, 4]
+
+
+def test_run_that_the_work_repairs_is_not_part_of_its_chain() -> None:
+    """Whoever started it: it is only where the chain begins."""
+    runs = (started_by(MINE, 1), rerun(2, 1))
+    assert [each.id for each in chain(runs, MINE, after=1)] == [2]
