@@ -15,6 +15,7 @@ import pytest
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.replies import Reply, read
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed
 from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtApiError
 from tests.engine.test_bounded import ATTEMPTS, JOB, RESULTS, Liar, failed, heal, starting
@@ -192,11 +193,11 @@ def test_odd_recorded_answer_is_read_or_refused(file: str) -> None:
 
 
 @pytest.mark.parametrize("endpoint", [endpoints.retry_run(2), endpoints.trigger_job(JOB, cause="")], ids=str)
-def test_odd_answer_to_a_post_means_look(endpoint: Endpoint[Any]) -> None:
+def test_odd_answer_to_a_post_means_look(endpoint: Endpoint[Run]) -> None:
     """P2: whatever is wrong with it, the POST may have been carried out."""
     for answer in mutations(ANSWERS["post"]):
         try:
-            run: Any = read(endpoint, _reply(answer), host="dbt")
+            run = read(endpoint, _reply(answer), host="dbt")
             assert run.id > (2 if "retry" in endpoint.path else 0)
         except DbtAnswerLostError as lost:
             str(lost).encode()
