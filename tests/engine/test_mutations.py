@@ -207,7 +207,8 @@ def test_odd_answer_to_a_post_means_look(endpoint: Endpoint[Run]) -> None:
 @pytest.mark.parametrize("body", [b"[" * 100_000, b'{"a":' * 100_000, b'{"status": ' + b"[" * 100_000, b"\xff\xfe"])
 def test_deep_or_broken_json(status: int, body: bytes) -> None:
     """Nested 100,000 levels deep, in a success and in a refusal."""
-    for endpoint in (endpoints.get_run(2), endpoints.retry_run(2), endpoints.get_step_results(2)):
+    asked: tuple[Endpoint[Any], ...] = (endpoints.get_run(2), endpoints.retry_run(2), endpoints.get_step_results(2))
+    for endpoint in asked:
         with pytest.raises(DbtApiError):
             read(endpoint, Reply(status, body=body), host="dbt")
 
