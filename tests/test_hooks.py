@@ -122,7 +122,7 @@ def test_the_loop_reads_no_certificates(connect: Callable[..., None], mocker: Mo
 def test_the_shorthands_send_what_they_say(server: ScriptedServer) -> None:
     """Each convenience method is one endpoint."""
     hook = DbtCloudRerunHook()
-    server.answers(data(RUN))
+    server.answers(data({"id": 3}), data(RUN), data(RUN), data({**RUN, "id": 7}), data({}))
     hook.get_job(3)
     hook.trigger_job(3, cause="why", overrides={"git_sha": "abc"})
     hook.retry_run(7)

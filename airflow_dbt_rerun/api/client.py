@@ -15,6 +15,7 @@ import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from functools import cached_property
 from typing import Any, Self, TypeVar
 
@@ -22,7 +23,10 @@ import aiohttp
 import requests
 
 from airflow_dbt_rerun._version import __version__
-from airflow_dbt_rerun.api.endpoints import Endpoint, Page, next_page
+from airflow_dbt_rerun.api.endpoints import Endpoint, Page
+from airflow_dbt_rerun.api.limits import CHUNK, TooLargeError, too_large, too_slow, whole, whole_async, within
+from airflow_dbt_rerun.api.masking import Mask, silence_urllib3
+from airflow_dbt_rerun.api.paging import Listed, Paging
 from airflow_dbt_rerun.api.replies import Failure, Reply, RequestOutcome, read
 from airflow_dbt_rerun.api.retries import Retries, pause_before_retry
 from airflow_dbt_rerun.api.settings import Settings
@@ -30,7 +34,10 @@ from airflow_dbt_rerun.api.transport import async_session, blocking_session, pro
 from airflow_dbt_rerun.api.transport_errors import ASYNC_ERRORS, BLOCKING_ERRORS, failure_of
 
 T = TypeVar("T")
+L = TypeVar("L", bound=Listed)
 log = logging.getLogger(__name__)
+
+NOT_HTTP = Failure("an answer that is not HTTP", sent=True, hopeless=True, unreadable=True)
 
 USER_AGENT = f"airflow-provider-dbt-rerun/{__version__}"
 
@@ -48,6 +55,7 @@ class _Client:
     ) -> None:
         self.settings = settings
         self.retries = retries or Retries()
+        self._mask = Mask(settings.token)
         self._clock = clock
         self._dice = dice
 
@@ -58,9 +66,13 @@ class _Client:
         return {"User-Agent": USER_AGENT, "Accept": endpoint.accept}
 
     def _reply(self, status: int, headers: Mapping[str, str], body: bytes) -> Reply:
-        # Gateways are known to echo a request's headers in their error pages, and error bodies end up in logs.
-        shown = body.replace(self.settings.token.encode(), b"***") if status >= 400 else body  # noqa: PLR2004
-        return Reply(status, {name.lower(): value for name, value in headers.items()}, shown)
+        return Reply(status, {name.lower(): value for name, value in headers.items()}, self._mask.body(body))
+
+    def _seconds(self, endpoint: Endpoint[Any]) -> float:
+        return self.settings.limits.seconds(endpoint, self.settings.timeout)
+
+    def _megabytes(self, endpoint: Endpoint[Any]) -> float:
+        return self.settings.limits.megabytes(endpoint)
 
     def _pause(self, endpoint: Endpoint[Any], outcome: RequestOutcome, tries: int, started: float) -> float | None:
         """Log an outcome, and return the seconds to wait before the next try, or None if this was the last."""
@@ -83,7 +95,7 @@ class _Client:
         return pause
 
     def _read(self, endpoint: Endpoint[T], outcome: RequestOutcome, tries: int) -> T:
-        return read(endpoint, outcome, host=self.settings.host, tries=tries)
+        return read(endpoint, outcome, host=self.settings.host, tries=tries, mask=self._mask.text)
 
 
 class DbtClient(_Client):
@@ -119,14 +131,12 @@ class DbtClient(_Client):
             self._sleep(pause)
         return self._read(endpoint, outcome, tries)
 
-    def collect(self, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
+    def collect(self, endpoint: Endpoint[Page[L]]) -> tuple[L, ...]:
         """Return a whole list, requested page by page."""
-        items: list[T] = []
-        upcoming: Endpoint[Page[T]] | None = endpoint
-        while upcoming:
-            page = self.send(upcoming)
-            items.extend(page)
-            upcoming = next_page(upcoming, page)
+        items: list[L] = []
+        paging = Paging(endpoint)
+        while paging.upcoming:
+            items += paging.take(self.send(paging.upcoming))
         return tuple(items)
 
     def close(self) -> None:
@@ -142,25 +152,43 @@ class DbtClient(_Client):
 
     @cached_property
     def _session(self) -> requests.Session:
+        silence_urllib3()
         return blocking_session(self.settings)
 
     def _send_once(self, endpoint: Endpoint[Any]) -> RequestOutcome:
-        session = self._session
+        seconds = self._seconds(endpoint)
         try:
-            # The session has proxies and verify already, but without these arguments the environment would win.
-            response = session.request(
-                endpoint.method,
-                self.settings.base_url + endpoint.location(self.settings.account_id),
-                json=None if endpoint.json is None else dict(endpoint.json),
-                headers=self._headers(endpoint),
-                timeout=self.settings.timeout,
-                allow_redirects=endpoint.is_repeatable,
-                proxies=dict(session.proxies),
-                verify=session.verify,
-            )
+            return within(seconds, lambda: self._exchange(endpoint))
+        except TimeoutError:
+            self.__dict__.pop("_session", None)  # a thread still reads with it
+            return too_slow(seconds)
+
+    def _exchange(self, endpoint: Endpoint[Any]) -> RequestOutcome:
+        try:
+            with self._open(endpoint) as response:
+                body = whole(response.iter_content(CHUNK), self._megabytes(endpoint))
+                return self._reply(response.status_code, response.headers, body)
         except BLOCKING_ERRORS as error:
             return failure_of(error, timeout=self.settings.timeout)
-        return self._reply(response.status_code, response.headers, response.content)
+        except TooLargeError:
+            return too_large(self._megabytes(endpoint))
+        except ValueError:  # of requests itself, by a malformed header
+            return NOT_HTTP
+
+    def _open(self, endpoint: Endpoint[Any]) -> requests.Response:
+        session = self._session
+        # The session has proxies and verify already, but without these arguments the environment would win.
+        return session.request(
+            endpoint.method,
+            self.settings.base_url + endpoint.location(self.settings.account_id),
+            json=None if endpoint.json is None else dict(endpoint.json),
+            headers=self._headers(endpoint),
+            timeout=self.settings.timeout,
+            allow_redirects=False,  # what another host says is not dbt's word
+            proxies=dict(session.proxies),
+            verify=session.verify,
+            stream=True,
+        )
 
 
 class AsyncDbtClient(_Client):
@@ -194,14 +222,12 @@ class AsyncDbtClient(_Client):
             await self._sleep(pause)
         return self._read(endpoint, outcome, tries)
 
-    async def collect(self, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
+    async def collect(self, endpoint: Endpoint[Page[L]]) -> tuple[L, ...]:
         """Return a whole list, requested page by page."""
-        items: list[T] = []
-        upcoming: Endpoint[Page[T]] | None = endpoint
-        while upcoming:
-            page = await self.send(upcoming)
-            items.extend(page)
-            upcoming = next_page(upcoming, page)
+        items: list[L] = []
+        paging = Paging(endpoint)
+        while paging.upcoming:
+            items += paging.take(await self.send(paging.upcoming))
         return tuple(items)
 
     async def prepare(self) -> None:
@@ -234,15 +260,25 @@ class AsyncDbtClient(_Client):
         return proxy_for(self.settings)
 
     async def _send_once(self, endpoint: Endpoint[Any]) -> RequestOutcome:
+        seconds = self._seconds(endpoint)
+        time_limit = asyncio.timeout(seconds)
         try:
-            async with self._session.request(
-                endpoint.method,
-                self.settings.base_url + endpoint.location(self.settings.account_id),
-                json=None if endpoint.json is None else dict(endpoint.json),
-                headers={**self._headers(endpoint), "Authorization": f"Token {self.settings.token}"},
-                allow_redirects=endpoint.is_repeatable,
-                proxy=self._proxy,
-            ) as response:
-                return self._reply(response.status, response.headers, await response.read())
+            async with time_limit, self._open(endpoint) as response:
+                body = await whole_async(response.content.iter_chunked(CHUNK), self._megabytes(endpoint))
+                return self._reply(response.status, response.headers, body)
         except ASYNC_ERRORS as error:
-            return failure_of(error, timeout=self.settings.timeout)
+            return too_slow(seconds) if time_limit.expired() else failure_of(error, timeout=self.settings.timeout)
+        except TooLargeError:
+            return too_large(self._megabytes(endpoint))
+        except ValueError:  # of aiohttp itself, by a malformed header
+            return NOT_HTTP
+
+    def _open(self, endpoint: Endpoint[Any]) -> AbstractAsyncContextManager[aiohttp.ClientResponse]:
+        return self._session.request(
+            endpoint.method,
+            self.settings.base_url + endpoint.location(self.settings.account_id),
+            json=None if endpoint.json is None else dict(endpoint.json),
+            headers={**self._headers(endpoint), "Authorization": f"Token {self.settings.token}"},
+            allow_redirects=False,  # what another host says is not dbt's word
+            proxy=self._proxy,
+        )

@@ -38,6 +38,8 @@ Moment = datetime | str
 PAGE = 100
 """Elements in one page of a list; the platform returns no more."""
 
+ANY_TYPE = "*/*"
+
 FULL_RUN = ("trigger", "job", "audit", "run_steps")
 """``include_related`` for a diagnosis: the run's trigger, job, audit (who cancelled it) and steps with logs."""
 
@@ -65,6 +67,11 @@ class Endpoint(Generic[T]):
     def is_repeatable(self) -> bool:
         """Whether the request may safely be sent twice. No POST of this API may."""
         return self.method == "GET"
+
+    @property
+    def is_artifact(self) -> bool:
+        """Whether the answer is a file, which may be large, instead of an API object."""
+        return self.accept == ANY_TYPE
 
     def location(self, account_id: int) -> str:
         """Return path and query, from ``/api`` on."""
@@ -322,7 +329,7 @@ def _number_or_none(name: str, value: Id | None) -> int | None:
 def _artifact(run_id: Id, path: str, step: int | None, parse: Callable[[bytes], T]) -> Endpoint[T]:
     # No slash at the end, and any type accepted: artifacts are files, not API objects.
     where = f"runs/{number('run_id', run_id)}/artifacts/{quote(path.lstrip('/'))}"
-    return Endpoint("GET", where, parse, {"step": step}, accept="*/*")
+    return Endpoint("GET", where, parse, {"step": step}, accept=ANY_TYPE)
 
 
 def _related(names: Sequence[str]) -> str | None:

@@ -8,7 +8,7 @@ unknown; the error is then :class:`~airflow_dbt_rerun.exceptions.DbtAnswerLostEr
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -34,6 +34,9 @@ T = TypeVar("T")
 TIMEOUT_STATUS = 408
 THROTTLED_STATUS = 429
 _MESSAGE_LENGTH = 300
+
+LONGEST_RETRY_AFTER = 900.0
+"""Most seconds that a server can make this package wait; dbt's own cooldown is five minutes."""
 
 UNREADABLE = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
 """All that a body can make its parser raise: JSON 100,000 levels deep is a ``RecursionError``."""
@@ -70,15 +73,20 @@ class Reply:
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds to wait by ``Retry-After``, a number or a date; None if it is missing or malformed."""
+        """Seconds to wait by ``Retry-After``, at most 15 minutes; None if it is missing or malformed."""
+        seconds = self._seconds_asked_for()
+        return None if seconds is None else min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
+
+    def _seconds_asked_for(self) -> float | None:
+        """Read ``Retry-After``: a number or a date."""
         value = self.headers.get("retry-after", "").strip()
         if value.isascii() and value.isdigit():
             return float(value)
         try:
             moment = parsedate_to_datetime(value)
-        except (ValueError, TypeError):
+            return (moment.replace(tzinfo=moment.tzinfo or UTC) - self.received).total_seconds()
+        except (ValueError, TypeError, OverflowError):
             return None
-        return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - self.received).total_seconds())
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +96,35 @@ class Failure:
     :param reason: what went wrong, without secrets.
     :param sent: whether the request may have reached the platform.
     :param hopeless: whether trying again is useless, as with an untrusted certificate.
+    :param unreadable: whether an answer came that cannot be read.
     """
 
     reason: str
     sent: bool
     hopeless: bool = False
+    unreadable: bool = False
 
 
 RequestOutcome = Reply | Failure
 
 
-def read(endpoint: Endpoint[T], outcome: RequestOutcome, *, host: str, tries: int = 1) -> T:
+def read(
+    endpoint: Endpoint[T],
+    outcome: RequestOutcome,
+    *,
+    host: str,
+    tries: int = 1,
+    mask: Callable[[str], str] = lambda text: text,
+) -> T:
     """Return the endpoint's value from an outcome.
 
+    :param mask: takes secrets out of the platform's words.
     :raises DbtApiError: the subclass for the failure; see :mod:`airflow_dbt_rerun.exceptions`.
     """
     if isinstance(outcome, Failure):
         raise _no_answer(endpoint, outcome, host, tries)
     if not outcome.is_ok:
-        raise _not_ok(endpoint, outcome, host, tries)
+        raise _not_ok(endpoint, outcome, host, tries, mask)
     try:
         return endpoint.parse(outcome.body)
     except UNREADABLE as error:
@@ -118,13 +136,17 @@ def read(endpoint: Endpoint[T], outcome: RequestOutcome, *, host: str, tries: in
 def _no_answer(endpoint: Endpoint[Any], failure: Failure, host: str, tries: int) -> DbtApiError:
     if failure.sent and not endpoint.is_repeatable:
         return _lost(endpoint, f"no answer from {host} ({failure.reason})")
+    if failure.unreadable:
+        return DbtBadAnswerError(f"{endpoint}: {host} sent {failure.reason}", endpoint=str(endpoint))
     return DbtUnreachableError(
         f"{endpoint}: {host} cannot be reached: {failure.reason}{_after(tries)}", endpoint=str(endpoint)
     )
 
 
-def _not_ok(endpoint: Endpoint[Any], reply: Reply, host: str, tries: int) -> DbtApiError:
-    said = user_message(reply)
+def _not_ok(
+    endpoint: Endpoint[Any], reply: Reply, host: str, tries: int, mask: Callable[[str], str]
+) -> DbtApiError:
+    said = mask(user_message(reply) or "") or None
     if reply.is_server_failure and not endpoint.is_repeatable:
         return _lost(endpoint, f"HTTP {reply.status} from {host}", status_code=reply.status, user_message=said)
     what = f"{endpoint}: {host} answered {reply.status}{_after(tries)}"

@@ -16,6 +16,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from airflow.providers.common.compat.sdk import Connection
 
+from airflow_dbt_rerun.api.limits import Limits
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
 DEFAULT_HOST = "cloud.getdbt.com"
@@ -32,6 +33,7 @@ class Settings:
     :param verify: whether to check TLS certificates, or the path of a CA bundle.
     :param cert: path of a client certificate, or the paths of certificate and key.
     :param trust_env: whether to read proxies and CA bundles from environment variables.
+    :param limits: how large an answer may be, and how long a whole request may take.
     """
 
     base_url: str
@@ -42,6 +44,7 @@ class Settings:
     verify: bool | str = True
     cert: str | tuple[str, str] | None = None
     trust_env: bool = True
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def host(self) -> str:
@@ -63,11 +66,12 @@ def settings_from(
         base_url=_base_url(connection, where),
         account_id=_account_id(connection.login, account_id, where),
         token=_token(connection.password, where),
-        timeout=DEFAULT_REQUEST_TIMEOUT if seconds in (None, "") else _seconds(seconds, where),
+        timeout=DEFAULT_REQUEST_TIMEOUT if seconds in (None, "") else _positive(seconds, "timeout", where),
         proxies=_proxies(extra.get("proxies") or extra.get("proxy"), where),
         verify=_verify(extra.get("verify", extra.get("verify_ssl")), where),
         cert=_cert(extra.get("cert"), where),
         trust_env=bool(extra.get("trust_env", True)),
+        limits=_limits(extra, where),
     )
 
 
@@ -141,21 +145,31 @@ def _token(password: str | None, where: str) -> str:
     return token
 
 
-def _seconds(value: Any, where: str) -> float:
+def _limits(extra: Mapping[str, Any], where: str) -> Limits:
+    """Read the limits, each by its name in the extra."""
+    names = {"max_answer_mb": "answer_mb", "max_artifact_mb": "artifact_mb"}
+    names |= {"answer_timeout": "answer_seconds", "artifact_timeout": "artifact_seconds"}
+    given = {name: extra[name] for name in names if extra.get(name) not in (None, "")}
+    return Limits(**{names[name]: _positive(value, name, where) for name, value in given.items()})
+
+
+def _positive(value: Any, name: str, where: str) -> float:
     try:
-        seconds = float(value)
-    except (TypeError, ValueError):
-        seconds = 0.0
-    if not 0 < seconds < float("inf"):
-        raise DbtConfigError(f"timeout in the extra of {where} must be a number of seconds above zero")
-    return seconds
+        number = 0.0 if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = 0.0
+    if not 0 < number < float("inf"):
+        unit = "megabytes" if name.endswith("_mb") else "seconds"
+        raise DbtConfigError(f"{name} in the extra of {where} must be a number of {unit} above zero")
+    return number
 
 
 def _proxies(value: Any, where: str) -> Mapping[str, str]:
     if isinstance(value, str):
         return {"http": value, "https": value}
-    if value is None or isinstance(value, Mapping):
-        return {scheme: proxy for scheme, proxy in (value or {}).items() if proxy}
+    given = {} if value is None else value
+    if isinstance(given, Mapping) and all(isinstance(proxy, str | None) for proxy in given.values()):
+        return {scheme: proxy for scheme, proxy in given.items() if proxy}
     raise DbtConfigError(
         f'proxies in the extra of {where} must be an object such as {{"https": "http://proxy:3128"}}'
     )
@@ -176,6 +190,10 @@ def _cert(value: Any, where: str) -> str | tuple[str, str] | None:
 
 
 def _path(text: str, name: str, where: str) -> str:
-    if not Path(text).exists():
-        raise DbtConfigError(f"{name} in the extra of {where} is not the path of a file: {text!r}")
+    try:
+        exists = Path(text).exists()
+    except (OSError, ValueError):
+        exists = False
+    if not exists:  # the value is not shown: a secret that was pasted into the wrong field would end up in a log
+        raise DbtConfigError(f"{name} in the extra of {where} is not the path of a file that exists here")
     return text

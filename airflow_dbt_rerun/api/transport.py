@@ -55,7 +55,12 @@ def trusted(settings: Settings) -> ssl.SSLContext | bool:
 
 
 def proxy_for(settings: Settings) -> str | None:
-    """Return the proxy URL for aiohttp, or None; environment variables count if the settings say so."""
+    """Return the proxy URL for aiohttp, or None; environment variables count if the settings say so.
+
+    Requests over http, which never leave this machine, use none: it would see the token.
+    """
+    if settings.base_url.startswith("http://"):
+        return None
     proxy = select_proxy(settings.base_url, _route(settings).proxies)
     return proxy if not proxy or "://" in proxy else f"http://{proxy}"
 
@@ -84,11 +89,12 @@ class _SettingsHttpHook(HttpHook):
     def get_connection(self, conn_id: str) -> Connection:  # type: ignore[override]
         """Return the made-up connection, whatever the id."""
         chosen = self._settings
+        is_local = chosen.base_url.startswith("http://")  # a proxy would see the token
         extra = {
-            "proxies": dict(chosen.proxies),
+            "proxies": {} if is_local else dict(chosen.proxies),
             "verify": chosen.verify,
             "cert": chosen.cert,
-            "trust_env": chosen.trust_env,
+            "trust_env": chosen.trust_env and not is_local,
         }
         return Connection(conn_id=conn_id, conn_type="http", host=chosen.base_url, extra=json.dumps(extra))
 

@@ -36,15 +36,12 @@ _NOT_SENT = (
 
 _HOPELESS = (
     ssl.SSLCertVerificationError,
-    requests.TooManyRedirects,
     requests.exceptions.InvalidURL,
-    aiohttp.TooManyRedirects,
     aiohttp.InvalidURL,
 )
 _TIMEOUTS = (TimeoutError, requests.Timeout, urllib3.TimeoutError)
 _PROXY_ERRORS = (urllib3.ProxyError, aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError)
 _IN_WORDS = (
-    ((requests.TooManyRedirects, aiohttp.TooManyRedirects), "it redirects in a loop"),
     (_PROXY_ERRORS, "refused"),
     ((HTTPException, urllib3.ProtocolError), "the connection was dropped"),
     (

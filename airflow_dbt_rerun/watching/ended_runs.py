@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from airflow_dbt_rerun.api.endpoints import FULL_RUN, PAGE, Endpoint, Page, get_run, list_runs, next_page
+from airflow_dbt_rerun.api.endpoints import FULL_RUN, PAGE, Endpoint, Page, get_run, list_runs
+from airflow_dbt_rerun.api.paging import Paging
 from airflow_dbt_rerun.api.per_loop import PerLoop
 from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
 from airflow_dbt_rerun.api.token_rotation import MakeClient, RotatingClient
@@ -130,12 +131,12 @@ class EndedRunsFeed:
     async def _collect(self, since: float) -> Sequence[Run]:
         """Read all pages, newest first, so that no run is missed if others end meanwhile."""
         runs: list[Run] = []
-        upcoming: Endpoint[Page[Run]] | None = self._ended_since(since)
-        while upcoming:
-            page = await self._open_client().send(upcoming)
-            runs += page
-            is_past = any((ended(run) or since) < since for run in page)  # dbt ignored the filter
-            upcoming = None if is_past else next_page(upcoming, page)
+        paging = Paging(self._ended_since(since))
+        while paging.upcoming:
+            new = paging.take(await self._open_client().send(paging.upcoming))
+            runs += new
+            if any((ended(run) or since) < since for run in new):  # dbt ignored the filter
+                paging.stop()
         return [*runs, *(await self._cancelled_without_end(since))]
 
     async def _cancelled_without_end(self, since: float) -> Sequence[Run]:

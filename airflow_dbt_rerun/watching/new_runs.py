@@ -13,7 +13,8 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from typing import TypeVar
 
-from airflow_dbt_rerun.api.endpoints import Endpoint, Page, list_runs, next_page
+from airflow_dbt_rerun.api.endpoints import list_runs
+from airflow_dbt_rerun.api.paging import Paging
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.watch.many import shortened
 from airflow_dbt_rerun.core.watch.new_runs import NewRuns
@@ -70,12 +71,11 @@ class NewRunsPoller:
 
     async def _newer_than(self, run_id: int) -> Sequence[Run]:
         runs: list[Run] = []
-        upcoming: Endpoint[Page[Run]] | None = list_runs(id_gt=run_id)
-        while upcoming:
-            page = await self._send(upcoming)
-            runs += page
-            is_past = any(run.id <= run_id for run in page)  # dbt ignored the filter
-            upcoming = None if is_past else next_page(upcoming, page)
+        paging = Paging(list_runs(id_gt=run_id))
+        while paging.upcoming:
+            runs += paging.take(await self._send(paging.upcoming))
+            if runs and runs[-1].id <= run_id:  # dbt ignored the filter
+                paging.stop()
         return runs
 
 

@@ -7,13 +7,12 @@ from typing import Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import (
     Endpoint,
-    Page,
     get_run_state,
     list_ended_runs,
     list_going_runs,
     list_run_states,
-    next_page,
 )
+from airflow_dbt_rerun.api.paging import Paging
 from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, WatchedRun
 from airflow_dbt_rerun.core.watch.many import Way
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtUnauthorizedError, is_bearable
@@ -57,36 +56,36 @@ async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
 
 async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
     states: dict[int, WatchedRun] = {}
-    upcoming = list_going_runs()
+    paging = Paging(list_going_runs())
     for _ in ids:  # with more pages than runs, nothing is saved
-        page = await send(upcoming)
+        assert paging.upcoming
+        page = paging.take(await send(paging.upcoming))
         if any(state.status not in GOING_STATUSES for state in page):
             raise WayClosedError
         states.update((state.id, state) for state in page)
         missing = set(ids) - states.keys()
-        after = next_page(upcoming, page)
         if not missing:
             break
-        if not after:
+        if not paging.upcoming:
             return {**states, **await _recently_ended(send, missing)}
-        upcoming = after
     return states
 
 
 async def _recently_ended(send: Send, ids: Collection[int]) -> Mapping[int, WatchedRun]:
     """Find runs among those that ended last, as long as each page has some; else single requests cost less."""
     states: dict[int, WatchedRun] = {}
-    upcoming: Endpoint[Page[WatchedRun]] | None = list_ended_runs()
-    while upcoming and len(ids) - len(states) > 1:
+    paging = Paging(list_ended_runs())
+    while paging.upcoming and len(ids) - len(states) > 1:
         try:
-            page = await send(upcoming)
+            page = paging.take(await send(paging.upcoming))
         except DbtApiError as error:
             if not is_refusal(error):
                 raise
             break
         found = {state.id: state for state in page if state.id in ids}
         states |= found
-        upcoming = next_page(upcoming, page) if found else None
+        if not found:
+            paging.stop()
     return states
 
 

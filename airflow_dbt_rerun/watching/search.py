@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Generator
 from datetime import UTC, datetime, timedelta
 
-from airflow_dbt_rerun.api.endpoints import Endpoint, Page, list_runs, next_page
+from airflow_dbt_rerun.api.endpoints import Endpoint, Page, list_runs
+from airflow_dbt_rerun.api.paging import Paging
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.watch.awaited_run import LATEST, Awaited
 
@@ -22,20 +23,21 @@ def search(awaited: Awaited, now: float) -> Search:
     :param now: the time in epoch seconds.
     """
     since, until = (datetime.fromtimestamp(moment, UTC) for moment in (awaited.since, max(now, awaited.since)))
-    upcoming: Runs | None = list_runs(
-        job_id=awaited.job_id,
-        created_at=(since, until + SLACK),
-        include_related=("trigger",),
-        order_by="-id" if awaited.match == LATEST else "id",
+    paging = Paging(
+        list_runs(
+            job_id=awaited.job_id,
+            created_at=(since, until + SLACK),
+            include_related=("trigger",),
+            order_by="-id" if awaited.match == LATEST else "id",
+        )
     )
     listed: list[Run] = []
-    while upcoming is not None:
-        page = yield upcoming
-        listed.extend(page)
+    while paging.upcoming is not None:
+        page = yield paging.upcoming
+        listed += paging.take(page)
         found = awaited.choose(listed)
         if found is not None:
             return found
-        upcoming = next_page(upcoming, page)
     return None
 
 

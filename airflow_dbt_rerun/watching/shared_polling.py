@@ -25,7 +25,7 @@ from airflow_dbt_rerun.core.dbt.models import WatchedRun
 from airflow_dbt_rerun.core.watch.many import WatchEntry, Watchlist, Way, Ways, shortened
 from airflow_dbt_rerun.core.watch.one import WatchOutcome, watch
 from airflow_dbt_rerun.core.watch.pace import Pace
-from airflow_dbt_rerun.exceptions import DbtNotFoundError, is_bearable
+from airflow_dbt_rerun.exceptions import DbtNotFoundError, DbtUnreachableError, is_bearable
 from airflow_dbt_rerun.watching.run_states import WayClosedError, run_states
 
 T = TypeVar("T")
@@ -39,6 +39,9 @@ MOST_A_MINUTE = 1000
 
 BURST = 60
 """Requests that may follow each other without a pause, so that runs added together are polled together."""
+
+LONGEST = 120.0
+"""Most seconds for the pages of one list: all who wait for it look at their deadlines after that."""
 
 QUIET = 60.0
 """Seconds between two warnings of one hub about API errors."""
@@ -68,7 +71,8 @@ async def rest(wake: asyncio.Event, seconds: float) -> None:
 class Hub:
     """Watch the runs of one account in one event loop. Has a task and a session while it watches any.
 
-    If the API does not answer at all, a deadline is noticed late, by the timeout of one request or a few.
+    If the API does not answer, a deadline is noticed late: by twice the connection's timeout, the limit of one
+    request (:class:`~airflow_dbt_rerun.api.limits.Limits`), and by :data:`LONGEST` where a list has many pages.
 
     :param make_client: reads the connection and returns a client. The client should not repeat requests
         (``retry_limit=1``), since the next poll does.
@@ -203,12 +207,16 @@ class Hub:
 
         ids = list(dict.fromkeys(entry.run_id for entry in entries))
         try:
-            states = await run_states(send, ids, way)
+            async with asyncio.timeout(LONGEST):
+                states = await run_states(send, ids, way)
         except WayClosedError:
             self._close_way(way, entries)
+        except TimeoutError:
+            self._fail(
+                entries, DbtUnreachableError(f"the list of {len(ids)} runs did not end within {LONGEST:g} s")
+            )
         except Exception as error:  # noqa: BLE001 - any error goes to the watchers of these runs
-            self._note(error)
-            self._answer(entries, error)
+            self._fail(entries, error)
         else:
             if len(ids) > 1:
                 self._ways.trust(way, len(states.keys() & set(ids)))
@@ -229,6 +237,10 @@ class Hub:
             if entry.alone and not (way is Way.BY_STATUS and state.is_terminal):
                 self._ways.doubt(now)
             self._deliver(entry, state)
+
+    def _fail(self, entries: Sequence[WatchEntry], error: Exception) -> None:
+        self._note(error)
+        self._answer(entries, error)
 
     def _answer(self, entries: Sequence[WatchEntry], error: Exception) -> None:
         self._draw_shortening()

@@ -117,7 +117,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             line(self.server, self)
 
-    do_GET = do_POST = handle_any  # noqa: N815 - the names the base calls
+    do_GET = do_POST = do_CONNECT = handle_any  # noqa: N815 - the names the base calls
 
     def _send(self, answer: Answer) -> None:
         self.send_response(answer.status)

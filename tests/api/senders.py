@@ -7,10 +7,12 @@ from typing import TypeVar
 
 from airflow_dbt_rerun.api.client import AsyncDbtClient, DbtClient
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page
+from airflow_dbt_rerun.api.paging import Listed
 from airflow_dbt_rerun.api.retries import Retries
 from airflow_dbt_rerun.api.settings import Settings
 
 T = TypeVar("T")
+L = TypeVar("L", bound=Listed)
 
 
 class Blocking:
@@ -24,7 +26,7 @@ class Blocking:
         with DbtClient(settings, retries, sleep=self.waits.append, dice=lambda: 0.0) as client:
             return [client.send(endpoint) for endpoint in endpoints][-1]
 
-    def collect(self, settings: Settings, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
+    def collect(self, settings: Settings, endpoint: Endpoint[Page[L]]) -> tuple[L, ...]:
         """Send a list endpoint to its last page."""
         with DbtClient(settings) as client:
             return client.collect(endpoint)
@@ -45,10 +47,10 @@ class Async(Blocking):
 
         return asyncio.run(talk())
 
-    def collect(self, settings: Settings, endpoint: Endpoint[Page[T]]) -> tuple[T, ...]:
+    def collect(self, settings: Settings, endpoint: Endpoint[Page[L]]) -> tuple[L, ...]:
         """Send a list endpoint to its last page."""
 
-        async def talk() -> tuple[T, ...]:
+        async def talk() -> tuple[L, ...]:
             async with AsyncDbtClient(settings) as client:
                 return await client.collect(endpoint)
 

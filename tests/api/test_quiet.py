@@ -80,8 +80,9 @@ def test_no_text_shows_a_proxys_password(
 ) -> None:
     """Proxy credentials are secrets as well, most of all while the proxy is down."""
     caplog.set_level(logging.DEBUG)
-    proxies = {"http": f"http://user:{PROXY_PASSWORD}@127.0.0.1:9"}
-    text = _all_of(sender, replace(settings, proxies=proxies), endpoints.get_run(7))
+    proxies = {"https": f"http://user:{PROXY_PASSWORD}@127.0.0.1:9"}
+    there = replace(settings, base_url=settings.base_url.replace("http:", "https:"), proxies=proxies)
+    text = _all_of(sender, there, endpoints.get_run(7))
     assert "through the proxy" in text
     assert PROXY_PASSWORD not in text + caplog.text
 

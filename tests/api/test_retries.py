@@ -130,14 +130,18 @@ def test_a_get_gives_up_and_says_how_often_it_tried(
     assert len(server.asked) == 3
 
 
+@pytest.mark.parametrize(
+    ("asked_for", "seconds"),
+    [("800", 800.0), ("3600", 900.0), ("9" * 400, 900.0), ("Fri, 31 Dec 9999 23:59:59 GMT", 900.0)],
+)
 def test_a_429_that_stays_tells_when_to_come_back(
-    server: ScriptedServer, settings: Settings, sender: Blocking
+    server: ScriptedServer, settings: Settings, sender: Blocking, asked_for: str, seconds: float
 ) -> None:
-    """The error has the wait that the platform asks for."""
-    server.answers(error(429, "Slow down", Retry_After="3600"))
+    """The error has the wait that the platform asks for, up to a quarter of an hour."""
+    server.answers(error(429, "Slow down", Retry_After=asked_for))
     with pytest.raises(DbtThrottledError) as caught:
         sender.send(settings, GET)
-    assert caught.value.retry_after == 3600.0
+    assert caught.value.retry_after == seconds
     assert (sender.waits, len(server.asked)) == ([], 1)
 
 

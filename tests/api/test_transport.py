@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -20,7 +21,7 @@ from cryptography.x509.oid import NameOID
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.api.settings import Settings
-from airflow_dbt_rerun.exceptions import DbtUnreachableError
+from airflow_dbt_rerun.exceptions import DbtBadAnswerError, DbtUnreachableError
 from tests.api.conftest import ACCOUNT, TOKEN
 from tests.api.scripted import Answer, ScriptedServer, data, serving
 from tests.api.senders import Blocking
@@ -86,18 +87,29 @@ def test_a_list_is_collected_to_its_end(server: ScriptedServer, settings: Settin
     assert [query_of(asked.path)["offset"] for asked in server.asked] == [["0"], ["2"]]
 
 
+NO_WAY = Answer(502)
+"""What a proxy says that cannot reach the host: the tunnel was asked for, and that is what these tests look at."""
+
+
+def asks_through(sender: Blocking, settings: Settings) -> None:
+    """Send a request that the proxy cannot carry on."""
+    with pytest.raises(DbtUnreachableError):
+        sender.send(settings, GET, retries=NO_RETRIES)
+
+
 def test_the_proxy_of_the_connection_is_used(server: ScriptedServer, sender: Blocking) -> None:
-    """A proxy in the extra sees the request, whole URL and all; the host itself need not be reachable from here."""
-    server.answers(ACCOUNT_ANSWER)
-    proxies = {"http": f"http://{server.address}"}
-    sender.send(Settings("http://localhost:9", ACCOUNT, TOKEN, proxies=proxies), GET)
-    assert server.asked[0].path == f"http://localhost:9/api/v2/accounts/{ACCOUNT}/"
+    """A proxy in the extra is asked for a tunnel; the host itself need not be reachable from here."""
+    server.answers(NO_WAY)
+    proxies = {"https": f"http://{server.address}"}
+    asks_through(sender, Settings("https://localhost:9", ACCOUNT, TOKEN, proxies=proxies))
+    assert (server.asked[0].method, server.asked[0].path) == ("CONNECT", "localhost:9")
+    assert "authorization" not in server.asked[0].headers
 
 
 def test_a_proxy_without_a_scheme_works(server: ScriptedServer, sender: Blocking) -> None:
     """People write ``proxy:3128``; both senders understand it."""
-    server.answers(ACCOUNT_ANSWER)
-    sender.send(Settings("http://localhost:9", ACCOUNT, TOKEN, proxies={"http": server.address}), GET)
+    server.answers(NO_WAY)
+    asks_through(sender, Settings("https://localhost:9", ACCOUNT, TOKEN, proxies={"https": server.address}))
     assert len(server.asked) == 1
 
 
@@ -105,17 +117,12 @@ def test_a_proxy_without_a_scheme_works(server: ScriptedServer, sender: Blocking
 def test_the_environments_proxy_counts_where_it_is_trusted(
     server: ScriptedServer, sender: Blocking, monkeypatch: pytest.MonkeyPatch, *, trusted: bool
 ) -> None:
-    """``HTTP_PROXY`` is followed by default, and left alone with ``trust_env`` off: in both senders alike."""
-    for name in ("NO_PROXY", "no_proxy", "http_proxy"):
+    """``HTTPS_PROXY`` is followed by default, and left alone with ``trust_env`` off: in both senders alike."""
+    for name in ("NO_PROXY", "no_proxy", "https_proxy"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("HTTP_PROXY", f"http://{server.address}")
-    server.answers(ACCOUNT_ANSWER)
-    elsewhere = Settings("http://localhost:9", ACCOUNT, TOKEN, trust_env=trusted)
-    if trusted:
-        sender.send(elsewhere, GET)
-    else:
-        with pytest.raises(DbtUnreachableError):
-            sender.send(elsewhere, GET, retries=NO_RETRIES)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://{server.address}")
+    server.answers(NO_WAY)
+    asks_through(sender, Settings("https://localhost:9", ACCOUNT, TOKEN, trust_env=trusted))
     assert len(server.asked) == (1 if trusted else 0)
 
 
@@ -123,12 +130,30 @@ def test_the_connections_proxy_beats_the_environments(
     server: ScriptedServer, sender: Blocking, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The connection's settings take precedence over the machine's environment."""
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
-    server.answers(ACCOUNT_ANSWER)
-    proxies = {"http": f"http://{server.address}"}
-    sender.send(Settings("http://localhost:9", ACCOUNT, TOKEN, proxies=proxies), GET)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
+    server.answers(NO_WAY)
+    proxies = {"https": f"http://{server.address}"}
+    asks_through(sender, Settings("https://localhost:9", ACCOUNT, TOKEN, proxies=proxies))
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize("by", ["connection", "environment"])
+def test_requests_in_the_clear_go_through_no_proxy(
+    server: ScriptedServer, settings: Settings, sender: Blocking, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """P10: over http, which never leaves this machine, a proxy would see the token."""
+    server.answers(ACCOUNT_ANSWER)
+    with serving() as proxy:
+        proxy.answers(ACCOUNT_ANSWER)
+        where = f"http://{proxy.address}"
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy") if by == "environment" else ():
+            monkeypatch.setenv(name, where)
+        proxies = {"http": where, "all": where} if by == "connection" else {}
+        assert sender.send(replace(settings, proxies=proxies), GET).id == ACCOUNT
+        assert proxy.asked == []
 
 
 def test_netrc_does_not_replace_the_token(
@@ -143,17 +168,24 @@ def test_netrc_does_not_replace_the_token(
     assert server.asked[0].headers["authorization"] == f"Token {TOKEN}"
 
 
-def test_a_redirect_elsewhere_does_not_take_the_token_along(
-    server: ScriptedServer, settings: Settings, sender: Blocking
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize(
+    "location",
+    ["/elsewhere", "http://localhost:{port}/signed", "//localhost:{port}/", "file:///etc/passwd", "http://[x]/"],
+)
+def test_no_redirect_is_followed(
+    server: ScriptedServer, settings: Settings, sender: Blocking, status: int, location: str
 ) -> None:
-    """P10: artifacts may live with another host, which gets the request but not the token."""
-    with serving() as storage:
-        storage.answers(Answer(body=b"{}"))
-        where = f"http://localhost:{storage.server_port}/signed"
-        server.answers(Answer(302, headers={"Location": where}))
-        assert sender.send(settings, endpoints.get_artifact(7, "manifest.json")) == b"{}"
-        assert storage.asked[0].path == "/signed"
-        assert "authorization" not in storage.asked[0].headers
+    """P1, P10: what another host says is not dbt's word, and it gets no token."""
+    with serving() as other:
+        other.answers(Answer(body=b"{}"))
+        server.answers(Answer(status, headers={"Location": location.format(port=other.server_port)}))
+        asked: tuple[endpoints.Endpoint[Any], ...] = (GET, endpoints.get_artifact(7, "manifest.json"))
+        for endpoint in asked:
+            with pytest.raises(DbtBadAnswerError, match=r"this host is not the API|is not HTTP"):
+                sender.send(settings, endpoint)
+        assert other.asked == []
+        assert len(server.asked) == 2
 
 
 def test_one_connection_serves_many_requests(server: ScriptedServer, settings: Settings, sender: Blocking) -> None:

@@ -18,11 +18,11 @@ NOW = 1_700_000_000.0
 INTERVAL = 0.05
 
 
-def page(*ends: float, total: int = 1) -> Answer:
-    """Answer with runs that ended so many seconds before now."""
+def page(*ends: float, total: int = 1, first: int = 1) -> Answer:
+    """Answer with runs that ended so many seconds before now, and have the ids from ``first`` on."""
     runs = [
         {"id": place, "status": 10, "finished_at": str(datetime.fromtimestamp(NOW - end, UTC))}
-        for place, end in enumerate(ends, start=1)
+        for place, end in enumerate(ends, start=first)
     ]
     return Answer(body=json.dumps({"data": runs, "extra": {"pagination": {"total_count": total}}}).encode())
 
@@ -93,8 +93,8 @@ def test_range_that_dbt_ignores_is_no_walk_through_history(server: ScriptedServe
 
 def test_next_page_is_asked_for_until_the_end(server: ScriptedServer, settings: Settings) -> None:
     """What did not fit on a page is on the next."""
-    server.script = [page(5, 6, total=3), page(7, total=3)]
-    assert asyncio.run(World(settings).read(60)) == [[1, 2, 1]]
+    server.script = [page(5, 6, total=3), page(7, total=3, first=3)]
+    assert asyncio.run(World(settings).read(60)) == [[1, 2, 3]]
     assert "offset=2" in server.asked[1].path
 
 
