@@ -30,8 +30,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], most: int) -> str:
-    """Return the first ``most`` names joined by commas, with ``...`` for the rest."""
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    """Return the first ``most`` names joined by commas, and how many more there are: ``a, b and 19,998 more``."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def and_more(left: int) -> str:
+    """Return the last line of a list that was cut: ``... and 19,980 more``."""
+    return f"... and {left:,} more"
 
 
 def _closest(given: object, words: Sequence[str]) -> str | None:
