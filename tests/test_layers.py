@@ -29,6 +29,7 @@ ORDER = (
 
 CORE_ORDER = (
     {"categories", "dbt", "messages"},
+    {"plain_data", "regexes"},
     {"signatures"},
     {"diagnosis"},
     {"policy"},

@@ -6,7 +6,6 @@ combined with them, too. As in tenacity, the classes have lower-case names, so t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -22,6 +21,7 @@ from airflow_dbt_rerun.core.policy.arguments import Number, Pattern, Several, Te
 from airflow_dbt_rerun.core.policy.calls import Call
 from airflow_dbt_rerun.core.policy.condition import AnyCondition, Condition, NamedCondition, RerunState
 from airflow_dbt_rerun.core.policy.strategies import describe
+from airflow_dbt_rerun.core.regexes import found_in, user_pattern
 
 __all__ = [
     "CONDITIONS",
@@ -130,7 +130,7 @@ class every(NamedCondition):
 class message(NamedCondition):
     """Match when a finding's message contains this regular expression.
 
-    :raises ValueError: if the pattern is not a valid regular expression.
+    :raises ValueError: if the pattern is not a valid regular expression, or can make a search very slow.
     """
 
     pattern: str
@@ -141,8 +141,8 @@ class message(NamedCondition):
 
     @override
     def holds(self, state: RerunState) -> bool:
-        search = re.compile(self.pattern).search  # compiled patterns come from re's cache
-        return any(search(finding.message) for finding in state.diagnosis.findings)
+        pattern = user_pattern(self.pattern)
+        return any(found_in(pattern, finding.message) for finding in state.diagnosis.findings)
 
     @property
     @override

@@ -1,0 +1,110 @@
+"""Find repeats in a row that can share one text: three of them take the third power of its length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from re import _constants as op  # type: ignore[attr-defined]
+from re import _parser  # type: ignore[attr-defined]
+from typing import Any
+
+from airflow_dbt_rerun.core.regexes.automaton import FEW, REPEATS
+from airflow_dbt_rerun.core.regexes.characters import Characters
+
+LONG = 100
+"""A repeat of at most so many turns costs little."""
+
+_APART = 2
+"""Fixed characters after which a repeat does not share the text of the one before: they are rare enough."""
+
+MOST = 2
+"""Repeats that may share a text, the search for a beginning included."""
+
+
+def crowded(tree: Any, characters: Characters) -> str | None:
+    """Return why repeats in a row are too slow, with the way to mend it; None if they are not."""
+    most = max((_most_in(list(items), characters, begins=first) for first, items in _sequences(tree)), default=0)
+    if most <= MOST:
+        return None
+    return (
+        f"repeats without a limit can share the same text, so a search takes the power {most} of its length; "
+        r"limit them, as in \S{1,100}, put at least two fixed characters between them, and begin with one"
+    )
+
+
+def _sequences(tree: Any) -> Iterator[tuple[bool, Iterable[Any]]]:
+    """Yield the pattern and every sequence inside it, and whether it is the whole."""
+    waiting: list[tuple[bool, Any]] = [(True, tree)]
+    while waiting:
+        is_whole, items = waiting.pop()
+        yield is_whole, _inlined(items)
+        for kind, value in items:
+            waiting += [(is_whole and kind is op.SUBPATTERN, part) for part in _parts(kind, value)]
+
+
+def _parts(kind: Any, value: Any) -> list[Any]:
+    if kind in REPEATS or kind is op.POSSESSIVE_REPEAT:
+        return [value[2]]
+    if kind is op.BRANCH:
+        return list(value[1])
+    if kind is op.ATOMIC_GROUP:
+        return [value]
+    if kind in (op.ASSERT, op.ASSERT_NOT):
+        return [value[1]]
+    return [value[-1]] if kind is op.SUBPATTERN else []
+
+
+def _inlined(items: Iterable[Any]) -> Iterator[Any]:
+    """Yield the items of a sequence, with those of plain groups and short repeats in their place."""
+    for kind, value in items:
+        if kind is op.SUBPATTERN:
+            yield from _inlined(value[-1])
+        elif kind in REPEATS and 1 < value[1] <= FEW:
+            for _ in range(value[1]):
+                yield from _inlined(value[2])
+        else:
+            yield kind, value
+
+
+def _most_in(items: list[Any], characters: Characters, *, begins: bool) -> int:
+    """Return how many repeats in a row can share a text.
+
+    :param begins: whether the search begins here: it tries each place, which is one repeat more.
+    """
+    count = int(begins and bool(items) and _is_long(*items[0]))
+    most, shared, fixed = count, characters.every, 0
+    for kind, value in items:
+        held, is_long = _held(kind, value, characters), _is_long(kind, value)
+        if is_long and held & shared and fixed < _APART:
+            count, shared, fixed = count + 1, held & shared, 0
+        elif is_long and (fixed >= _APART or value[0]):
+            count, shared, fixed = 1, held, 0
+        elif not is_long and (width := _least(kind, value)):
+            fixed += width if held & shared else _APART
+        most = max(most, count)
+    return most
+
+
+def _is_long(kind: Any, value: Any) -> bool:
+    """Return whether an item is a long repeat; one of other long repeats is judged by what is inside it."""
+    if kind not in REPEATS or value[1] <= LONG or value[0] == value[1]:
+        return False
+    return not any(_is_long(*item) for item in _inlined(value[2]))
+
+
+def _least(kind: Any, value: Any) -> int:
+    """Return how many characters an item matches at least; 0 for a repetition of what an earlier group matched."""
+    try:
+        return int(_parser.SubPattern(_parser.State(), [(kind, value)]).getwidth()[0])
+    except (IndexError, TypeError):  # the parser does not know that group here
+        return 0
+
+
+def _held(kind: Any, value: Any, characters: Characters) -> int:
+    """Return all characters that a match of an item can hold."""
+    if (own := characters.of(kind, value)) is not None:
+        return own
+    found = characters.every if kind in (op.GROUPREF, op.GROUPREF_EXISTS) else 0
+    for part in () if kind in (op.ASSERT, op.ASSERT_NOT) else _parts(kind, value):
+        for inner, its_value in part:
+            found |= _held(inner, its_value, characters)
+    return found
