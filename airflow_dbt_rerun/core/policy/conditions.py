@@ -6,9 +6,11 @@ combined with them, too. As in tenacity, the classes have lower-case names, so t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -386,10 +388,16 @@ CONDITIONS: dict[str, type[NamedCondition]] = {
 """The conditions by name."""
 
 
-def _like(patterns: Iterable[str], *names: str, without: str = "") -> bool:
-    return any(
-        fnmatchcase(name, pattern.rstrip(without) if without else pattern) for pattern in patterns for name in names
-    )
+def _like(patterns: tuple[str, ...], *names: str, without: str = "") -> bool:
+    matchers = _matchers(patterns, without)
+    return any(matches(name) is not None for matches in matchers for name in names)
+
+
+@lru_cache(maxsize=256)
+def _matchers(patterns: tuple[str, ...], without: str) -> tuple[Callable[[str], object], ...]:
+    """Compile wildcards once for all nodes: fnmatch itself remembers only a few hundred patterns."""
+    texts = (pattern.rstrip(without) if without else pattern for pattern in patterns)
+    return tuple(re.compile(translate(text)).match for text in texts)
 
 
 def _folders(path: str | None) -> list[str]:
