@@ -22,6 +22,8 @@ FEW = 4
 _MOST_WRITTEN_OUT = 100
 """Positions of a repeat of a fixed number of turns, up to which it is written out as well."""
 
+_MOST_STEPS = 200_000
+
 _MOST = 2
 """Ways are counted up to here: more than one is all that matters."""
 
@@ -30,7 +32,7 @@ Ways = Mapping[int, int]
 
 
 class TooComplexError(Exception):
-    """The pattern has too many positions to be judged."""
+    """The pattern has too many positions or steps to be judged."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Automaton:
     """The positions of one pattern, with the characters that each matches and the steps between them.
 
     :param most: how many positions are allowed.
-    :raises TooComplexError: if there would be more.
+    :raises TooComplexError: if there would be more, or too many steps between them.
     """
 
     def __init__(self, characters: Characters, most: int) -> None:
@@ -63,6 +65,7 @@ class Automaton:
         self._of = characters
         self._most = most
         self._loops = 0
+        self._work = 0
 
     def sequence(self, items: Iterable[Any]) -> Part:
         """Add items that follow each other."""
@@ -157,6 +160,9 @@ class Automaton:
         return whole
 
     def _step(self, ends: Ways, starts: Ways) -> None:
+        self._work += len(ends) * len(starts)
+        if self._work > _MOST_STEPS:
+            raise TooComplexError
         for end, ways in ends.items():
             for start, more in starts.items():
                 self.steps[end][start] += ways * more

@@ -13,22 +13,24 @@ from airflow_dbt_rerun.core.regexes.characters import Characters
 LONG = 100
 """A repeat of at most so many turns costs little."""
 
-_APART = 2
-"""Fixed characters after which a repeat does not share the text of the one before: they are rare enough."""
+_LIMITS = ((2, 2), (10_000, 4))
+"""Fixed characters from which on two repeats count as apart, and how many that are not may share a text.
 
-MOST = 2
-"""Repeats that may share a text, the search for a beginning included."""
+The search for a beginning counts as one. A character that the repeats cannot match sets them apart in any case.
+"""
 
 
 def crowded(tree: Any, characters: Characters) -> str | None:
     """Return why repeats in a row are too slow, with the way to mend it; None if they are not."""
-    most = max((_most_in(list(items), characters, begins=first) for first, items in _sequences(tree)), default=0)
-    if most <= MOST:
-        return None
-    return (
-        f"repeats without a limit can share the same text, so a search takes the power {most} of its length; "
-        r"limit them, as in \S{1,100}, put at least two fixed characters between them, and begin with one"
-    )
+    for first, items in _sequences(tree):
+        found = list(items)
+        for apart, limit in _LIMITS:
+            if (most := _most_in(found, characters, apart, begins=first)) > limit:
+                return (
+                    f"repeats without a limit can share the same text, so a search takes the power {most} of its "
+                    r"length; limit them, as in \S{1,100}, put fixed characters between them, and begin with one"
+                )
+    return None
 
 
 def _sequences(tree: Any) -> Iterator[tuple[bool, Iterable[Any]]]:
@@ -65,21 +67,22 @@ def _inlined(items: Iterable[Any]) -> Iterator[Any]:
             yield kind, value
 
 
-def _most_in(items: list[Any], characters: Characters, *, begins: bool) -> int:
+def _most_in(items: list[Any], characters: Characters, apart: int, *, begins: bool) -> int:
     """Return how many repeats in a row can share a text.
 
+    :param apart: how many fixed characters set two of them apart.
     :param begins: whether the search begins here: it tries each place, which is one repeat more.
     """
     count = int(begins and bool(items) and _is_long(*items[0]))
     most, shared, fixed = count, characters.every, 0
     for kind, value in items:
         held, is_long = _held(kind, value, characters), _is_long(kind, value)
-        if is_long and held & shared and fixed < _APART:
+        if is_long and held & shared and fixed < apart:
             count, shared, fixed = count + 1, held & shared, 0
-        elif is_long and (fixed >= _APART or value[0]):
+        elif is_long and (fixed >= apart or value[0]):
             count, shared, fixed = 1, held, 0
         elif not is_long and (width := _least(kind, value)):
-            fixed += width if held & shared else _APART
+            fixed += width if held & shared else apart
         most = max(most, count)
     return most
 

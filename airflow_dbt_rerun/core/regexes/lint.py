@@ -11,7 +11,7 @@ from airflow_dbt_rerun.core.regexes.automaton import Automaton, TooComplexError
 from airflow_dbt_rerun.core.regexes.characters import Characters
 from airflow_dbt_rerun.core.regexes.crowding import crowded
 
-MOST_POSITIONS = 2_000
+MOST_POSITIONS = 6_000
 MOST_PAIRS = 200_000
 """How much is judged: a pattern that needs more is refused, since a shorter one is meant."""
 

@@ -54,10 +54,11 @@ def test_a_repeat_that_reads_a_text_in_two_ways_is_refused(pattern: str) -> None
 
 
 @pytest.mark.parametrize(
-    "pattern", [r".*.*.*x", r"\s*\s*\s*x", r"\.*.*\S*x", r"\w+\s*\w+ failed", r"\S+\.\S+ gone", r"\b(?:.*a){3}"]
+    "pattern",
+    [r".*.*.*x", r"\s*\s*\s*x", r"\.*.*\S*x", r"\w+\s*\w+ failed", r"\S+\.\S+ gone", r"\b(?:.*a){3}", ".*ab" * 5],
 )
-def test_three_repeats_that_share_a_text_are_refused(pattern: str) -> None:
-    """They take the third power of the text's length: minutes for a message of 4,000 characters."""
+def test_repeats_that_share_a_text_are_refused(pattern: str) -> None:
+    """They take the third or a higher power of the text's length: minutes for a message of 4,000 characters."""
     with pytest.raises(ValueError, match=r"the power \d .*limit them, as in"):
         check_pattern(pattern)
 
@@ -106,7 +107,14 @@ def test_a_pattern_too_large_to_judge_is_refused() -> None:
     words = "|".join(f"{first}{second}" for first in "abcdefghijklmnopqrst" for second in "abcdefghijklmnopqrst")
     with pytest.raises(ValueError, match="split it into several"):
         check_pattern(f"(?:{words})+x")
+    with pytest.raises(ValueError, match="split it into several"):
+        check_pattern("a?" * 2_000)
     assert why_slow(f"(?:{words}) gone") is None
+
+
+def test_a_long_list_of_names_is_no_problem() -> None:
+    """Alternatives that are not repeated are tried one by one."""
+    check_pattern("relation (?:" + "|".join(f"t{number}" for number in range(900)) + ") does not exist")
 
 
 @pytest.mark.parametrize(
