@@ -16,7 +16,8 @@ to five times. ``accepts`` returns True once for each end of a run. The payload 
     ValueError
     └── WebhookError
         ├── WebhookSignatureError     not from dbt, or signed with another secret: answer 401
-        └── WebhookBodyError          signed, but not as dbt documents: answer 400
+        ├── WebhookBodyError          signed, but not as dbt documents: answer 400
+        └── WebhookTooOldError        signed long ago, perhaps recorded and sent again: answer 400
 """
 
 from __future__ import annotations
@@ -24,17 +25,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import math
+import time
 from collections import OrderedDict
-from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES
+from airflow_dbt_rerun.core.dbt.webhook_fields import Fields
 from airflow_dbt_rerun.core.watch.ended_runs import run_payload
-
-T = TypeVar("T")
 
 STARTED = "job.run.started"
 ERRORED = "job.run.errored"
@@ -49,6 +50,10 @@ class WebhookError(ValueError):
 
 class WebhookSignatureError(WebhookError):
     """The signature is missing or does not match this body and secret."""
+
+
+class WebhookTooOldError(WebhookError):
+    """The event is signed, but older than the endpoint accepts."""
 
 
 class WebhookBodyError(WebhookError):
@@ -100,36 +105,57 @@ class WebhookEvent:
         )
 
 
-def receive(body: bytes, authorization: str | None, secret: str) -> WebhookEvent:
-    """Verify a request, then parse it.
+def receive(
+    body: bytes, authorization: str | bytes | None, secret: str, *, not_older_than: float | None = None
+) -> WebhookEvent:
+    """Verify a request, then parse it. How large a body may be is up to the web framework.
 
     :param body: the raw request body.
     :param authorization: the ``Authorization`` header.
     :param secret: the webhook's secret, which dbt shows once, when the webhook is created.
+    :param not_older_than: seconds; an event whose signed ``timestamp`` is further from now is refused, so that a
+        recorded request cannot be sent again after :class:`RecentlySeen` has forgotten it. dbt repeats a delivery
+        up to five times with the same timestamp, so allow an hour at least.
     :raises WebhookSignatureError: if it was not signed with this secret.
     :raises WebhookBodyError: if it was, but does not have the documented fields.
+    :raises WebhookTooOldError: if it is older than that.
     """
     verify(body, authorization, secret)
-    return parse(body)
+    event = parse(body)
+    if not_older_than is not None:
+        _check_age(event, not_older_than)
+    return event
 
 
-def verify(body: bytes, authorization: str | None, secret: str) -> None:
+def verify(body: bytes, authorization: str | bytes | None, secret: str) -> None:
     """Check that dbt signed this body: HMAC-SHA256 of it, as hex, in the ``Authorization`` header.
 
-    Compares in constant time. dbt signs no timestamp, so a repeated body has a valid signature, too; see
-    :class:`Inbox`.
+    Compares in constant time. A repeated body has a valid signature, too: see :class:`Inbox` and ``not_older_than``
+    of :func:`receive`.
 
     :raises WebhookSignatureError: if the signature is missing or wrong.
-    :raises ValueError: if the secret is empty, since anyone could then sign.
+    :raises ValueError: if the secret is blank, since anyone could then sign.
+    :raises TypeError: if body or secret has another type than here.
     """
-    if not secret:
-        raise ValueError("a webhook's secret must not be empty")
+    if not isinstance(secret, str | None) or not isinstance(body, bytes | bytearray):
+        raise TypeError("a webhook is verified by its raw body as bytes and the secret as text")
+    if not secret or not secret.strip():
+        raise ValueError("a webhook's secret must not be blank")
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-    given = (authorization or "").strip().lower()
+    text = authorization.decode("latin-1") if isinstance(authorization, bytes) else authorization
+    given = (text or "").strip().lower()
     if not hmac.compare_digest(expected.encode(), given.encode(errors="replace")):
         raise WebhookSignatureError(
             "the Authorization header is missing" if not given else "the signature is wrong"
         )
+
+
+def _check_age(event: WebhookEvent, limit: float) -> None:
+    if isinstance(limit, bool) or not 0 < limit < math.inf:
+        raise ValueError(f"not_older_than takes a number of seconds above zero, not {limit!r}")
+    sent_at = epoch(event.timestamp)
+    if sent_at is None or abs(time.time() - sent_at) > limit:
+        raise WebhookTooOldError(f"timestamp is more than {limit:g} s from now")
 
 
 def parse(body: bytes) -> WebhookEvent:
@@ -141,8 +167,15 @@ def parse(body: bytes) -> WebhookEvent:
         content = json.loads(body)
     except (ValueError, RecursionError):
         raise WebhookBodyError("the body is not JSON") from None
-    event = _Fields(content, "the body")
-    data = _Fields(event.get("data"), "data")
+    try:
+        return _event(content)
+    except ValueError as error:
+        raise WebhookBodyError(str(error)) from None
+
+
+def _event(content: Any) -> WebhookEvent:
+    event = Fields(content, "the body")
+    data = Fields(event.get("data"), "data")
     return WebhookEvent(
         event_id=event.text("eventId"),
         event_type=event.text("eventType"),
@@ -232,58 +265,3 @@ def _event_key(event: WebhookEvent) -> str:
 
 def _end_key(event: WebhookEvent) -> str:
     return f"end {event.account_id}/{event.run_id}"
-
-
-class _Fields:
-    """Read fields of a JSON object strictly. dbt writes ids as text, and "None" for a missing value."""
-
-    def __init__(self, content: Any, name: str) -> None:
-        if not isinstance(content, Mapping):
-            raise WebhookBodyError(f"{name} is not a JSON object")
-        self._content = content
-
-    def get(self, name: str) -> Any:
-        value = self._content.get(name)
-        return None if value in ("", "None") else value
-
-    def text(self, name: str) -> str:
-        return _required(name, self.text_or_none(name))
-
-    def text_or_none(self, name: str) -> str | None:
-        value = self.get(name)
-        if not isinstance(value, str | None):
-            raise WebhookBodyError(f"{name} is not text")
-        return value
-
-    def number(self, name: str) -> int:
-        return _required(name, self.number_or_none(name))
-
-    def number_or_none(self, name: str) -> int | None:
-        value = self.get(name)
-        if value is None:
-            return None
-        text = str(value)
-        if isinstance(value, bool) or not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_ID:
-            raise WebhookBodyError(f"{name} is not an id or number")
-        return int(text)
-
-    def moment(self, name: str) -> str:
-        return _required(name, self.moment_or_none(name))
-
-    def moment_or_none(self, name: str) -> str | None:
-        value = self.text_or_none(name)
-        try:
-            epoch(value)
-        except ValueError:
-            raise WebhookBodyError(f"{name} is not a timestamp") from None
-        return value
-
-
-_LONGEST_ID = 19
-"""Digits of a 64-bit number."""
-
-
-def _required(name: str, value: T | None) -> T:
-    if value is None:
-        raise WebhookBodyError(f"{name} is missing")
-    return value

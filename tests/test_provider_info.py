@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import entry_points, version
 from importlib.resources import files
+from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped]  # its stubs are a package of their own
 import pytest
@@ -31,6 +33,12 @@ def test_the_description_is_valid() -> None:
     """Airflow's own schema accepts it."""
     schema = json.loads(files("airflow").joinpath("provider_info.schema.json").read_text())
     jsonschema.validate(get_provider_info(), schema)
+
+
+def test_the_oldest_pyyaml_can_be_installed() -> None:
+    """PyYAML 6.0 has no wheel for Python 3.12 and later, and cannot be built there."""
+    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert "pyyaml>=6.0.1" in project["dependencies"]
 
 
 def test_the_entry_point_leads_to_it() -> None:

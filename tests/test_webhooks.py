@@ -11,6 +11,7 @@ import time
 from collections import OrderedDict
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import FrozenInstanceError, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from airflow_dbt_rerun.webhooks import (
     WebhookError,
     WebhookEvent,
     WebhookSignatureError,
+    WebhookTooOldError,
     parse,
     receive,
     verify,
@@ -86,8 +88,65 @@ def test_what_dbt_did_not_sign_is_refused(body: bytes, authorization: str | None
 
 def test_without_a_secret_nothing_is_verified() -> None:
     """An unset environment variable must not accept every request."""
-    with pytest.raises(ValueError, match="must not be empty"):
+    with pytest.raises(ValueError, match="must not be blank"):
         verify(BODY, signed(BODY, ""), "")
+
+
+@pytest.mark.parametrize("secret", [" ", "\t\n", "\u3000"])
+def test_a_blank_secret_is_no_secret(secret: str) -> None:
+    """Somebody who guesses it could sign."""
+    with pytest.raises(ValueError, match="must not be blank"):
+        verify(BODY, signed(BODY, secret), secret)
+
+
+def test_a_header_may_be_bytes() -> None:
+    """ASGI servers give headers so."""
+    assert receive(BODY, signed(BODY).encode(), SECRET) == parse(BODY)
+    for wrong in (b"", b"\xff\xfe", signed(BODY)[:-1].encode()):
+        with pytest.raises(WebhookSignatureError):
+            receive(BODY, wrong, SECRET)
+
+
+@pytest.mark.parametrize(("body", "secret"), [(BODY.decode(), SECRET), (BODY, SECRET.encode()), (None, SECRET)])
+def test_another_type_of_body_or_secret_is_named(body: Any, secret: Any) -> None:
+    """A parsed or decoded body is not what dbt signed."""
+    with pytest.raises(TypeError, match="raw body as bytes and the secret as text"):
+        verify(body, signed(BODY), secret)
+
+
+@pytest.mark.parametrize(("age", "accepted"), [(0, 1), (3_500, 1), (3_700, 0), (27 * 365 * 86_400, 0)])
+def test_a_recorded_request_can_be_refused_by_its_age(
+    monkeypatch: pytest.MonkeyPatch, age: float, accepted: int
+) -> None:
+    """Also one of the future, which would stay valid for years; the timestamp is part of what dbt signed."""
+    sent_at = datetime(2024, 5, 27, 10, 42, 16, tzinfo=UTC)
+    body = changed(timestamp="2024-05-27T10:42:16Z")
+    for now in (sent_at.timestamp() + age, sent_at.timestamp() - age):
+        monkeypatch.setattr(time, "time", lambda now=now: now)
+        assert receive(body, signed(body), SECRET) == parse(body)
+        if accepted:
+            assert receive(body, signed(body), SECRET, not_older_than=3_600) == parse(body)
+            continue
+        with pytest.raises(WebhookTooOldError, match="timestamp is more than 3600 s from now"):
+            receive(body, signed(body), SECRET, not_older_than=3_600)
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("inf"), float("nan"), True])
+def test_a_limit_that_means_nothing_is_refused(limit: float) -> None:
+    """It would accept everything, or nothing."""
+    with pytest.raises(ValueError, match="not_older_than takes a number of seconds"):
+        receive(BODY, signed(BODY), SECRET, not_older_than=limit)
+
+
+def test_replay_ends_where_the_memory_does() -> None:
+    """An inbox that has forgotten an event accepts it again; the age limit does not."""
+    inbox = Inbox(RecentlySeen(most=1))
+    body, other = changed(timestamp="2024-05-27T10:42:16Z"), replace(parse(BODY), event_id="another")
+    assert inbox.accepts(receive(body, signed(body), SECRET))
+    inbox.accepts(other)
+    assert inbox.accepts(receive(body, signed(body), SECRET))
+    with pytest.raises(WebhookTooOldError):
+        receive(body, signed(body), SECRET, not_older_than=86_400)
 
 
 def test_signatures_are_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:

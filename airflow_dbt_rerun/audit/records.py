@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
@@ -117,6 +118,7 @@ def same_command(one: str, other: str) -> bool:
     return one == other or _words(one) == _words(other)
 
 
+@lru_cache(maxsize=4096)
 def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)

@@ -80,7 +80,7 @@ def to_dict(opinion: Opinion) -> dict[str, Any]:
 def _diagnosis(diagnosis: Diagnosis) -> dict[str, Any]:
     """Return all findings, without the run's id, which is in ``run``."""
     document = diagnosis.to_dict(told=None) | {"summary": diagnosis.summary}
-    return {key: value for key, value in document.items() if key not in ("run_id", "found")}
+    return {key: value for key, value in document.items() if key != "run_id"}
 
 
 def _run(opinion: Opinion) -> dict[str, Any]:

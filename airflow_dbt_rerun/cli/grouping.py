@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.diagnosis.diagnosis import HARDEST_FIRST, Finding
+from airflow_dbt_rerun.core.messages import listed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,15 +27,15 @@ class Group:
         return self.first.category
 
     def names(self, most: int | None) -> str:
-        """Name the nodes: ``model orders``, or ``300 models: orders, customers, payments, ...``.
+        """Name the nodes: ``model orders``, or ``300 models: orders, customers, payments and 297 more``.
 
         :param most: how many names at most; None for all.
         """
         kind, count = self.first.resource_type, len(self.findings)
         if count == 1:
             return f"{kind} {self.first.name}" if self.first.is_node else self.first.name
-        shown = ", ".join(finding.name for finding in self.findings[:most])
-        return f"{count} {kind}s: {shown}" + (", ..." if most is not None and count > most else "")
+        names = [finding.name for finding in self.findings]
+        return f"{count} {kind}s: {listed(names, count if most is None else most)}"
 
 
 def grouped(findings: Iterable[Finding]) -> dict[Category, list[Group]]:

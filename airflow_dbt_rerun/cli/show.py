@@ -18,7 +18,7 @@ from airflow_dbt_rerun.cli.cases import Advice, Case, Opinion
 from airflow_dbt_rerun.cli.grouping import Group, grouped
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.messages import counted
+from airflow_dbt_rerun.core.messages import and_more, counted
 from airflow_dbt_rerun.core.policy.action_words import imperative
 from airflow_dbt_rerun.core.policy.rules import RerunAction
 
@@ -131,7 +131,7 @@ def _show_findings(diagnosis: Diagnosis, page: Console, *, complete: bool) -> No
         for group in shown:
             table.add_row(_category(group.category), *_cells(group, page, complete=complete))
         if left := sum(len(group.findings) for group in groups[len(shown) :]):
-            table.add_row(_category(groups[0].category), f"... and {left} more; --all shows them")
+            table.add_row(_category(groups[0].category), f"{and_more(left)}; --all shows them")
     _print_table(table, page)
     if diagnosis.skipped:
         page.print(f"{counted(len(diagnosis.skipped), 'downstream node')} skipped")

@@ -6,8 +6,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from airflow_dbt_rerun.core.messages import shown
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature, own
+
+LONGEST_TEXT = 1_000_000
+"""Characters. A longer text is not a policy or a list of signatures."""
+
+_NOT_YAML = ": not valid YAML: "
 
 
 def read_policy(text: str, where: str) -> RerunPolicy:
@@ -35,7 +41,7 @@ def as_policy(value: object, where: str = "policy") -> RerunPolicy | None:
         return read_policy(value, where)
     if isinstance(value, Mapping):
         return RerunPolicy.from_dict(value, where)
-    raise TypeError(f"{where} takes a RerunPolicy, a mapping, a YAML or JSON text, or None, not {value!r}")
+    raise TypeError(f"{where} takes a RerunPolicy, a mapping, a YAML or JSON text, or None, not {shown(value)}")
 
 
 def read_signatures(text: str, where: str) -> tuple[Signature, ...]:
@@ -52,11 +58,13 @@ def read_signatures(text: str, where: str) -> tuple[Signature, ...]:
 def read_data(text: str, where: str) -> Any:
     """Read plain data from YAML or JSON.
 
-    :raises ValueError: if the text is empty, or neither YAML nor JSON; the message is one line and begins with
-        ``where`` and the line.
+    :raises ValueError: if the text is empty, too long, nested too deep, or neither YAML nor JSON, or if it has
+        aliases; the message is one line and begins with ``where`` and the line.
     """
     if not text.strip():
         raise ValueError(f"{where} is empty")
+    if len(text) > LONGEST_TEXT:
+        raise ValueError(f"{where} has more than {LONGEST_TEXT:,} characters")
     # JSON is also YAML, except with tabs, and the JSON parser's errors are clearer.
     return _json(text, where) if text.lstrip()[0] in "{[" else _yaml(text, where)
 
@@ -67,17 +75,22 @@ def _json(text: str, where: str) -> Any:
     except (ValueError, RecursionError) as error:
         try:
             return _yaml(text, where)  # {any_node: [transient]} is YAML, in braces
-        except ValueError:
-            raise ValueError(f"{where}: not valid JSON: {error}") from error
+        except ValueError as as_yaml:
+            # Only the YAML reader knows in which field the nesting becomes too deep.
+            told = str(as_yaml).rpartition(_NOT_YAML)[2] if isinstance(error, RecursionError) else error
+            raise ValueError(f"{where}: not valid JSON: {told}") from error
 
 
 def _yaml(text: str, where: str) -> Any:
     import yaml  # noqa: PLC0415 - not needed unless a text is read
 
+    from airflow_dbt_rerun.config.plain_yaml import PlainLoader  # noqa: PLC0415 - as above
+
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=PlainLoader)  # noqa: S506 - a subclass of the safe loader
     except yaml.MarkedYAMLError as error:
         line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ValueError(f"{where}{line}: not valid YAML: {error.problem or error.context}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:  # a date with month 13 raises a plain ValueError
-        raise ValueError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from error
+        raise ValueError(f"{where}{line}{_NOT_YAML}{error.problem or error.context}") from error
+    except (yaml.YAMLError, ValueError, ArithmeticError, RecursionError) as error:
+        # A date with month 13 is a plain ValueError.
+        raise ValueError(f"{where}{_NOT_YAML}{' '.join(str(error).split())}") from error

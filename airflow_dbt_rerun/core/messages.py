@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import reprlib
 from collections.abc import Iterable, Sequence
 
 _LENGTH = 80
+
+_SHORT = reprlib.Repr()
+"""Shows a part of a value only: the whole of a deep or a large one would take long to write."""
+_SHORT.maxlevel = 5
+_SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 
 
 def unknown(what: str, given: object, known: Iterable[str]) -> str:
@@ -20,7 +26,10 @@ def shown(value: object) -> str:
     """Return a wrong value on one line, cut if it is long."""
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(_SHORT.repr(value).split())
+    except Exception:  # noqa: BLE001 - a value of the user, whose repr may fail: for example a number of 5,000 digits
+        return f"a value of type {type(value).__name__}"
     return text if len(text) <= _LENGTH else text[:_LENGTH] + "..."
 
 
@@ -30,8 +39,13 @@ def counted(number: int, noun: str) -> str:
 
 
 def listed(names: Sequence[str], most: int) -> str:
-    """Return the first ``most`` names joined by commas, with ``...`` for the rest."""
-    return ", ".join(names[:most]) + (", ..." if len(names) > most else "")
+    """Return the first ``most`` names joined by commas, and how many more there are: ``a, b and 19,998 more``."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def and_more(left: int) -> str:
+    """Return the last line of a list that was cut: ``... and 19,980 more``."""
+    return f"... and {left:,} more"
 
 
 def _closest(given: object, words: Sequence[str]) -> str | None:

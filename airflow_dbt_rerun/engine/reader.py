@@ -134,7 +134,7 @@ class RunReader:
         """Return a job's latest run or, if that is a rerun, the run that it repairs; None if the job has no run."""
         runs = {run.id: run for run in self.patiently(lambda: self.newest_runs(job_id))}
         root = max(runs, default=None)
-        while root in runs and (repaired := runs[root].retrying_run_id):
+        while root in runs and (repaired := runs.pop(root).retrying_run_id):  # each run once
             root = repaired
         return root
 

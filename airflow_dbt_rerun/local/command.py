@@ -8,13 +8,17 @@ import sys
 from pathlib import Path
 
 from airflow_dbt_rerun.local.account import ACCOUNT_ID
-from airflow_dbt_rerun.local.options import InvalidOptionError, read_options
+from airflow_dbt_rerun.local.options import TOKEN_VARIABLE, InvalidOptionError, read_options
 
 _REQUIRED = ("starlette", "uvicorn", "yaml")
 _INVALID_OPTIONS = 2
 _SIMULATE = "simulate dbt instead of running it; each command takes this many seconds (default: 0)"
 
 
+_TOKEN_FILE = (
+    f"file that holds the API token (default: the environment variable {TOKEN_VARIABLE} or, without it, "
+    "a random token, stored in the state directory)"
+)
 _STATE_DIR = "database, warehouse, logs and artifacts; kept for the next start (default: %(default)s)"
 
 
@@ -38,7 +42,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     )
     add("--port", type=int, default=0, metavar="N", help="port on 127.0.0.1 (default: a free port)")
     add("--account-id", type=int, default=ACCOUNT_ID, metavar="N", help="the account's id (default: %(default)s)")
-    add("--token", metavar="T", help="the API token (default: a random one, stored in the state directory)")
+    add("--token", metavar="T", help="the API token, which other users of this machine can see in the process list")
+    add("--token-file", type=Path, metavar="FILE", help=_TOKEN_FILE)
     add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate")
     add("--tls-key", type=Path, metavar="FILE", help="the key of the certificate")
     add("--state-dir", type=Path, default=Path(".local-platform"), metavar="DIR", help=_STATE_DIR)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import ssl
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,8 @@ from pathlib import Path
 from airflow_dbt_rerun.local.dbt.commands import SIMULATED_VERSION, split_commands
 from airflow_dbt_rerun.local.dbt.runner import DbtExecutableNotFoundError, find_dbt, python_of
 
+TOKEN_VARIABLE = "AIRFLOW_DBT_RERUN_LOCAL_TOKEN"  # noqa: S105 - the name of a variable
+_LONGEST_TOKEN = 1_000
 _PRINT_VERSION = "from importlib.metadata import version; print(version('dbt-core'))"
 
 
@@ -59,8 +62,6 @@ def read_options(options: argparse.Namespace) -> PlatformOptions:
     project = _project(options.project_dir)
     jobs = _jobs(options.job)
     tls = _tls(options.tls_cert, options.tls_key)
-    if options.token == "":
-        raise InvalidOptionError("--token: must not be empty")
     dbt, version = _dbt(options.dbt) if options.simulate is None else _simulated(options)
     return PlatformOptions(
         project=project,
@@ -71,10 +72,39 @@ def read_options(options: argparse.Namespace) -> PlatformOptions:
         seconds=options.simulate or 0.0,
         port=options.port,
         account_id=options.account_id,
-        token=options.token,
+        token=_token(options.token, options.token_file),
         tls=tls,
         faults=options.faults,
     )
+
+
+def _token(given: str | None, file: Path | None) -> str | None:
+    """Return the token of the option, the file or the environment; None if none of them gives one."""
+    if given is not None and file is not None:
+        raise InvalidOptionError("--token and --token-file: give only one of them")
+    if given is not None:
+        return _checked_token("--token", given)
+    if file is None:
+        variable = os.environ.get(TOKEN_VARIABLE)
+        return None if variable is None else _checked_token(TOKEN_VARIABLE, variable)
+    try:
+        with file.open(encoding="ascii") as opened:
+            return _checked_token("--token-file", opened.read(_LONGEST_TOKEN + 2).strip())
+    except (OSError, ValueError) as error:
+        if isinstance(error, InvalidOptionError):
+            raise
+        reason = getattr(error, "strerror", None) or "it is not ASCII text"
+        raise InvalidOptionError(f"--token-file: {file} cannot be read: {reason}") from error
+
+
+def _checked_token(name: str, token: str) -> str:
+    """Check that a header can carry the token. The message does not show it."""
+    if not token:
+        raise InvalidOptionError(f"{name}: must not be empty")
+    if not (token.isascii() and token.isprintable() and " " not in token) or len(token) > _LONGEST_TOKEN:
+        allowed = f"at most {_LONGEST_TOKEN:,} printable ASCII characters, and no blank"
+        raise InvalidOptionError(f"{name}: a token has {allowed}")
+    return token
 
 
 def _project(folder: Path) -> Path:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun.core.signatures import all_signatures
-from benchmarks import _watch_client, _watch_server, accuracy, diagnosis, heal, watch
+from benchmarks import _watch_client, _watch_server, accuracy, diagnosis, growth, heal, watch
 from benchmarks._hostile import _way, example, units
 
 SAMPLES: list[dict[str, Any]] = [
@@ -315,3 +315,12 @@ def test_the_picture_shows_each_cost(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(watch, "ROOT", tmp_path)
     watch.draw({count: {"official": figures(memory=0.0), "ours": figures()} for count in (1, 100)})
     assert (tmp_path / "watching.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["aliases", "brackets", "exponential", "silent_nodes"])
+def test_the_growth_of_an_input_is_measured(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line of JSON: seconds and MB, neither below zero."""
+    growth.measure(name)
+    seconds, megabytes = json.loads(capsys.readouterr().out)
+    assert seconds >= 0
+    assert megabytes >= 0

@@ -59,3 +59,64 @@ def test_wrong_signatures() -> None:
         read_signatures("- {category: transiant, pattern: x}", "own.yaml")
     with pytest.raises(ValueError, match=r"^own\.yaml takes a list"):
         read_signatures("{category: transient, pattern: x}", "own.yaml")
+
+
+LAUGHS = (
+    "rules:\n- when: {all: [&a0 {any_node: transient}"
+    + "".join(f", &a{n} {{all: [*a{n - 1}, *a{n - 1}]}}" for n in range(1, 40))
+    + "]}\n"
+)
+"""A text of two kilobytes that stands for 2^39 conditions."""
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (LAUGHS, "team.yaml, line 2: not valid YAML: rules[0].when.all[1].all[0]: the alias *a0 is not allowed"),
+        ("rules:\n- when: &w {all: [*w]}", "team.yaml, line 2: not valid YAML: rules[0].when.all[0]: the alias *w"),
+        ("stop: &s {any: [*s]}", "team.yaml, line 1: not valid YAML: stop.any[0]: the alias *s is not allowed"),
+        ("rules:\n- when: " + "[" * 5_000, "team.yaml, line 2: not valid YAML: rules[0].when[0][0][0]"),
+        ("rules:\n" + "- " * 5_000, "team.yaml, line 2: not valid YAML: rules[0][0]"),
+        ("{" * 5_000, "team.yaml: not valid JSON: "),
+        ("wait:\n " + "? " * 5_000, "team.yaml, line 2: not valid YAML: wait"),
+        ('{"rules": ' + "[" * 100_000, "team.yaml: not valid JSON: rules[0][0]"),
+        ('{"rules": ' + "[" * 900 + "]" * 900 + "}", "team.yaml: policy.rules[0][0]"),
+        (
+            "wait: {wait_fixed: 1" + ":1" * 400_000 + "}",
+            "team.yaml, line 1: not valid YAML: a number has",
+        ),
+        (
+            "wait: {wait_fixed: 1" + ":1" * 1_000 + ".5}",
+            "team.yaml, line 1: not valid YAML: a number has",
+        ),
+        (
+            "wait: {wait_fixed: 0x" + "f" * 100_000 + "}",
+            "team.yaml, line 1: not valid YAML: a number has",
+        ),
+        ("rules: [" + "1," * 100_001 + "]", "team.yaml, line 1: not valid YAML: the text holds more than 100,000"),
+        ('{"rules": [' + "1," * 100_001 + "1]}", "team.yaml: policy holds more than 100,000 values"),
+        ("# " + "x" * 1_000_000, "team.yaml has more than 1,000,000 characters"),
+    ],
+)
+def test_a_text_that_stands_for_endless_work_is_refused(text: str, message: str) -> None:
+    """ValueError that names the limit and the field, at once: none of these is expanded."""
+    for read in (read_policy, read_signatures):
+        with pytest.raises(ValueError) as refused:
+            read(text, "team.yaml")
+        assert len(str(refused.value)) < 400
+        assert "\n" not in str(refused.value)
+    with pytest.raises(ValueError) as refused:
+        read_policy(text, "team.yaml")
+    assert str(refused.value).startswith(message)
+
+
+def test_a_deep_text_names_the_limit() -> None:
+    """As JSON and as YAML."""
+    for text in ('{"rules": ' + "[" * 100_000, "rules: " + "[" * 5_000):
+        with pytest.raises(ValueError, match=r"is nested more than 50 levels deep$"):
+            read_policy(text, "team.yaml")
+
+
+def test_an_anchor_without_an_alias_is_harmless() -> None:
+    """It only gives a name to a value."""
+    assert read_data("a: &name {b: 1}", "x") == {"a": {"b": 1}}

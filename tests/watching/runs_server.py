@@ -134,7 +134,7 @@ class RunsServer:
                 if troubled is None and request.headers["Authorization"] != f"Token {self.token}":
                     self.refusals += 1
                     return web.Response(status=401)
-                return troubled or answer(request)
+                return answer(request) if troubled is None else troubled
             finally:
                 self._under_way -= 1
 

@@ -388,7 +388,7 @@ async def test_throttling_pauses_the_whole_account(headers: dict[str, str], paus
 
         async def trouble(request: web.Request) -> web.StreamResponse | None:
             answer = await until(32, there, status(429, **headers))(request)
-            troubled.extend([there.time.passed] if answer else [])
+            troubled.extend([] if answer is None else [there.time.passed])
             return answer
 
         there.server.trouble = trouble

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.diagnosis.cleaning import clean, error_lines, evidence
-from airflow_dbt_rerun.core.signatures import Signature, tables_for
+from airflow_dbt_rerun.core.diagnosis.cleaning import bounded, clean, error_lines, evidence
+from airflow_dbt_rerun.core.signatures import Signature, own, tables_for
 from airflow_dbt_rerun.core.signatures.literals import Index
 
 __all__ = ["classify", "clean", "match"]
@@ -38,22 +38,21 @@ def match(
 
     :param extra: the user's own signatures, tried before the built-in ones. They see the unmasked error lines,
         including names and values.
-    :raises ValueError: if the pattern of an extra signature is not a valid regular expression.
+    :raises ValueError: if the pattern of an extra signature is not a valid regular expression, or can be very slow.
     """
     if node_status == "fail":
         return Category.TEST_FAILED, None
     if not message or not message.strip():
         return Category.UNKNOWN, None
-    own = _first_own(message, extra)
-    found = own or _first_known(evidence(message), (adapter or "").lower())
+    found = _first_own(message, extra) or _first_known(evidence(message), (adapter or "").lower())
     return (found.category, found) if found else (Category.UNKNOWN, None)
 
 
 def _first_own(message: str, extra: Sequence[Signature]) -> Signature | None:
     if not extra:
         return None
-    text = "\n".join(error_lines(message))
-    return next((signature for signature in extra if signature.found_in(text)), None)
+    text = bounded("\n".join(error_lines(message)))
+    return next((signature for signature in extra if own.matches(signature, text)), None)
 
 
 @lru_cache(maxsize=2048)

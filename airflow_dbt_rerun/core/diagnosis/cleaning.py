@@ -138,7 +138,7 @@ def _for_people(lines: tuple[str, ...]) -> str:
 @_FOR_NODES_THAT_FAIL_ALIKE
 def _for_signatures(lines: tuple[str, ...]) -> str:
     text = _hide_bare_values(_mask("\n".join(lines), _is_safe_name))
-    return _both_ends(_PATH.sub("…", text), EVIDENCE_SIZE // 2, EVIDENCE_SIZE // 2)
+    return bounded(_PATH.sub("…", text))
 
 
 def error_lines(message: str) -> tuple[str, ...]:
@@ -152,6 +152,11 @@ def _error_lines(message: str) -> tuple[str, ...]:
     end = _END_OF_WORDS.search(text)
     framed = text[: end.start()] if end else text
     return tuple(_unframed(framed.splitlines()) or [_one_line(text)])
+
+
+def bounded(text: str) -> str:
+    """Return the start and the end of a text, at most :data:`EVIDENCE_SIZE` characters and a line break."""
+    return _both_ends(text, EVIDENCE_SIZE // 2, EVIDENCE_SIZE // 2)
 
 
 def _both_ends(text: str, head: int, tail: int) -> str:

@@ -17,19 +17,16 @@ from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.diagnosis.classify_message import classify, clean, match
 from airflow_dbt_rerun.core.diagnosis.diagnosis import HARDEST_FIRST, Diagnosis, Finding
-from airflow_dbt_rerun.core.diagnosis.logs import (
-    LoggedError,
-    batch_errors,
-    error_block,
-    logged_errors,
-    was_interrupted,
-)
+from airflow_dbt_rerun.core.diagnosis.logs import LoggedError, error_block, says_why, was_interrupted
+from airflow_dbt_rerun.core.diagnosis.step_log import StepLog
 from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.signatures import Signature
 
 __all__ = ["Category", "Diagnosis", "Finding", "classify", "diagnose", "says_why"]
 
-_SAYS_NOTHING = re.compile(r"(?:PARTIAL SUCCESS \(\d+/\d+\)|ERROR)\s*")
+Judgement = tuple[Category, str | None, str]
+"""A category, the name of the signature that matched, and the text that was judged."""
+
 _PATH_IN_FRAME = re.compile(r"\bError in \w+(?: \w+)? \S+ \(([^)\n]+)\)")
 
 
@@ -51,17 +48,13 @@ def diagnose(
     return _Diagnoser(signatures, facts or ManifestFacts()).diagnose(run, results)
 
 
-def says_why(message: str | None) -> bool:
-    """Return whether a result's message states the cause. A microbatch model's does not, and it may be null."""
-    return bool(message and message.strip()) and not _SAYS_NOTHING.fullmatch(message or "")
-
-
 class _Diagnoser:
     """Holds the signatures and the manifest while one run is diagnosed."""
 
     def __init__(self, signatures: Sequence[Signature], facts: ManifestFacts) -> None:
         self._signatures = signatures
         self._facts = facts
+        self._by_log: dict[tuple[str, str], Judgement] = {}
 
     def diagnose(self, run: Run, results: Sequence[StepResults]) -> Diagnosis:
         if run.is_cancelled and run.cancelled_by:
@@ -69,23 +62,21 @@ class _Diagnoser:
         step = run.stopping_step
         if step is None or run.is_cancelled:
             return self._of_text(run, "run", "the run", run.status_message, "the run's status message")
-        own = [artifact for artifact in results if artifact.step_index == step.index]
-        found = self._of_results(run, step, own) or self._of_log(run, step)
+        own, log = [artifact for artifact in results if artifact.step_index == step.index], StepLog(step.logs)
+        found = self._of_results(run, step, own, log) or self._of_log(run, step, log)
         return replace(found, interrupted=was_interrupted(step.logs))
 
-    def _of_results(self, run: Run, step: RunStep, own: Sequence[StepResults]) -> Diagnosis | None:
+    def _of_results(self, run: Run, step: RunStep, own: Sequence[StepResults], log: StepLog) -> Diagnosis | None:
         adapter = next((artifact.adapter for artifact in own if artifact.adapter), self._facts.adapter)
         nodes = merged(own).values()
-        failed = tuple(self._finding(node, step.logs, adapter) for node in nodes if node.is_failed)
+        failed = tuple(self._finding(node, log, adapter) for node in nodes if node.is_failed)
         if not failed:
             return None
         skipped = tuple(node.unique_id for node in nodes if node.is_skipped)
         return Diagnosis(run.id, failed, skipped, step.name, f"the results of step {step.index}")
 
-    def _finding(self, node: NodeResult, log: str, adapter: str | None) -> Finding:
-        category, known, text = self._without_message(node) or self._hardest(
-            _texts(node, log), adapter, node.status
-        )
+    def _finding(self, node: NodeResult, log: StepLog, adapter: str | None) -> Finding:
+        category, known, text = self._without_message(node) or self._judged(node, log, adapter)
         return Finding(
             subject=node.unique_id,
             resource_type=node.resource_type,
@@ -98,7 +89,7 @@ class _Diagnoser:
         )
 
     @staticmethod
-    def _without_message(node: NodeResult) -> tuple[Category, None, str] | None:
+    def _without_message(node: NodeResult) -> Judgement | None:
         """Judge a node that has no message but a meaning: stale source data, or a test that counts its failures."""
         if node.message is not None:
             return None
@@ -108,7 +99,16 @@ class _Diagnoser:
             return Category.TEST_FAILED, None, f"{counted(node.failures, 'row')} failed the test"
         return None
 
-    def _hardest(self, texts: Sequence[str], adapter: str | None, status: str) -> tuple[Category, str | None, str]:
+    def _judged(self, node: NodeResult, log: StepLog, adapter: str | None) -> Judgement:
+        """Judge a node by the message in its result, or else by the log, once for all nodes of a name."""
+        if node.message and says_why(node.message):
+            return self._hardest((node.message,), adapter, node.status)
+        key = (node.name, node.status)
+        if key not in self._by_log:
+            self._by_log[key] = self._hardest(log.texts_of(node.name), adapter, node.status)
+        return self._by_log[key]
+
+    def _hardest(self, texts: Sequence[str], adapter: str | None, status: str) -> Judgement:
         """Judge a node by the hardest of its errors: a microbatch model can have one for each batch."""
         found = []
         for text in texts:
@@ -116,9 +116,9 @@ class _Diagnoser:
             found.append((category, signature.name if signature else None, text))
         return min(found, key=lambda each: HARDEST_FIRST.index(each[0]))
 
-    def _of_log(self, run: Run, step: RunStep) -> Diagnosis:
+    def _of_log(self, run: Run, step: RunStep, log: StepLog) -> Diagnosis:
         evidence = f"the log of step {step.index}"
-        named = tuple(error for error in logged_errors(step.logs) if error.name)
+        named = tuple(error for error in log.errors if error.name)
         if named:
             return Diagnosis(run.id, tuple(map(self._logged, named)), step=step.name, evidence=evidence)
         block = error_block(step.logs)
@@ -143,18 +143,6 @@ class _Diagnoser:
 def _cancelled_by_person(run: Run, name: str) -> Diagnosis:
     finding = Finding("the run", "run", "cancelled", Category.CANCELLED, f"cancelled by {name}")
     return Diagnosis(run.id, (finding,), evidence="the run's audit record")
-
-
-def _texts(node: NodeResult, log: str) -> Sequence[str]:
-    """Return the error messages of a failed node: from its result, or else from the log."""
-    if node.message and says_why(node.message):
-        return (node.message,)
-    if batches := batch_errors(log, node.name):
-        return batches
-    errors = logged_errors(log)
-    own = [error.text for error in errors if error.name == node.name and says_why(clean(error.text))]
-    unnamed = [error.text for error in errors if error.name is None]
-    return own or unnamed or ("",)
 
 
 def _path_in(text: str) -> str | None:

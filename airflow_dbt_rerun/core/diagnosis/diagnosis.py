@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.results import short_name
+from airflow_dbt_rerun.core.messages import and_more, listed
 
 HARDEST_FIRST = (
     Category.CANCELLED,
@@ -26,6 +28,9 @@ HARDEST_FIRST = (
 
 REPORTED_FINDINGS = 20
 """How many findings are passed to the triggerer, to XCom and to the log, where thousands would not help."""
+
+_SHOWN_GROUPS = 10
+"""Kinds of failures that a summary names; the kinds of nodes are dbt's own words, so more are unlikely."""
 
 _CHANGING = re.compile(
     r"\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f-]{9,}\b | \b0x[0-9a-f]+\b | \b(?=[a-z]*\d)[0-9a-z_]{16,}\b | \d+",
@@ -82,9 +87,13 @@ class Finding:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Diagnosis:
-    """All findings about one run that did not succeed."""
+    """All findings about one run that did not succeed.
+
+    The verdict, the counts and a policy's conditions consider every finding, however many there are. Whatever is
+    shown or passed on lists the first :data:`REPORTED_FINDINGS` and says how many more there are.
+    """
 
     run_id: int
     findings: tuple[Finding, ...]
@@ -135,11 +144,15 @@ class Diagnosis:
     def summary(self) -> str:
         """What failed in a few words: ``2 models (transient), 1 test (test_failed); 7 nodes skipped``."""
         counts = Counter((finding.resource_type, finding.category) for finding in self.findings)
-        failed = ", ".join(
-            f"{count} {_plural(kind, count)} ({category})" for (kind, category), count in counts.items()
-        )
+        groups = [f"{count} {_plural(kind, count)} ({category})" for (kind, category), count in counts.items()]
+        failed = listed(groups, _SHOWN_GROUPS)
         skipped = f"; {len(self.skipped)} {_plural('node', len(self.skipped))} skipped" if self.skipped else ""
         return failed + skipped
+
+    def __repr__(self) -> str:
+        """Return the diagnosis with the first findings only."""
+        findings, skipped = _cut(self.findings), _cut(self.skipped)
+        return f"Diagnosis({self.run_id}, findings=({findings}), skipped=({skipped}), step={self.step!r})"
 
     def to_dict(self, *, told: int | None = REPORTED_FINDINGS) -> dict[str, Any]:
         """Return the diagnosis as plain JSON values.
@@ -157,6 +170,12 @@ class Diagnosis:
             "found": len(self.findings),
             "findings": [finding.to_dict() for finding in self.findings[:told]],
         }
+
+
+def _cut(values: Sequence[object]) -> str:
+    shown = [repr(value) for value in values[:REPORTED_FINDINGS]]
+    left = len(values) - len(shown)
+    return ", ".join([*shown, *([and_more(left)] if left else [])])
 
 
 def _plural(word: str, count: int) -> str:

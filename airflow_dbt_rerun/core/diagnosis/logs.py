@@ -8,7 +8,7 @@ dbt v2 (Fusion), from the console and from ``logs/dbt.log``.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.dbt.fields import printable
@@ -34,6 +34,8 @@ _HEADLINE = re.compile(
     rf"({DBT_OBJECT}) (\S+)(?: \(([^)\n]*)\))?"
 )
 _ASIDE = re.compile(r"^(?:Warning in \w+ |Done\. PASS=|\[warning\]|warning: |=+ Execution Summary)")
+
+_SAYS_NOTHING = re.compile(r"(?:PARTIAL SUCCESS \(\d+/\d+\)|ERROR)\s*")
 
 _BATCH_FAILED = re.compile(r"^Batch \d+ of \d+ ERROR creating batch \S+ of (\S+)")
 _BATCH_SAYS = re.compile(r"^(?:Exception on worker thread\. |Unhandled error while executing )(.*)")
@@ -67,18 +69,26 @@ def error_block(log: str) -> str:
     return text[-LONGEST_TAIL:]
 
 
-def logged_errors(log: str) -> tuple[LoggedError, ...]:
+def logged_errors(log: str, batches: Iterable[LoggedError] | None = None) -> tuple[LoggedError, ...]:
     """Return the errors in a log: one for each named node, or else the whole block at the end.
 
     A microbatch model with some successful batches is not named at the end; the errors of its batches are used.
+
+    :param batches: the result of :func:`failed_batches` for this log, if it is known.
     """
     block = error_block(log)
     named = tuple(_sections(block))
     names = {error.name for error in named}
-    batches = tuple(dict.fromkeys(error for error in _batches(log) if error.name not in names))
-    if named or batches:
-        return named + batches
+    batches = failed_batches(log) if batches is None else batches
+    others = tuple(dict.fromkeys(error for error in batches if error.name not in names))
+    if named or others:
+        return named + others
     return (LoggedError(block),) if block else ()
+
+
+def says_why(message: str | None) -> bool:
+    """Return whether a result's message states the cause. A microbatch model's does not, and it may be null."""
+    return bool(message and message.strip()) and not _SAYS_NOTHING.fullmatch(message or "")
 
 
 def was_interrupted(log: str) -> bool:
@@ -86,16 +96,12 @@ def was_interrupted(log: str) -> bool:
     return bool(_INTERRUPTED.search(log))
 
 
-def batch_errors(log: str, name: str) -> tuple[str, ...]:
-    """Return the errors of a microbatch model's failed batches, in the order of the log.
+def failed_batches(log: str) -> Iterator[LoggedError]:
+    """Yield each failed batch of a microbatch model, in the order of the log.
 
-    dbt reports them only while they run, neither in the results nor at the log's end.
+    dbt reports them only while they run, neither in the results nor at the log's end: the error of a worker thread,
+    up to the next timed line, then the model that it is of.
     """
-    return tuple(error.text for error in _batches(log) if error.name == name)
-
-
-def _batches(log: str) -> Iterator[LoggedError]:
-    """Yield each failed batch: the error of a worker thread, up to the next timed line, then the model it is of."""
     if "ERROR creating batch" not in log:
         return
     spoken: list[str] = []

@@ -9,12 +9,12 @@ from typing import Any
 from airflow_dbt_rerun.core.dbt.merging import undone
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import short_name
-from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
 from airflow_dbt_rerun.core.heal.loop import diagnosed, next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.core.messages import listed
+from airflow_dbt_rerun.core.messages import and_more, listed
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
@@ -73,7 +73,7 @@ class RerunPlan:
             yield f"  skipped step: {step}"
         if self.diagnosis is not None:
             yield f"  diagnosis: {self.diagnosis.verdict}: {self.diagnosis.summary}"
-            yield from (f"    {finding}" for finding in self.diagnosis.findings[:_SHOWN])
+            yield from self._finding_lines(self.diagnosis.findings)
         yield self._action_line()
         if self.why_not_wanted:
             yield f"  not as requested: {self.why_not_wanted}"
@@ -82,6 +82,12 @@ class RerunPlan:
             shown = listed([short_name(node) for node in self.nodes], _SHOWN)
             which = "these" if self.action == RerunAction.RERUN_FROM_FAILURE else "at least these"
             yield f"  {which} {len(self.nodes)} nodes will run: {shown}"
+
+    @staticmethod
+    def _finding_lines(findings: Sequence[Finding]) -> Iterator[str]:
+        yield from (f"    {finding}" for finding in findings[:_SHOWN])
+        if len(findings) > _SHOWN:
+            yield f"    {and_more(len(findings) - _SHOWN)}"
 
     def _action_line(self) -> str:
         if self.starts_something:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -176,15 +178,24 @@ def _position(run: Run, commands: tuple[str, ...], *, resumed: bool) -> int:
 
     A search by name would be wrong for a job that runs the same command twice.
     """
-    position = 0
+    places, stopping, position = _places(commands), run.stopping_step, 0
     for step in run.steps:
         command = step.command or ""
         if resumed and command.startswith("dbt retry"):
             command = commands[0]
-        found = command in commands[position:]
-        if found:
-            position += commands[position:].index(command)
-        if step == run.stopping_step:
+        those = places.get(command, ())
+        later = bisect_left(those, position)
+        found = later < len(those)
+        position = those[later] if found else position
+        if step is stopping:
             break
         position += 1 if found else 0
     return position
+
+
+def _places(commands: tuple[str, ...]) -> Mapping[str, list[int]]:
+    """Return the positions of each command, in ascending order."""
+    found: defaultdict[str, list[int]] = defaultdict(list)
+    for place, command in enumerate(commands):
+        found[command].append(place)
+    return found

@@ -8,7 +8,7 @@ from typing import Any
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.session import Attempt, RerunSession
 from airflow_dbt_rerun.core.heal.wording import did
-from airflow_dbt_rerun.core.messages import counted
+from airflow_dbt_rerun.core.messages import and_more, counted
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
 
 REPORT_VERSION = 3
@@ -47,6 +47,7 @@ def happened(session: RerunSession, step: Rerun) -> dict[str, Any]:
         "of_run_url": failed.url,
         "verdict": diagnosis.get("verdict"),
         "findings": list(diagnosis.get("findings", ())),
+        "found": diagnosis.get("found"),
         "reason": step.reason,
         "why_not_wanted": step.why_not_wanted,
         "waited_seconds": round(session.plan.wait_seconds, 1) if session.plan else 0.0,
@@ -131,7 +132,7 @@ def _finding_lines(diagnosis: Mapping[str, Any]) -> Iterator[str]:
         signature = f", {finding['signature']}" if finding["signature"] else ""
         yield f"  {finding['subject']}: {finding['category']}{signature}: {finding['message']}"
     if found > len(findings):
-        yield f"  ... and {found - len(findings)} more"
+        yield f"  {and_more(found - len(findings))}"
     if skipped:
         yield f"  {counted(skipped, 'downstream node')} skipped"
 

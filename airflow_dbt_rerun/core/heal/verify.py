@@ -113,7 +113,8 @@ def verify(
     owed, done, earlier = undone(before), merged(after), merged(before)
     if not after or not (before or whole_commands):
         return Verification(checked=False)
-    warned = tuple(n for n in owed if warnings_fail and n in done and done[n].status == "warn")
+    # Dictionaries: there can be thousands of nodes, and the order of their first appearance is kept.
+    warned = dict.fromkeys(n for n in owed if warnings_fail and n in done and done[n].status == "warn")
     healed = tuple(n for n in owed if n in done and done[n].is_ok and n not in warned)
     known_in = {node.unique_id: artifact.run_id for artifact in before for node in artifact.nodes}
     gone = tuple(n for n in owed if whole_commands and n not in done and known_in[n] not in out_of_reach)
@@ -125,7 +126,7 @@ def verify(
         missing=tuple(sorted(set(owed) - set(healed) - set(gone))),
         gone=gone,
         again=() if whole_commands else tuple(sorted(finished & run)),
-        warned_only=warned,
+        warned_only=tuple(warned),
         nodes_run=len(run),
         nodes_saved=len(finished - run),
         whole_commands=whole_commands,

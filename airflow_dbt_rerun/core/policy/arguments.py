@@ -6,13 +6,13 @@
 from __future__ import annotations
 
 import math
-import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_dbt_rerun.core.messages import shown, unknown
+from airflow_dbt_rerun.core.regexes import check_pattern
 
 
 class Value(ABC):
@@ -59,9 +59,9 @@ class Pattern(Value):
         if not value:
             raise ValueError(f"{where}: an empty regular expression would match every message")
         try:
-            re.compile(value)
-        except re.error as error:
-            raise ValueError(f"{where}: {value!r} is not a valid regular expression: {error}") from error
+            check_pattern(value)
+        except ValueError as error:
+            raise ValueError(f"{where}: {error}") from error
         return value
 
     def schema(self) -> dict[str, Any]:
@@ -128,8 +128,8 @@ class Number(Value):
         """Return the number, as an int if it is whole, so that 60 and 60.0 are the same value."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise TypeError(f"{where} takes {self}, not {shown(value)}")
-        whole = isinstance(value, int) or (math.isfinite(value) and value == int(value))
-        finite = isinstance(value, int) or math.isfinite(value)
+        finite = _is_finite(value)
+        whole = finite and value == int(value)
         if not finite or (self.whole and not whole) or (self.least is not None and value < self.least):
             raise ValueError(f"{where} takes {self}, not {shown(value)}")
         return int(value) if whole else value
@@ -143,6 +143,13 @@ class Number(Value):
         kind = "a whole number" if self.whole else "a number"
         of = f" of {self.unit}" if self.unit else ""
         return kind + of + ("" if self.least is None else f", at least {self.least:g}")
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number of more than 308 digits
+        return False
 
 
 @dataclass(frozen=True)

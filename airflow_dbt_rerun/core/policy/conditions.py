@@ -7,9 +7,10 @@ combined with them, too. As in tenacity, the classes have lower-case names, so t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -22,6 +23,7 @@ from airflow_dbt_rerun.core.policy.arguments import Number, Pattern, Several, Te
 from airflow_dbt_rerun.core.policy.calls import Call
 from airflow_dbt_rerun.core.policy.condition import AnyCondition, Condition, NamedCondition, RerunState
 from airflow_dbt_rerun.core.policy.strategies import describe
+from airflow_dbt_rerun.core.regexes import found_in, user_pattern
 
 __all__ = [
     "CONDITIONS",
@@ -130,7 +132,7 @@ class every(NamedCondition):
 class message(NamedCondition):
     """Match when a finding's message contains this regular expression.
 
-    :raises ValueError: if the pattern is not a valid regular expression.
+    :raises ValueError: if the pattern is not a valid regular expression, or can make a search very slow.
     """
 
     pattern: str
@@ -141,8 +143,8 @@ class message(NamedCondition):
 
     @override
     def holds(self, state: RerunState) -> bool:
-        search = re.compile(self.pattern).search  # compiled patterns come from re's cache
-        return any(search(finding.message) for finding in state.diagnosis.findings)
+        pattern = user_pattern(self.pattern)
+        return any(found_in(pattern, finding.message) for finding in state.diagnosis.findings)
 
     @property
     @override
@@ -386,10 +388,16 @@ CONDITIONS: dict[str, type[NamedCondition]] = {
 """The conditions by name."""
 
 
-def _like(patterns: Iterable[str], *names: str, without: str = "") -> bool:
-    return any(
-        fnmatchcase(name, pattern.rstrip(without) if without else pattern) for pattern in patterns for name in names
-    )
+def _like(patterns: tuple[str, ...], *names: str, without: str = "") -> bool:
+    matchers = _matchers(patterns, without)
+    return any(matches(name) is not None for matches in matchers for name in names)
+
+
+@lru_cache(maxsize=256)
+def _matchers(patterns: tuple[str, ...], without: str) -> tuple[Callable[[str], object], ...]:
+    """Compile wildcards once for all nodes: fnmatch itself remembers only a few hundred patterns."""
+    texts = (pattern.rstrip(without) if without else pattern for pattern in patterns)
+    return tuple(re.compile(translate(text)).match for text in texts)
 
 
 def _folders(path: str | None) -> list[str]:

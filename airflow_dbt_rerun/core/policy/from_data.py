@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from airflow_dbt_rerun.core.messages import shown, unknown
+from airflow_dbt_rerun.core.plain_data import check_limits
 from airflow_dbt_rerun.core.policy.arguments import Word
 from airflow_dbt_rerun.core.policy.condition import AllOf, AnyOf, Condition, JoinedCondition, Not
 from airflow_dbt_rerun.core.policy.conditions import CONDITIONS
@@ -38,6 +39,7 @@ def policy_arguments(data: object, where: str) -> dict[str, Any]:
     :raises TypeError: if something has the wrong type; the message names the place and what it takes.
     :raises ValueError: if a name or value is not allowed; the message is of the same form.
     """
+    check_limits(data, where)
     found: dict[str, Any] = {}
     for name, value in _mapping(data, POLICY_KEYS, where).items():
         place = f"{where}.{name}"

@@ -12,6 +12,7 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.messages import shown
 from airflow_dbt_rerun.core.policy.arguments import Number, OrNone, Value, Word
 from airflow_dbt_rerun.core.policy.condition import AnyCondition, Condition, RerunState, as_condition
 from airflow_dbt_rerun.core.policy.conditions import any_node, every
@@ -138,18 +139,18 @@ def checked_rules(where: str, rules: object) -> tuple[RerunRule, ...]:
     :raises TypeError: if it is not such a list; the message says what is wrong and how it is written.
     """
     if isinstance(rules, RerunRule):
-        raise TypeError(f"{where} takes a list of RerunRule, not a single one: write [{rules!r}]")
+        raise TypeError(f"{where} takes a list of RerunRule, not a single one: write [{shown(rules)}]")
     if not isinstance(rules, (list, tuple)):
-        raise TypeError(f"{where} takes a list of RerunRule, not {rules!r}")
+        raise TypeError(f"{where} takes a list of RerunRule, not {shown(rules)}")
     for place, rule in enumerate(rules):
         if not isinstance(rule, RerunRule):
-            raise TypeError(f"{where} takes RerunRule objects only, not {rule!r}{_meant(place, rule)}")
+            raise TypeError(f"{where} takes RerunRule objects only, not {shown(rule)}{_meant(place, rule)}")
     return tuple(cast("list[RerunRule]", rules))
 
 
 def _meant(place: int, given: object) -> str:
     if isinstance(given, Condition):
-        return f": wrap it, RerunRule({given!r})"
+        return f": wrap it, RerunRule({shown(given)})"
     if isinstance(given, type):
         return ": the class, not an object"
     if isinstance(given, (list, tuple)) and all(isinstance(each, RerunRule) for each in given):

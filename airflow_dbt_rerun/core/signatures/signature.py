@@ -9,6 +9,8 @@ from functools import cache
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.messages import unknown
 
+FLAGS = re.IGNORECASE | re.MULTILINE
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Signature:
@@ -54,7 +56,7 @@ def compiled(pattern: str) -> re.Pattern[str]:
     :raises ValueError: if the pattern is not a valid regular expression.
     """
     try:
-        return re.compile(pattern, re.IGNORECASE | re.MULTILINE)
+        return re.compile(pattern, FLAGS)
     except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"signature pattern {pattern!r} is not a valid regular expression: {error}") from error
 

@@ -15,10 +15,10 @@ _INTO_ARTIFACTS = "DBT_ENV_CUSTOM_ENV_"
 
 
 def dbt_environment(platform: Platform, run: RunRecord, work: Path, step: StepFolder) -> dict[str, str]:
-    """Return the environment of the platform, with variables that describe the run."""
+    """Return the environment of the platform without Airflow's variables, with those that describe the run."""
     described = _run_variables(platform, run)
     return {
-        **os.environ,
+        **own_environment(),
         "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
         "DBT_LOCAL_WAREHOUSE": str(platform.folders.warehouse),
         "DBT_LOCAL_STATE": str(platform.folders.state),
@@ -31,6 +31,14 @@ def dbt_environment(platform: Platform, run: RunRecord, work: Path, step: StepFo
         **described,
         **{f"{_INTO_ARTIFACTS}{name}": value for name, value in described.items()},
     }
+
+
+def own_environment() -> dict[str, str]:
+    """Return the environment of the platform without Airflow's variables: they hold connections and keys.
+
+    A project could read them with ``env_var``, and its logs would show them.
+    """
+    return {name: value for name, value in os.environ.items() if not name.lstrip("_").startswith("AIRFLOW")}
 
 
 def _run_variables(platform: Platform, run: RunRecord) -> dict[str, str]:

@@ -58,8 +58,14 @@ class Folders:
         return self.root / "state"
 
     def make(self) -> None:
-        """Create the directories that others expect to exist."""
-        self.warehouse.parent.mkdir(parents=True, exist_ok=True)
+        """Create the directories that others expect to exist, for this user only.
+
+        A directory that holds something else keeps its mode, since it may be shared on purpose.
+        """
+        self.root.mkdir(parents=True, exist_ok=True)
+        if self.database.exists() or not any(self.root.iterdir()):
+            self.root.chmod(0o700)
+        self.warehouse.parent.mkdir(exist_ok=True)
         self.state.mkdir(exist_ok=True)
 
     def work(self, job_id: int, run_id: int | None = None) -> Path:
@@ -118,9 +124,12 @@ class StepFolder:
 
     def artifact(self, path: str) -> Path | None:
         """Return the file of an artifact, or None if it does not exist."""
-        file = (self.artifacts / path).resolve()
-        inside = file.is_relative_to(self.artifacts.resolve())
-        return file if inside and file.is_file() else None
+        try:
+            file = (self.artifacts / path).resolve()
+            inside = file.is_relative_to(self.artifacts.resolve())
+            return file if inside and file.is_file() else None
+        except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
+            return None
 
     def paths(self) -> list[str]:
         """Return the paths of the artifacts."""

@@ -85,7 +85,7 @@ def read_yaml(file: Path) -> dict[str, Any]:
     """
     try:
         content = yaml.safe_load(file.read_text())
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
         first_line = str(error).partition("\n")[0]
         raise ProjectError(f"{file.name}: {first_line}") from error
     if not isinstance(content, dict):

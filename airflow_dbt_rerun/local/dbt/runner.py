@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from airflow_dbt_rerun.local.dbt.environment import own_environment
+
 FORK_SERVER: Final = Path(__file__).with_name("forkserver.py")
 
 #: How a command is ended: each signal, and the seconds until the next one. On SIGINT, dbt cancels its queries and
@@ -127,7 +129,12 @@ class _Server:
     async def start(cls, dbt: Path) -> _Server:
         # -I isolates dbt from the current directory and from a PYTHONPATH meant for Airflow.
         process = await asyncio.create_subprocess_exec(
-            python_of(dbt), "-I", FORK_SERVER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+            python_of(dbt),
+            "-I",
+            FORK_SERVER,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env=own_environment(),
         )
         try:
             assert process.stdout is not None

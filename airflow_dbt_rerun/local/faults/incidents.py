@@ -16,7 +16,7 @@ words this is not documented; its HTTP status is the switch ``refused_start_stat
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from starlette.requests import Request
@@ -30,13 +30,13 @@ from airflow_dbt_rerun.local.runs.lifecycle import RunLifecycle
 from airflow_dbt_rerun.local.runs.records import JobRecord
 from airflow_dbt_rerun.local.runs.store import DELETED
 from airflow_dbt_rerun.local.server.envelope import Refusal, as_json, not_found
-from airflow_dbt_rerun.local.server.request_bodies import read_object
+from airflow_dbt_rerun.local.server.request_bodies import checked, read_object
 from airflow_dbt_rerun.local.server.response_bodies import ON_POST, run_json
+from airflow_dbt_rerun.local.server.values import Check, typed, whole_number
 from airflow_dbt_rerun.local.timestamps import format_timestamp, now, parse_timestamp
 
 T = TypeVar("T")
 
-_ACCOUNT_FIELDS = frozenset({"locked", "lock_reason", "lock_cause", "run_locked_until", "queue_limit"})
 _FAILURES = 100
 """Failed runs in a row after which dbt deactivates a job."""
 
@@ -132,7 +132,25 @@ def _found(find: Callable[[int], T], number: int) -> T:
 
 
 def _checked(body: dict[str, Any]) -> dict[str, Any]:
-    unknown = sorted(body.keys() - _ACCOUNT_FIELDS)
+    unknown = sorted(body.keys() - _ACCOUNT_FIELDS.keys())
     if unknown:
         raise Refusal(400, f"{', '.join(unknown)}: the account has only {', '.join(sorted(_ACCOUNT_FIELDS))}")
+    checked(body, _ACCOUNT_FIELDS)
     return body
+
+
+def _moment(value: Any) -> str | None:
+    try:
+        format_timestamp(parse_timestamp(value))
+    except (TypeError, ValueError, OverflowError):
+        return "must be an ISO 8601 timestamp"
+    return None
+
+
+_ACCOUNT_FIELDS: Mapping[str, Check] = {
+    "locked": typed(bool),
+    "lock_reason": typed(str),
+    "lock_cause": typed(str),
+    "run_locked_until": _moment,
+    "queue_limit": whole_number(0),
+}

@@ -35,9 +35,11 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from airflow_dbt_rerun.core.regexes import check_pattern
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.server.envelope import Refusal, as_json, error_response
 from airflow_dbt_rerun.local.server.request_bodies import read_object
+from airflow_dbt_rerun.local.server.values import Check, typed, whole_number
 
 T = TypeVar("T")
 
@@ -45,7 +47,34 @@ CONTROL = "/_control"
 KINDS = ("status", "latency", "drop", "lost", "html", "malformed", "no_logs")
 
 _PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>"
+_MOST_SECONDS = 86_400
 _MAX_REQUESTS = 100_000
+
+
+def _path(value: Any) -> str | None:
+    """Check a pattern: each request is compared with it, and one that never ends would stop the platform."""
+    if not isinstance(value, str):
+        return "must be a regular expression"
+    try:
+        check_pattern(value)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
+def _seconds(value: Any) -> str | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return None if is_number and 0 <= value <= _MOST_SECONDS else f"must be from 0 to {_MOST_SECONDS} seconds"
+
+
+_FIELDS: Mapping[str, Check] = {
+    "count": whole_number(-1),
+    "method": typed(str),
+    "path": _path,
+    "status": lambda value: None if value == 0 else whole_number(200, 599)(value),
+    "retry_after": whole_number(0),
+    "seconds": _seconds,
+}
 
 
 @dataclass(slots=True)
@@ -69,10 +98,13 @@ class Fault:
         if given.get("kind") not in KINDS:
             raise ValueError(f"kind must be one of {', '.join(KINDS)}, not {given.get('kind')!r}")
         try:
-            re.compile(given.get("path", ""))
-            return cls(**given)
-        except (TypeError, re.error) as error:
+            fault = cls(**given)
+        except TypeError as error:
             raise ValueError(str(error)) from error
+        for name, check in _FIELDS.items():
+            if getattr(fault, name) is not None and (problem := check(getattr(fault, name))):
+                raise ValueError(f"{name}: {problem}")
+        return fault
 
     def applies_to(self, method: str, path: str) -> bool:
         """Return whether the fault applies to a request, and count the request if so."""

@@ -56,4 +56,4 @@ async def _http_error(_: Request, error: HTTPException) -> Response:
 
 
 async def _server_error(_: Request, error: Exception) -> Response:
-    return error_response(500, f"The platform failed: {error}")
+    return error_response(500, f"The platform failed ({type(error).__name__}); its own log says why.")

@@ -12,9 +12,15 @@ from starlette.datastructures import QueryParams
 from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID
 from airflow_dbt_rerun.local.runs.store import ACTIVE, DELETED, RowFilter
 from airflow_dbt_rerun.local.server.envelope import Refusal
+from airflow_dbt_rerun.local.server.values import LARGEST_ID
 from airflow_dbt_rerun.local.timestamps import format_timestamp, parse_timestamp
 
 MAX_PAGE_SIZE = 100
+
+_MOST_VALUES = 1_000
+"""Values of one filter."""
+
+_DIGITS = re.compile(r"-?[0-9]{1,19}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +58,30 @@ def _boolean(text: str) -> int:
 
 
 def _timestamp(text: str) -> str:
-    return format_timestamp(parse_timestamp(text.replace(" ", "+") if re.search(r"T.* ", text) else text))
+    try:
+        return format_timestamp(parse_timestamp(text.replace(" ", "+") if re.search(r"T.* ", text) else text))
+    except OverflowError as error:  # in UTC it would lie before the year 1 or after 9999
+        raise ValueError("it is outside the calendar") from error
+
+
+def _integer(text: str) -> int:
+    """Read a number that SQLite can compare: of 64 bits."""
+    if not _DIGITS.fullmatch(text) or not -LARGEST_ID - 1 <= int(text) <= LARGEST_ID:
+        raise ValueError("must be a whole number of 64 bits")
+    return int(text)
 
 
 RUN_FILTERS: Mapping[str, Filter] = {
-    "pk": Filter("id = ?", int),
-    "pk__in": Filter("id IN ({marks})", int, many=True),
-    "id__gt": Filter("id > ?", int),
-    "job_definition_id": Filter("job_id = ?", int),
-    "project_id": Filter(f"{PROJECT_ID} = ?", int),
-    "project_id__in": Filter(f"{PROJECT_ID} IN ({{marks}})", int, many=True),
-    "environment_id": Filter(f"{ENVIRONMENT_ID} = ?", int),
-    "deferring_run_id": Filter("NULL = ?", int),
-    "status": Filter("status = ?", int),
-    "status__in": Filter("status IN ({marks})", int, many=True),
+    "pk": Filter("id = ?", _integer),
+    "pk__in": Filter("id IN ({marks})", _integer, many=True),
+    "id__gt": Filter("id > ?", _integer),
+    "job_definition_id": Filter("job_id = ?", _integer),
+    "project_id": Filter(f"{PROJECT_ID} = ?", _integer),
+    "project_id__in": Filter(f"{PROJECT_ID} IN ({{marks}})", _integer, many=True),
+    "environment_id": Filter(f"{ENVIRONMENT_ID} = ?", _integer),
+    "deferring_run_id": Filter("NULL = ?", _integer),
+    "status": Filter("status = ?", _integer),
+    "status__in": Filter("status IN ({marks})", _integer, many=True),
     "dbt_version": Filter("dbt_version = ?", str),
     "dbt_version__in": Filter("dbt_version IN ({marks})", str, many=True),
     "has_docs_generated": Filter("has_docs_generated = ?", _boolean),
@@ -78,10 +94,10 @@ RUN_STATES = {"all": "1", "active": "1", "1": "1", "deleted": "0", "2": "0"}  # 
 
 _SETTING = "json_extract(definition, '$.{}')"
 JOB_FILTERS: Mapping[str, Filter] = {
-    "pk": Filter("id = ?", int),
-    "project_id": Filter(f"{PROJECT_ID} = ?", int),
-    "project_id__in": Filter(f"{PROJECT_ID} IN ({{marks}})", int, many=True),
-    "environment_id": Filter(f"{ENVIRONMENT_ID} = ?", int),
+    "pk": Filter("id = ?", _integer),
+    "project_id": Filter(f"{PROJECT_ID} = ?", _integer),
+    "project_id__in": Filter(f"{PROJECT_ID} IN ({{marks}})", _integer, many=True),
+    "environment_id": Filter(f"{ENVIRONMENT_ID} = ?", _integer),
     "name__icontains": Filter("instr(lower(name), lower(?)) > 0", str),
     "dbt_version__in": Filter(f"{_SETTING.format('dbt_version')} IN ({{marks}})", str, many=True),
     "triggers_schedule": Filter(f"coalesce({_SETTING.format('triggers.schedule')}, 0) = ?", _boolean),
@@ -147,12 +163,12 @@ def read_page(params: QueryParams) -> tuple[int, int]:
 def read_number(name: str, text: str) -> int:
     """Read a number.
 
-    :raises Refusal: 400, if the text is not a number
+    :raises Refusal: 400, if the text is not a number of 64 bits
     """
     try:
-        return int(text)
+        return _integer(text)
     except ValueError as error:
-        raise Refusal(400, f"{name}: {text!r} is not a read_number") from error
+        raise Refusal(400, f"{name}: {text!r} is not valid: {error}") from error
 
 
 def _number(params: QueryParams, name: str, default: int) -> int:
@@ -161,6 +177,8 @@ def _number(params: QueryParams, name: str, default: int) -> int:
 
 def _values(params: QueryParams, name: str, condition: Filter) -> list[Any]:
     texts = _texts(params, name) if condition.many else [params[name]]
+    if len(texts) > _MOST_VALUES:
+        raise Refusal(400, f"{name}: at most {_MOST_VALUES:,} values")
     try:
         values = [condition.read(text) for text in texts]
     except ValueError as error:

@@ -40,6 +40,7 @@ def run(options: PlatformOptions, behaviour: Behaviour | None = None) -> None:
     :raises InvalidOptionError: if the port or the state directory is in use, or the project cannot be read
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that both signals end the server in the same way
+    os.umask(0o077)  # causes, overrides, logs and data are for this user only
     with contextlib.suppress(KeyboardInterrupt), _folders(options) as folders, _listener(options) as listener:
         account = _account(options, folders, listener.getsockname()[1])
         with contextlib.closing(Store(folders.database)) as store:

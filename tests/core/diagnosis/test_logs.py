@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from airflow_dbt_rerun.core.diagnosis.logs import batch_errors, error_block, logged_errors
+from airflow_dbt_rerun.core.diagnosis.logs import error_block, failed_batches, logged_errors
 
 LOGS = Path(__file__).parents[2] / "data" / "logs"
 
@@ -87,11 +87,11 @@ def test_an_error_before_any_node_is_one_block(name: str, words: str) -> None:
 
 def test_batches_speak_in_the_log_only() -> None:
     """A microbatch model's result says PARTIAL SUCCESS (2/4); why, each batch says while it runs."""
-    assert [text.splitlines()[-1] for text in batch_errors(log("microbatch"), "mb")] == [
-        "Invalid Input Error: deadlock detected"
+    batches = list(failed_batches(log("microbatch")))
+    assert [(each.name, each.text.splitlines()[-1]) for each in batches] == [
+        ("mb", "Invalid Input Error: deadlock detected")
     ] * 2
-    assert batch_errors(log("microbatch"), "other") == ()
-    assert batch_errors(log("several_nodes"), "a") == ()
+    assert list(failed_batches(log("hook"))) == []
 
 
 @pytest.mark.parametrize("text", ["", "\n \n", "dbt command failed", "\x1b[0m"])

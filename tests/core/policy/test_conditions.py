@@ -10,10 +10,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import RunTrigger
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
+from airflow_dbt_rerun.core.policy import conditions
 from airflow_dbt_rerun.core.policy.conditions import (
     AnyCondition,
     Condition,
@@ -360,3 +362,12 @@ def test_async_functions_are_refused() -> None:
 
     with pytest.raises(TypeError, match="is async"):
         any_node("code") & later  # type: ignore[operator]
+
+
+def test_each_wildcard_is_compiled_once_for_all_nodes(mocker: MockerFixture) -> None:
+    """A rule may name hundreds of models, and hundreds may fail."""
+    compiled = mocker.spy(conditions, "translate")
+    names = [f"orders_{number}_*" for number in range(400)]
+    failed = tuple(Finding(f"model.shop.m{n}", "model", "error", Category.CODE, "words") for n in range(50))
+    assert not node(name=names)(RerunState(a_run(), Diagnosis(101, failed), 1, 0.0))
+    assert compiled.call_count == len(names)
