@@ -1,4 +1,4 @@
-"""Find repeats in a row that can share one text: three of them take the third power of its length."""
+"""Find repeats in a row that can share one text: each of them multiplies the time by the length of the text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from airflow_dbt_rerun.core.regexes.characters import Characters
 LONG = 100
 """A repeat of at most so many turns costs little."""
 
-_LIMITS = ((2, 2), (10_000, 4))
+_LIMITS = ((2, 3), (10_000, 4))
 """Fixed characters from which on two repeats count as apart, and how many that are not may share a text.
 
 The search for a beginning counts as one. A character that the repeats cannot match sets them apart in any case.
