@@ -57,9 +57,14 @@ class Verification:
     @property
     def proof(self) -> Proof:
         """The result of the verification, in one word."""
-        if not self.checked:
-            return Proof.NOT_VERIFIABLE
-        return Proof.HOLLOW if self.is_hollow else Proof.VERIFIED
+        if self.is_hollow:
+            return Proof.HOLLOW
+        return Proof.VERIFIED if self.checked and not self.owes_nothing else Proof.NOT_VERIFIABLE
+
+    @property
+    def owes_nothing(self) -> bool:
+        """Whether no node result names what the failed command owed: then nobody knows what that was."""
+        return not (self.whole_commands or self.healed or self.missing or self.gone)
 
     @property
     def is_hollow(self) -> bool:
@@ -74,6 +79,8 @@ class Verification:
             return "not verifiable: the node results could not be read, so dbt's own status counts"
         if self.is_hollow:
             return f"hollow: dbt reports success, but {self._undone}"
+        if self.owes_nothing:
+            return "not verifiable: no node result names what the failed command owed, so dbt's own status counts"
         if self.whole_commands and not (self.healed or self.gone):
             return "verified: the commands ran as a whole"
         of = f"{len(self.healed)} of {len(self.healed)} owed {'node' if len(self.healed) == 1 else 'nodes'}"

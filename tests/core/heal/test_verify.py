@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from airflow_dbt_rerun.core.heal.verify import verify
+import pytest
+
+from airflow_dbt_rerun.core.dbt.results import NodeResult
+from airflow_dbt_rerun.core.heal.verify import Proof, verify
 from tests.core.builders import node, results
 
 A, B, C, TEST = "model.p.a", "model.p.b", "model.p.c", "test.p.t.1a2b"
@@ -49,3 +52,11 @@ def test_missing_artifacts_are_told() -> None:
         assert not seen.checked
         assert not seen.is_hollow
         assert "not verifiable" in seen.summary
+
+
+@pytest.mark.parametrize("nodes", [(), (node(A, "success"),)], ids=["no node", "no failed node"])
+def test_nothing_owed_on_record_is_not_verified(nodes: tuple[NodeResult, ...]) -> None:
+    """P6: a command failed, but its results name nothing that it left undone: "0 of 0 done" is no proof."""
+    seen = verify(results(*nodes), results(node(B, "success")))
+    assert seen.proof is Proof.NOT_VERIFIABLE
+    assert "no node result names what the failed command owed" in seen.summary
