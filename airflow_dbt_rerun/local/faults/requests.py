@@ -18,6 +18,8 @@ limit), ``method`` and ``path`` (a regular expression that is searched in the pa
 - ``html``: carry out the request and answer 200 with a web page
 - ``malformed``: carry out the request and answer with the first half of the JSON
 - ``no_logs``: carry out the request and answer with empty step logs
+- ``mixed_up``: answer a GET with what an earlier GET of the same kind would be answered, for example about another
+  run, as a faulty cache does; without such a GET it is answered as usual
 """
 
 from __future__ import annotations
@@ -44,11 +46,12 @@ from airflow_dbt_rerun.local.server.values import Check, typed, whole_number
 T = TypeVar("T")
 
 CONTROL = "/_control"
-KINDS = ("status", "latency", "drop", "lost", "html", "malformed", "no_logs")
+KINDS = ("status", "latency", "drop", "lost", "html", "malformed", "no_logs", "mixed_up")
 
 _PAGE = "<!DOCTYPE html><html><head><title>Sign in</title></head><body><h1>Sign in</h1></body></html>"
 _MOST_SECONDS = 86_400
 _MAX_REQUESTS = 100_000
+_NUMBER = re.compile(r"\d+")
 
 
 def _path(value: Any) -> str | None:
@@ -133,10 +136,21 @@ class Faults:
             fault = next((fault for fault in self.active if fault.applies_to(method, path)), None)
             if fault is None:
                 await app(scope, receive, send)
+            elif fault.kind == "mixed_up":
+                await app(self._mixed_up(scope), receive, send)
             else:
                 await _apply(fault, app, scope, receive, send)
 
         return with_faults
+
+    def _mixed_up(self, scope: Scope) -> Scope:
+        """Return the newest earlier GET that differs from this one only in its numbers and its query."""
+        this = self.requests[-1]
+        for earlier in reversed(self.requests):
+            if earlier["method"] == this["method"] == "GET" and _differs_in_numbers(earlier, this):
+                path, query = earlier["path"], earlier["query"].encode()
+                return {**scope, "path": path, "raw_path": path.encode(), "query_string": query}
+        return scope
 
 
 def control_routes(platform: Platform, faults: Faults) -> list[Route]:
@@ -196,6 +210,12 @@ def _recorded(scope: Scope) -> dict[str, str]:
         "query": scope["query_string"].decode(),
         "client": ":".join(map(str, scope["client"] or ())),
     }
+
+
+def _differs_in_numbers(one: Mapping[str, str], other: Mapping[str, str]) -> bool:
+    """Return whether two requests are of the same kind, but about different things."""
+    same_kind = _NUMBER.sub("", one["path"]) == _NUMBER.sub("", other["path"])
+    return same_kind and (one["path"], one["query"]) != (other["path"], other["query"])
 
 
 def _status(fault: Fault) -> Response:

@@ -84,6 +84,16 @@ def test_answers_can_be_spoilt(platform: LocalPlatform) -> None:
         half.json()
 
 
+def test_answers_can_be_mixed_up(platform: LocalPlatform) -> None:
+    """The answer is about what was asked for before, if that was of the same kind; nothing else is mixed up."""
+    one, other = sorted(platform.jobs.values())[:2]
+    platform.control("DELETE", "requests")
+    platform.fault("mixed_up", path="/jobs/", count=3)
+    answers = [platform.get(f"jobs/{job}/")["id"] for job in (one, one, other, other)]
+    assert answers == [one, one, one, other]
+    platform.control("DELETE", "faults")
+
+
 @pytest.mark.dbt
 def test_artifacts_and_logs_can_be_late_or_missing(platform: LocalPlatform) -> None:
     """Late means a 404 or an empty log for a number of requests; missing means the same without a limit."""
