@@ -126,9 +126,17 @@ class RunReader:
         return replace(run, job_commands=commands, commands=run.commands or commands)
 
     def newest_runs(self, job_id: int, *, include_related: Sequence[str] = ("trigger",)) -> list[Run]:
-        """List a job's newest runs, newest first, with their triggers."""
+        """List a job's newest runs, newest first, with their triggers.
+
+        :raises DbtBadAnswerError: if the list names runs of another job: then it may lack one that exists, and that
+            would be started again.
+        :raises DbtApiError: any other error of the request.
+        """
         page = self._client.send(list_runs(job_id=job_id, include_related=include_related))
-        return [run for run in page if run.job_id == job_id]  # a filter that is ignored lists those of other jobs
+        runs = list(page)
+        if other := next((run for run in runs if run.job_id != job_id), None):
+            raise DbtBadAnswerError(f"the list of runs of job {job_id} names run {other.id} of job {other.job_id}")
+        return runs
 
     def root_of_latest(self, job_id: int) -> int | None:
         """Return a job's latest run or, if that is a rerun, the run that it repairs; None if the job has no run."""
