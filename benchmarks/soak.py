@@ -63,12 +63,12 @@ def read_options() -> argparse.Namespace:
 
 def soak(folder: Path, options: argparse.Namespace) -> list[str]:
     """Let it all happen; return what is wrong."""
-    laid_down = pieces(options.tasks, Random(options.seed))  # noqa: S311 - a schedule, no secret
+    laid_down = pieces(options.tasks, dice_of(options.seed))
     waves = len({piece.wave for piece in laid_down})
-    events = schedule(options.minutes, waves, Random(options.seed))  # noqa: S311 - as above
+    events = schedule(options.minutes, waves, dice_of(options.seed))
     samples: memory.Samples = memory.Samples(list)
     with soak_stack(folder, laid_down) as stack:
-        deeds = Deeds(stack, Random(options.seed))  # noqa: S311 - as above
+        deeds = Deeds(stack, dice_of(options.seed))
         seconds = follow(stack, deeds, events, samples, options.minutes * 60)
         calm(stack)
         endings = read_endings(stack, deeds)
@@ -78,6 +78,11 @@ def soak(folder: Path, options: argparse.Namespace) -> list[str]:
     for line in table(endings, deeds, samples, seconds):
         print(line)
     return wrong
+
+
+def dice_of(seed: int) -> Random:
+    """Throw what a seed says."""
+    return Random(seed)  # noqa: S311 - a schedule, no secret
 
 
 def follow(stack: Stack, deeds: Deeds, events: list[Event], samples: memory.Samples, length: float) -> float:

@@ -72,10 +72,11 @@ class Deeds:
         """Let dbt's retries do their work again."""
         self._stack.dbt.now.behave(retry_runs="unfinished")
 
-    def restart(self, _: Event) -> None:
+    def restart(self, event: Event) -> None:
         """Restart the platform; its runs in progress fail, and its faults are forgotten."""
-        self._stack.dbt.restart()
-        self.done["platform restarted"] += 1
+        crash = event.details.get("crash", False)
+        self._stack.dbt.restart(crash=crash)
+        self.done[f"platform {'crashed' if crash else 'restarted'}"] += 1
 
     def rotate(self, event: Event) -> None:
         """Give the connection a new token, then the platform."""
@@ -119,7 +120,8 @@ class Deeds:
             return [Event(event.moment + 1, "mark")]
         dag_id, task_id, index = piece.place
         at = f"dags/{dag_id}/dagRuns/{self._stack.dag_runs[dag_id]}/taskInstances/{task_id}"
-        self._stack.api("PATCH", at if index < 0 else f"{at}/{index}", {"new_state": "failed"})
+        if not self._stack.click("PATCH", at if index < 0 else f"{at}/{index}", {"new_state": "failed"}):
+            return [Event(event.moment + 1, "mark")]  # it has ended meanwhile
         self.marked.add(piece)
         self.done["task marked failed"] += 1
         return []
@@ -131,7 +133,8 @@ class Deeds:
         dag_id, task_id, index = piece.place
         body: Json = {"dry_run": False, "only_failed": False, "dag_run_id": self._stack.dag_runs[dag_id]}
         body["task_ids"] = [task_id if index < 0 else (task_id, index)]
-        self._stack.api("POST", f"dags/{dag_id}/clearTaskInstances", body)
+        if not self._stack.click("POST", f"dags/{dag_id}/clearTaskInstances", body):
+            return [Event(event.moment + 1, "clear")]
         self.marked.discard(piece)
         self.clears[piece] += 1
         self.done["task cleared"] += 1

@@ -92,7 +92,7 @@ def pieces(tasks: int, dice: Random) -> list[Piece]:
 
 def seconds_of(shape: str, fate: str, dice: Random) -> float:
     """Give the seconds of a run: few where a worker waits, and where there are many of them."""
-    longest = 8 if fate == "exhausting" or "deferrable" not in shape else 45
+    longest = 4 if fate == "exhausting" else 45 if "deferrable" in shape else 8
     return round(dice.uniform(2, longest), 1)
 
 

@@ -22,8 +22,10 @@ class RestartedPlatform:
         self._running = ExitStack()
         self.now = self._start()
 
-    def restart(self) -> None:
-        """End the server and start another one."""
+    def restart(self, *, crash: bool = False) -> None:
+        """End the server, at once if it crashes, and start another one."""
+        if crash:
+            self.now.kill()
         self.stop()
         self.now = self._start()
 

@@ -75,4 +75,4 @@ def violence(minutes: float, dice: Random) -> Iterator[Event]:
         yield Event((part + 0.08) * length, "whole")
     yield Event(0.35 * length, "restart")
     yield Event(0.55 * length, "rotate")
-    yield Event(0.75 * length, "restart")
+    yield Event(0.75 * length, "restart", {"crash": True})
