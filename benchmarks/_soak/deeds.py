@@ -13,14 +13,14 @@ import psutil  # type: ignore[import-untyped]
 
 from benchmarks._soak.plan import Piece
 from benchmarks._soak.schedule import Event
-from benchmarks._soak.stack import CONNECTION, TRIGGERER, TRIGGERERS, WORKERS, Stack
+from benchmarks._soak.stack import COMPONENTS, CONNECTION, TRIGGERERS, WORKERS, Stack
 from tests.support import Json
 
 LONGEST_UNTIL_SCHEDULED = 40.0
 """Seconds from the start of a wave until dbt's scheduler starts the run that a sensor waits for."""
 
-TRIGGERER_AWAY = 20.0
-"""Seconds."""
+AWAY = 20.0
+"""Seconds until a killed component is started again."""
 
 
 class Deeds:
@@ -90,7 +90,7 @@ class Deeds:
         """Kill a busy child of a Celery worker, with its task or (as often) without; or try again later."""
         busy = [
             child
-            for name in WORKERS
+            for name in self._running(WORKERS)
             for child in psutil.Process(self._stack.airflow.processes[name].pid).children()
             if child.children()
         ]
@@ -101,16 +101,28 @@ class Deeds:
         self.done[f"worker child killed, its task {'too' if with_task else 'orphaned'}"] += 1
         return []
 
+    def kill_worker(self, event: Event) -> list[Event]:
+        """Kill a Celery worker with all its tasks, for a while."""
+        self.done["worker killed"] += 1
+        return self._kill_one_of(WORKERS, event)
+
     def kill_triggerer(self, event: Event) -> list[Event]:
         """Kill a triggerer, for a while."""
-        victim = self._dice.choice([name for name in TRIGGERERS if name in self._stack.airflow.processes])
-        self._stack.airflow.kill(victim)
         self.done["triggerer killed"] += 1
-        return [Event(event.moment + TRIGGERER_AWAY, "start_triggerer", {"name": victim})]
+        return self._kill_one_of(TRIGGERERS, event)
 
-    def start_triggerer(self, event: Event) -> None:
-        """Start a triggerer again."""
-        self._stack.airflow.start(event.details["name"], TRIGGERER)
+    def start(self, event: Event) -> None:
+        """Start a component again."""
+        name = event.details["name"]
+        self._stack.airflow.start(name, dict(COMPONENTS)[name])
+
+    def _kill_one_of(self, names: Sequence[str], event: Event) -> list[Event]:
+        victim = self._dice.choice(self._running(names))
+        self._stack.airflow.kill(victim)
+        return [Event(event.moment + AWAY, "start", {"name": victim})]
+
+    def _running(self, names: Sequence[str]) -> list[str]:
+        return [name for name in names if name in self._stack.airflow.processes]
 
     # --- People
 

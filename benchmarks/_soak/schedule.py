@@ -57,6 +57,7 @@ def fault(dice: Random) -> Json:
             {"kind": "html", "count": dice.randint(1, 3)},
             {"kind": "html", "method": "POST"},
             {"kind": "no_logs", "count": few},
+            {"kind": "mixed_up", "method": "GET", "count": dice.randint(1, 3)},
         ]
     )
 
@@ -70,6 +71,8 @@ def violence(minutes: float, dice: Random) -> Iterator[Event]:
             yield Event(dice.uniform(0.1, FAULTS_END) * length, what)
     for part in (0.25, 0.45, 0.65):
         yield Event(part * length, "kill_triggerer")
+    for part in (0.3, 0.5):
+        yield Event(part * length, "kill_worker")
     for part in (0.2, 0.4, 0.6, 0.8):
         yield Event(part * length, "hollow")
         yield Event((part + 0.08) * length, "whole")
