@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from statistics import median
 
 import psutil  # type: ignore[import-untyped]
@@ -30,12 +31,18 @@ def weigh(components: Mapping[str, int], samples: Samples) -> None:
     :param components: names, and the ids of their first processes
     """
     for name, pid in components.items():
-        try:
-            parent = psutil.Process(pid)
-            for process in (parent, *parent.children(recursive=True)):
+        for process in family(pid):
+            with suppress(psutil.NoSuchProcess):  # it was killed, or was a task
                 samples[name, process.pid].append(process.memory_info().rss / 1e6)
-        except psutil.NoSuchProcess:
-            continue  # its end is a kill of ours, or the end of a task
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """Return a process with all its descendants."""
+    try:
+        parent = psutil.Process(pid)
+        return [parent, *parent.children(recursive=True)]
+    except psutil.NoSuchProcess:
+        return []
 
 
 def growth(samples: list[float]) -> tuple[float, float] | None:
