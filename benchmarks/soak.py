@@ -139,9 +139,11 @@ def table(endings: Sequence[Ending], deeds: Deeds, samples: memory.Samples, seco
     yield f"{'tasks':52}{len(endings):>8}"
     for state, number in sorted(Counter(str(each.state) for each in endings).items()):
         yield f"{'  ' + state:52}{number:>8}"
-    yield f"{'  green and audited as done':52}{sum(each.audit == 'done' for each in endings):>8}"
-    yield f"{'  red as laid down':52}{sum(each.state == 'failed' and not each.marked for each in endings):>8}"
-    yield f"{'  red as a person marked it':52}{sum(each.state == 'failed' and each.marked for each in endings):>8}"
+    red = [each for each in endings if each.state == "failed"]
+    done = sum(each.state == "success" and each.audit == "done" for each in endings)
+    yield f"{'  green and audited as done':52}{done:>8}"
+    yield f"{'  red as laid down, or hollow twice':52}{sum(not each.marked for each in red):>8}"
+    yield f"{'  red as a person marked it':52}{sum(each.marked for each in red):>8}"
     yield f"{'tries in all':52}{sum(each.tries for each in endings):>8}"
     yield f"{'dbt runs':52}{sum(len(each.runs) for each in endings):>8}"
     for kind, number in sorted(counts(endings).items()):

@@ -14,12 +14,15 @@ MARKER = re.compile(r"^\[dbt-rerun (\w+)(?:>(\d+))?\]")
 SUCCESS = 10
 """dbt's number for it."""
 
+HOLLOW_TO_FAIL = 2
+"""A heal that is hollow once is repeated as a whole; the second time a person is needed."""
+
 
 @dataclass
 class Ending:
     """How a task ended.
 
-    :param audit: what the auditor says of a green task's work; empty if it was not asked
+    :param audit: what the auditor says of the work, of a red task's by its newest run; empty if there is no run
     :param marked: whether a person marked it failed, and nobody cleared it afterwards
     :param clears: how often a person cleared it
     """
@@ -61,10 +64,15 @@ def wrong_end(ending: Ending) -> Iterator[str]:
 
 def wrong_red(ending: Ending) -> Iterator[str]:
     """Say why a task that nobody marked should not have failed."""
-    if ending.piece.fate not in RED:
+    if ending.audit == "done":
+        yield "red, though its work is done"
+    elif ending.piece.fate not in RED and hollow_runs(ending) < HOLLOW_TO_FAIL:
         yield f"red after {ending.tries} tries, though a rerun could heal it"
-    elif any(run["status"] == SUCCESS for run in ending.runs):
-        yield "red, though one of its runs succeeded"
+
+
+def hollow_runs(ending: Ending) -> int:
+    """Count the runs of undone work that were green nevertheless."""
+    return 0 if ending.audit == "done" else sum(run["status"] == SUCCESS for run in ending.runs)
 
 
 def started_twice(ending: Ending) -> Iterator[str]:

@@ -19,7 +19,7 @@ RETURNED = "select dag_id, task_id, map_index, value from xcom where key = 'retu
 
 
 def read_endings(stack: Stack, deeds: Deeds) -> list[Ending]:
-    """Read how each task ended; green ones are audited."""
+    """Read how each task ended, and audit it."""
     instances, runs = stack.instances(), runs_by_job(stack)
     returned = {(dag, task, index): value for dag, task, index, value in stack.database.rows(RETURNED)}
     platform, found = stack.dbt.now, []
@@ -31,6 +31,8 @@ def read_endings(stack: Stack, deeds: Deeds) -> list[Ending]:
             found.append(Ending(piece, state, tries, "", piece in deeds.marked, deeds.clears[piece], runs=of_job))
             if state == "success":
                 found[-1].audit = audited(client, piece, returned.get(piece.place), of_job)
+            elif of_job:
+                found[-1].audit = audited(client, piece, of_job[-1]["id"], of_job)
     return found
 
 

@@ -21,7 +21,8 @@ DAGS = Path(__file__).parents[1] / "soak_dags"
 WORKERS = ("worker-1", "worker-2")
 TRIGGERERS = ("triggerer-1", "triggerer-2")
 SLOTS = 4
-RETRIES = 5
+RETRIES = 8
+"""Each lost POST and each kill costs one."""
 CONNECTION = "dbt_cloud_default"
 
 TRIGGERER = ["triggerer", "--skip-serve-logs"]

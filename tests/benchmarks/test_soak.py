@@ -38,13 +38,23 @@ def test_healed_task_and_explained_reds_are_right() -> None:
     assert problems([HEALED, laid_down, marked]) == []
 
 
+def test_red_after_two_hollow_heals_is_right() -> None:
+    """Their runs are green, but the work is not done, which no rerun changes."""
+    runs = [FIRST, AGAIN, run(3, "[dbt-rerun 0a>2] as a whole"), run(4, resumes=3, status=10)]
+    assert problems([Ending(HEALABLE, "failed", 1, "not done", runs=runs)]) == []
+
+
 @pytest.mark.parametrize(
     ("ending", "words"),
     [
         (Ending(HEALABLE, "success", 1, "not done", runs=[FIRST]), "green, but its work is not done"),
         (Ending(HEALABLE, "success", 1, "not verifiable", runs=[FIRST]), "green, but its work is not verifiable"),
         (Ending(HEALABLE, "failed", 7, runs=[FIRST]), "red after 7 tries, though a rerun could heal it"),
-        (Ending(HOPELESS, "failed", 1, runs=[FIRST, AGAIN]), "red, though one of its runs succeeded"),
+        (Ending(HOPELESS, "failed", 1, "done", runs=[FIRST, AGAIN]), "red, though its work is done"),
+        (
+            Ending(HEALABLE, "failed", 1, "not done", runs=[FIRST, AGAIN]),
+            "red after 1 tries, though a rerun could heal it",
+        ),
         (Ending(HEALABLE, "deferred", 1, runs=[FIRST]), "left deferred"),
         (Ending(HEALABLE, None, 0), "left None"),
         (Ending(HOPELESS, "failed", 1, runs=[run(1, status=3)]), "dbt runs [1] are still in progress"),
