@@ -28,7 +28,7 @@ PLACE = (
 _MARKER = re.compile(r"^\[dbt-rerun (?P<key>\w+)(?:>(?P<of_run>\d+))?\]")
 _COUNT = re.compile(r"\b\d+ of (\d+) ")
 _INTERRUPTED = re.compile(
-    r"KeyboardInterrupt|Exited because of keyboard interrupt|\bCANCEL query\b|dbt was interrupted|\(dbt1404\)",
+    r"KeyboardInterrupt|Exited because of keyboard interrupt|dbt was interrupted|\(dbt1404\)",
     re.IGNORECASE,
 )
 _V2_END = re.compile(r"^Finished '([\w-]+)", re.MULTILINE)
