@@ -19,6 +19,7 @@ from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, WatchOutcome
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
+from airflow_dbt_rerun.triggers.takes import RUN
 from airflow_dbt_rerun.triggers.task_state import is_over
 from airflow_dbt_rerun.watching.shared_polling import Hub, hub_of
 
@@ -47,6 +48,11 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         passed on in the event.
     """
 
+    takes = RUN
+    run_id: int
+    session: dict[str, Any] | None
+    until: float | None
+    cancel_on_kill: bool
     arguments = ("dbt_cloud_conn_id", "run_id", "account_id", "session", "until", "cancel_on_kill", "hook_params")
 
     def __init__(
@@ -62,14 +68,11 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         **pace: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._check(run_id=run_id, session=session, until=until, cancel_on_kill=cancel_on_kill)
         self.dbt_cloud_conn_id = dbt_cloud_conn_id
-        self.run_id = run_id
         self.account_id = account_id
-        self.session = session
-        self.until = until
+        self.hook_params = hook_params  # the hook checks these: if they are wrong, the event says so
         self.pace = Pace.from_dict(pace)
-        self.cancel_on_kill = cancel_on_kill
-        self.hook_params = hook_params
         self._fired = False
 
     def _serialized(self) -> dict[str, Any]:

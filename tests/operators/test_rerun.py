@@ -388,6 +388,13 @@ def test_plan_from_the_terminal(simulated: LocalPlatform, failed: Json, capsys: 
     assert len(simulated.posts()) == 1
 
 
+def test_misspelt_mode_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """The closest mode is suggested, before anything is read."""
+    with pytest.raises(SystemExit):
+        main(["rerun", "1", "--mode", "from_fail"])
+    assert "not 'from_fail': did you mean 'from_failure'?" in capsys.readouterr().err
+
+
 def test_rerun_from_the_terminal(
     simulated: LocalPlatform, failed: Json, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
