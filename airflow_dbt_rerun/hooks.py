@@ -24,6 +24,7 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.policy.arguments import Number, OrNone, Text
 from airflow_dbt_rerun.exceptions import (
     DbtApiError,
+    DbtBadAnswerError,
     DbtForbiddenError,
     DbtNotFoundError,
     DbtRerunError,
@@ -181,16 +182,35 @@ def _check_access(client: DbtClient) -> tuple[bool, str]:
     try:
         client.send(endpoints.get_account())
         account_seen = f"{account} reachable"
-    except DbtUnauthorizedError as error:
-        return False, f"token refused: {error}"
-    except (DbtForbiddenError, DbtNotFoundError):
+    except DbtApiError as error:
+        if _is_not_dbt(error):
+            return False, _not_dbt(client, error)
+        if isinstance(error, DbtUnauthorizedError):
+            return False, f"token refused: {error}"
+        if not isinstance(error, (DbtForbiddenError, DbtNotFoundError)):
+            raise
         # A service token may run jobs without permission to read the account: the jobs decide.
         account_seen = f"{account} not readable"
     try:
         jobs = client.send(endpoints.list_jobs(limit=1))
     except DbtApiError as error:
+        if _is_not_dbt(error):
+            return False, _not_dbt(client, error)
         return False, f"token accepted; {account_seen}; jobs not readable: {error}"
     return True, f"token accepted; {account_seen}; {jobs.total or len(jobs)} jobs visible"
+
+
+def _is_not_dbt(error: DbtApiError) -> bool:
+    """Return whether an answer has not the form of dbt's: each refusal of dbt has a message in its envelope."""
+    refused = error.status_code is not None and 400 <= error.status_code < 500  # noqa: PLR2004 - HTTP's own numbers
+    return isinstance(error, DbtBadAnswerError) or (refused and error.user_message is None)
+
+
+def _not_dbt(client: DbtClient, error: DbtApiError) -> str:
+    return (
+        f"{client.settings.host} answers, but not as dbt does: compare it with the access URL in dbt's account "
+        f"settings, such as abc12.us1.dbt.com ({error})"
+    )
 
 
 def connection_key(
