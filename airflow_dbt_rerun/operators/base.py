@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_dbt_rerun import testing
-from airflow_dbt_rerun.api.endpoints import cancel_run
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.config.team_signatures import team_signatures
@@ -22,6 +21,7 @@ from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import (
@@ -166,7 +166,8 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
         return step.run_id
 
     def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
-        if step.kind == "timeout" and self.cancel_on_kill and is_ours(session):
+        in_progress = step.run is not None and not step.run.is_terminal
+        if step.kind == "timeout" and in_progress and self.cancel_on_kill and is_ours(session):
             self._cancel(session.run_id)
         self._in_progress = None
         raise ERRORS[step.kind](step.reason, run=step.run, diagnosis=step.diagnosis, attempts=session.attempts)
@@ -194,8 +195,8 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
 
     def _cancel(self, run_id: int | None) -> None:
         try:
-            self.hook.send(cancel_run(run_id or 0))
-            self.log.info("Cancelled dbt run %s: the time allowed for this task is over", run_id)
+            done = cancel(self.hook.client, run_id or 0)
+            self.log.info("%s: the time allowed for this task is over", done)
         except DbtApiError as error:
             self.log.warning("Could not cancel dbt run %s; cancel it in dbt: %s", run_id, error)
 

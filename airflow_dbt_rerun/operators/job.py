@@ -17,6 +17,7 @@ from airflow_dbt_rerun.exceptions import DbtConfigError
 from airflow_dbt_rerun.operators.arguments import required_id
 from airflow_dbt_rerun.operators.base import HealingOperator
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
+from airflow_dbt_rerun.operators.new_request import is_new_request
 from airflow_dbt_rerun.operators.run_request import RunRequest, run_request
 from airflow_dbt_rerun.operators.takes import JOB, RERUN
 
@@ -122,7 +123,8 @@ class DbtCloudRerunOperator(HealingOperator):
     Before it starts anything, the task logs its plan and pushes it as XCom ``dbt_rerun_plan``: the failed and the
     skipped steps, the nodes that will run, and the reason for this kind of rerun. It waits for a run that is still
     in progress, and does nothing for a run that succeeded. If a rerun exists already, started by an earlier try or
-    by a person, it continues with that one.
+    by a person, it continues with that one. A rerun that had failed before a DAG run or a clear asked for this task
+    is rerun itself: only Airflow's own retries go on with what an earlier try used up.
 
     It also has the parameters of :class:`~airflow_dbt_rerun.operators.base.HealingOperator`.
 
@@ -171,7 +173,13 @@ class DbtCloudRerunOperator(HealingOperator):
         run_id = self._latest_run() if self.run_id is None and self.job_id is not None else self._given_run()
         run = self.hook.get_run(run_id, include_related=())
         reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
-        return Work(run.job_id, next(markers(instance, retries=self.retries)), reason, of_run=run_id)
+        return Work(
+            run.job_id,
+            next(markers(instance, retries=self.retries)),
+            reason,
+            of_run=run_id,
+            is_new_request=not self._has_deferred and is_new_request(context, retries=self.retries),
+        )
 
     def execute(self, context: Context) -> Any:
         """Publish the plan; unless this is a dry run, rerun and watch."""
