@@ -17,6 +17,9 @@ from airflow_dbt_rerun.core.signatures import Signature, own
 
 SECONDS = Number(unit="seconds", positive=True)
 
+_MOST_DIGITS = 19
+"""Of an id, which is a 64-bit number."""
+
 
 class TaskValue(Value):
     """A kind of value that is not a part of any JSON Schema."""
@@ -33,7 +36,7 @@ class Id(TaskValue):
     def check(self, where: str, value: object) -> int:
         """Return the id as a number."""
         text = str(value).strip() if isinstance(value, (int, str)) and not isinstance(value, bool) else ""
-        if not (text.isascii() and text.isdigit() and int(text)):
+        if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text)):
             raise ValueError(
                 f"{where} must be a number, not {shown(value)}: a whole number above zero, or its digits"
             )

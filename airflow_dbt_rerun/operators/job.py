@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_dbt_rerun.config.arguments import Takes
@@ -197,7 +198,9 @@ class DbtCloudRerunOperator(HealingOperator):
     def _latest_run(self) -> int:
         """Return the job's latest run or, if that is a rerun, the run that it repairs."""
         job_id = required_id("job_id", self.job_id)
-        root = RunReader(self.hook.client, pace=self._pace(), log=self.log).root_of_latest(job_id)
+        # A wrong host, account or token is said at once.
+        at_once = replace(self._pace(), tolerance=0.0)
+        root = RunReader(self.hook.client, pace=at_once, log=self.log).root_of_latest(job_id)
         if root is None:
             raise DbtConfigError(f"job {job_id} has no run to rerun: check job_id, or give run_id")
         return root

@@ -174,6 +174,8 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         try:
             job = self.hook.send(get_job(job_id))
         except DbtNotFoundError as error:
+            if error.user_message is None:
+                raise  # dbt itself gives a reason: this is another host, or a gateway in between
             raise DbtJobUnusableError(
                 f"job {job_id} does not exist, or the token may not see it: correct job_id, or give the token "
                 "access to its project, then clear this task"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -20,7 +21,9 @@ from airflow_dbt_rerun import (
     DbtCloudRunTrigger,
     RerunPolicy,
 )
-from airflow_dbt_rerun.exceptions import DbtConfigError
+from airflow_dbt_rerun.exceptions import DbtConfigError, DbtRerunError
+from airflow_dbt_rerun.testing import set_testing
+from tests.api.scripted import Answer, error, html, serving
 from tests.border import TaskInstance, run_task
 from tests.support import Json, LocalPlatform
 
@@ -45,6 +48,8 @@ ODD: tuple[Any, ...] = (
     "",
     " ",
     "x",
+    "9" * 5000,
+    10**400,
     "60",
     0,
     -1,
@@ -412,3 +417,32 @@ def test_rendered_config_is_checked_before_anything_is_sent(
         run_task(operator, instance)
     assert words in str(caught.value)
     assert simulated.paths() == []
+
+
+# --- What is wrong with the connection
+
+
+ANSWERS = {
+    "token": (error(401, "Invalid token."), "compare the connection's host .* then check the token"),
+    "account": (error(403, "Access denied."), "check the account id, then the token's permissions"),
+    "other account": (error(404, "Not found."), "check the account id, then the host|correct job_id"),
+    "other host": (html(404), "an HTML page, so this is not the API"),
+}
+
+
+@pytest.mark.parametrize(("answer", "words"), ANSWERS.values(), ids=ANSWERS)
+@pytest.mark.parametrize("cls", [DbtCloudJobOperator, DbtCloudRerunOperator, DbtCloudJobSensor])
+def test_first_message_says_what_to_check(
+    monkeypatch: pytest.MonkeyPatch, instance: TaskInstance, cls: Any, answer: Answer, words: str
+) -> None:
+    """Wrong token, wrong account: one request says so, and nothing is started, however often Airflow retries."""
+    with serving() as server, set_testing(True):
+        server.answers(answer)
+        connection = {"host": f"http://{server.address}", "login": "123", "password": "secret"}
+        monkeypatch.setenv("AIRFLOW_CONN_DBT_CLOUD_DEFAULT", json.dumps({"conn_type": "dbt_cloud", **connection}))
+        needed: dict[str, Any] = {"run_id": None} if cls is DbtCloudRerunOperator else {}
+        needed |= {"since": datetime(2026, 1, 1, tzinfo=UTC)} if cls is DbtCloudJobSensor else {}
+        for _ in range(2):
+            with pytest.raises(DbtRerunError, match=words):
+                run_task(made(cls, job_id=5, **needed), instance)
+        assert [asked.method for asked in server.asked] == ["GET", "GET"]
