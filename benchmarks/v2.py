@@ -1,4 +1,4 @@
-"""How many recorded failures of dbt v2 are judged as a person labelled them: by results and log, and by a log alone.
+"""How many recorded failures of dbt v2 are judged as labelled: by results and log, and by a log alone.
 
 The samples were recorded with dbt 2.0.0-preview.196 and three of them with 2.0.0-alpha.4 (``tests/data/v2``).
 """
