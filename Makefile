@@ -36,7 +36,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Tasks of Airflow 2 ask its database, those of Airflow 3 do not.
 prepare_database = $(if $(filter 2.%,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null)
 
-.PHONY: help setup v2 demo test test-v2 lint format bench bench-stack bench-watch clean
+.PHONY: help setup v2 demo test test-v2 lint format bench bench-stack bench-watch soak clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -102,6 +102,9 @@ bench-stack: $(BENCH_READY) ## 200 tasks on Celery, PostgreSQL and Redis (about 
 
 bench-watch: setup ## what watching 1 to 5,000 runs costs, beside the official trigger; draws docs/watching.png
 	@$(VENV)/bin/python -m benchmarks watch
+
+soak: $(BENCH_READY) ## 30 minutes of everything going wrong, on the whole stack (ARGS="--minutes 2 --tasks 30" is quicker)
+	@PATH=$(CURDIR)/$(BENCH_VENV)/bin:$$PATH $(BENCH_VENV)/bin/python -m benchmarks soak $(ARGS)
 
 clean: ## remove everything that make created
 	rm -rf .venv .venv-airflow-* $(DBT_VENV) $(V2_VENV) $(BENCH_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -19,6 +19,8 @@ def main() -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != int(parent):
         sys.exit(1)
+    # A shell starts background jobs with SIGINT ignored, which a command would inherit: it could not be cancelled.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(program, [program, *arguments])  # noqa: S606
 
 
