@@ -9,12 +9,16 @@ AIRFLOW ?= $(DEFAULT_AIRFLOW)
 # Another Airflow gets a virtual environment of its own: make test AIRFLOW=2.11.2
 VENV    := $(if $(filter $(DEFAULT_AIRFLOW),$(AIRFLOW)),.venv,.venv-airflow-$(AIRFLOW))
 DBT_VENV := .venv-dbt
+V2_VENV := .venv-dbt2
+# make demo DBT=2 runs dbt v2 instead of dbt-core.
+DBT ?= 1
 BENCH_VENV := .venv-bench
 # More than cores: most tests wait for dbt, for Airflow or for a clock.
 WORKERS ?= 3
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 READY     := $(VENV)/.ready
 DBT_READY := $(DBT_VENV)/.ready
+V2_READY  := $(V2_VENV)/.ready
 BENCH_READY := $(BENCH_VENV)/.ready
 
 UV := $(shell command -v uv)
@@ -26,16 +30,16 @@ endif
 
 # Airflow keeps its home, database and logs inside the project; dbt is found by path.
 export AIRFLOW_HOME := $(CURDIR)/.airflow/$(AIRFLOW)
-export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(DBT_VENV)/bin/dbt
+export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(if $(filter 2,$(DBT)),$(V2_VENV),$(DBT_VENV))/bin/dbt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 # Tasks of Airflow 2 ask its database, those of Airflow 3 do not.
 prepare_database = $(if $(filter 2.%,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null)
 
-.PHONY: help setup demo test lint format bench bench-stack bench-watch soak clean
+.PHONY: help setup v2 demo test test-v2 lint format bench bench-stack bench-watch soak clean
 
 help: ## what can be made
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(READY) $(DBT_READY) ## both virtual environments
 
@@ -53,6 +57,16 @@ $(DBT_READY): constraints/dbt.txt
 	@$(call install,$(DBT_VENV)) --requirement constraints/dbt.txt
 	@touch $@
 
+v2: $(V2_READY) ## the virtual environment of dbt v2 (120 MB of packages)
+
+$(V2_READY): constraints/dbt-v2.txt tools/set_up_dbt_v2.py
+	@echo "[setup] $(V2_VENV): dbt v2 with DuckDB ..."
+	@test -x $(V2_VENV)/bin/python || $(PYTHON) -m venv $(V2_VENV)
+	@$(call install,$(V2_VENV)) --only-binary :all: --requirement constraints/dbt-v2.txt
+	@$(V2_VENV)/bin/python tools/set_up_dbt_v2.py
+	@$(V2_VENV)/bin/dbt --version
+	@touch $@
+
 # What only one benchmark needs stays out of the environment that tests and CI use.
 $(BENCH_READY): pyproject.toml constraints/airflow-$(DEFAULT_AIRFLOW).txt
 	@echo "[setup] $(BENCH_VENV): Airflow with Celery and the clients of PostgreSQL and Redis ..."
@@ -60,12 +74,15 @@ $(BENCH_READY): pyproject.toml constraints/airflow-$(DEFAULT_AIRFLOW).txt
 	@$(call install,$(BENCH_VENV)) --constraint constraints/airflow-$(DEFAULT_AIRFLOW).txt --editable '.[bench]'
 	@touch $@
 
-demo: setup ## a job that fails and heals itself, on real dbt and real Airflow
+demo: setup $(if $(filter 2,$(DBT)),$(V2_READY)) ## a job that fails and heals itself, on real dbt and real Airflow (DBT=2: on dbt v2)
 	@$(VENV)/bin/airflow-dbt-rerun demo
 
 test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS="tests/core -x": what pytest is told)
 	@echo "[test] pytest with $(WORKERS) workers (all take about eight minutes) ..."
 	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+
+test-v2: setup $(V2_READY) ## the tests that run dbt v2
+	@$(VENV)/bin/python -m pytest -m v2 $(ARGS)
 
 lint: $(READY) ## ruff and mypy strict
 	@echo "[lint] ruff check, ruff format, mypy"
@@ -90,4 +107,4 @@ soak: $(BENCH_READY) ## 30 minutes of everything going wrong, on the whole stack
 	@PATH=$(CURDIR)/$(BENCH_VENV)/bin:$$PATH $(BENCH_VENV)/bin/python -m benchmarks soak $(ARGS)
 
 clean: ## remove everything that make created
-	rm -rf .venv .venv-airflow-* $(DBT_VENV) $(BENCH_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-airflow-* $(DBT_VENV) $(V2_VENV) $(BENCH_VENV) .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis

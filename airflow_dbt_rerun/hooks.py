@@ -7,19 +7,24 @@ import json
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
 from airflow.providers.common.compat.sdk import BaseHook, Connection
 
 from airflow_dbt_rerun.api import endpoints
-from airflow_dbt_rerun.api.endpoints import Endpoint, Id
+from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.api.endpoints import Id as AnyId
 from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries
 from airflow_dbt_rerun.api.settings import Settings, settings_from
+from airflow_dbt_rerun.config.argument_kinds import SECONDS, Fields, Id
+from airflow_dbt_rerun.config.arguments import Takes, checked
 from airflow_dbt_rerun.core.dbt.jobs import Job
 from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.policy.arguments import Number, OrNone, Text
 from airflow_dbt_rerun.exceptions import (
     DbtApiError,
+    DbtBadAnswerError,
     DbtForbiddenError,
     DbtNotFoundError,
     DbtRerunError,
@@ -31,6 +36,16 @@ if TYPE_CHECKING:
     from airflow_dbt_rerun.api.client import AsyncDbtClient, DbtClient
 
 T = TypeVar("T")
+
+_PARAMS: Takes = {
+    "timeout_seconds": OrNone(SECONDS),
+    "retry_limit": Number(least=1, whole=True),
+    "retry_delay": Number(least=0, unit="seconds"),
+    "retry_total": Number(least=0, unit="seconds"),
+}
+
+HOOK_PARAMS = Fields("argument", _PARAMS, {"retry_limit": 3})
+"""What ``hook_params`` of tasks and triggers takes."""
 
 
 class DbtCloudRerunHook(BaseHook):
@@ -45,12 +60,15 @@ class DbtCloudRerunHook(BaseHook):
     :param retry_limit: tries of one request, including the first. A POST is always sent once.
     :param retry_delay: seconds before the second try of a request, doubled each time.
     :param retry_total: seconds after the first try within which the last try of a request may start.
+    :raises DbtConfigError: if an argument is wrong, naming it.
     """
 
     conn_name_attr = "dbt_cloud_conn_id"
     default_conn_name = "dbt_cloud_default"
     conn_type = "dbt_rerun"
     hook_name = INTEGRATION
+
+    takes: ClassVar[Takes] = {"dbt_cloud_conn_id": Text(), "account_id": OrNone(Id()), **_PARAMS}
 
     def __init__(
         self,
@@ -63,10 +81,17 @@ class DbtCloudRerunHook(BaseHook):
         retry_total: float = Retries.total,
     ) -> None:
         super().__init__()
-        self.dbt_cloud_conn_id = dbt_cloud_conn_id
-        self.account_id = account_id
-        self.timeout_seconds = timeout_seconds
-        self.retries = Retries(limit=retry_limit, delay=retry_delay, total=retry_total)
+        self.dbt_cloud_conn_id = self._checked("dbt_cloud_conn_id", dbt_cloud_conn_id)
+        self.account_id = self._checked("account_id", None if account_id == "" else account_id)
+        self.timeout_seconds = self._checked("timeout_seconds", timeout_seconds)
+        self.retries = Retries(
+            limit=self._checked("retry_limit", retry_limit),
+            delay=self._checked("retry_delay", retry_delay),
+            total=self._checked("retry_total", retry_total),
+        )
+
+    def _checked(self, name: str, value: object) -> Any:
+        return checked(name, self.takes[name], value)
 
     def get_conn(self) -> DbtClient:
         """Return :attr:`client`."""
@@ -107,22 +132,22 @@ class DbtCloudRerunHook(BaseHook):
         """
         return self.client.send(endpoint)
 
-    def get_job(self, job_id: Id) -> Job:
+    def get_job(self, job_id: AnyId) -> Job:
         """Read a job's definition."""
         return self.send(endpoints.get_job(job_id))
 
-    def get_run(self, run_id: Id, *, include_related: Sequence[str] = endpoints.FULL_RUN) -> Run:
+    def get_run(self, run_id: AnyId, *, include_related: Sequence[str] = endpoints.FULL_RUN) -> Run:
         """Read a run, with its steps, trigger, job and audit."""
         return self.send(endpoints.get_run(run_id, include_related=include_related))
 
-    def trigger_job(self, job_id: Id, *, cause: str, overrides: Mapping[str, Any] | None = None) -> Run:
+    def trigger_job(self, job_id: AnyId, *, cause: str, overrides: Mapping[str, Any] | None = None) -> Run:
         """Start a run of a job.
 
         :raises DbtAnswerLostError: if the run may or may not have been started.
         """
         return self.send(endpoints.trigger_job(job_id, cause=cause, overrides=overrides))
 
-    def retry_run(self, run_id: Id) -> Run:
+    def retry_run(self, run_id: AnyId) -> Run:
         """Resume a failed run from its point of failure and return the new run.
 
         :raises DbtRefusedError: if the platform refuses to resume this run.
@@ -130,11 +155,11 @@ class DbtCloudRerunHook(BaseHook):
         """
         return self.send(endpoints.retry_run(run_id))
 
-    def cancel_run(self, run_id: Id) -> Run:
+    def cancel_run(self, run_id: AnyId) -> Run:
         """Cancel a run."""
         return self.send(endpoints.cancel_run(run_id))
 
-    def get_artifact(self, run_id: Id, path: str, *, step: int | None = None) -> bytes:
+    def get_artifact(self, run_id: AnyId, path: str, *, step: int | None = None) -> bytes:
         """Fetch one artifact, such as ``manifest.json``, of the step with this 1-based index, or of the last."""
         return self.send(endpoints.get_artifact(run_id, path, step=step))
 
@@ -157,16 +182,35 @@ def _check_access(client: DbtClient) -> tuple[bool, str]:
     try:
         client.send(endpoints.get_account())
         account_seen = f"{account} reachable"
-    except DbtUnauthorizedError as error:
-        return False, f"token refused: {error}"
-    except (DbtForbiddenError, DbtNotFoundError):
+    except DbtApiError as error:
+        if _is_not_dbt(error):
+            return False, _not_dbt(client, error)
+        if isinstance(error, DbtUnauthorizedError):
+            return False, f"token refused: {error}"
+        if not isinstance(error, (DbtForbiddenError, DbtNotFoundError)):
+            raise
         # A service token may run jobs without permission to read the account: the jobs decide.
         account_seen = f"{account} not readable"
     try:
         jobs = client.send(endpoints.list_jobs(limit=1))
     except DbtApiError as error:
+        if _is_not_dbt(error):
+            return False, _not_dbt(client, error)
         return False, f"token accepted; {account_seen}; jobs not readable: {error}"
     return True, f"token accepted; {account_seen}; {jobs.total or len(jobs)} jobs visible"
+
+
+def _is_not_dbt(error: DbtApiError) -> bool:
+    """Return whether an answer has not the form of dbt's: each refusal of dbt has a message in its envelope."""
+    refused = error.status_code is not None and 400 <= error.status_code < 500  # noqa: PLR2004 - HTTP's own numbers
+    return isinstance(error, DbtBadAnswerError) or (refused and error.user_message is None)
+
+
+def _not_dbt(client: DbtClient, error: DbtApiError) -> str:
+    return (
+        f"{client.settings.host} answers, but not as dbt does: compare it with the access URL in dbt's account "
+        f"settings, such as abc12.us1.dbt.com ({error})"
+    )
 
 
 def connection_key(

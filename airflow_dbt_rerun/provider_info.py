@@ -15,12 +15,19 @@ CONFIG_SECTION = "dbt_rerun"
 """This package's section of Airflow's configuration."""
 
 UI_FIELD_BEHAVIOUR: dict[str, Any] = {
-    "hidden-fields": ["schema", "port"],
-    "relabeling": {"host": "Access URL", "login": "Account ID", "password": "API Token"},
+    # Airflow 3 cannot test a connection whose port is hidden.
+    "hidden-fields": ["schema"],
+    "relabeling": {
+        "host": "Access URL",
+        "port": "Port (leave empty)",
+        "login": "Account ID",
+        "password": "API Token",
+    },
     "placeholders": {
-        "host": "abc12.us1.dbt.com (default: cloud.getdbt.com)",
-        "login": "the number after /deploy/ in the address bar of dbt",
-        "password": "a service token with permission to run jobs",
+        "host": "abc12.us1.dbt.com, from dbt's account settings (empty: cloud.getdbt.com)",
+        "port": "443",
+        "login": "12345, the number after /deploy/ in dbt's address bar",
+        "password": "a service token with the permission Job Admin",
         "extra": '{"proxies": {"https": "http://proxy:3128"}}',
     },
 }
@@ -69,7 +76,7 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": {
                     "timeout": {
                         "label": "Timeout (seconds)",
-                        "description": "To connect, and between two parts of an answer. Default: 30.",
+                        "description": "How long to wait for dbt's answer to one request. Empty: 30.",
                         "schema": {"type": ["number", "null"]},
                     }
                 },

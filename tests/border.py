@@ -31,6 +31,7 @@ class TaskInstance:
     task_id: str = "build"
     map_index: int = -1
     max_tries: int = 0
+    try_number: int = 1
     pushed: list[tuple[str, Any]] = field(default_factory=list)
     rescheduled: datetime | None = None
     """When it asked for the first time to be executed later."""

@@ -211,6 +211,53 @@ def test_the_connection_test_says_what_works_and_what_fails(
     assert TOKEN not in said
 
 
+def json_of(status: int, body: str) -> Answer:
+    """Answer as a service of another kind."""
+    return Answer(status, body.encode(), {"Content-Type": "application/json"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        html(200),
+        html(401),
+        html(403),
+        html(404),
+        json_of(200, '{"hello": "world"}'),
+        json_of(200, '{"data": []}'),
+        json_of(200, "[]"),
+        json_of(200, "3"),
+        json_of(401, '{"detail": "Not authenticated"}'),
+        json_of(403, '{"error": "forbidden"}'),
+        json_of(404, '{"detail": "Not Found"}'),
+        json_of(405, '{"detail": "Method Not Allowed"}'),
+        json_of(404, ""),
+        json_of(400, "Bad Request"),
+        Answer(302),
+        Answer(200, b"OK"),
+    ],
+    ids=lambda answer: f"{answer.status} {answer.body[:20].decode() or 'nothing'}",
+)
+@pytest.mark.usefixtures("connect")
+def test_the_connection_test_says_that_a_host_is_not_dbt(server: ScriptedServer, answer: Answer) -> None:
+    """A page, a 404 or the JSON of something else is no refused token and no missing account."""
+    server.answers(answer)
+    ok, said = DbtCloudRerunHook().test_connection()
+    assert not ok
+    assert said.startswith(f"{server.address} answers, but not as dbt does: compare it with the access URL")
+    assert "token accepted" not in said
+    assert "token refused" not in said
+    assert "\n" not in said
+
+
+@pytest.mark.usefixtures("connect")
+def test_the_connection_test_says_that_jobs_are_not_dbts(server: ScriptedServer) -> None:
+    """The account may look right by chance."""
+    server.answers(ACCOUNT, json_of(200, '{"jobs": []}'))
+    ok, said = DbtCloudRerunHook().test_connection()
+    assert (ok, "not as dbt does" in said) == (False, True), said
+
+
 def test_the_connection_test_reports_a_wrong_connection(connect: Callable[..., None]) -> None:
     """A mistake in the form is an answer of the form's test button, not a stack trace."""
     connect(login="shop")

@@ -92,13 +92,21 @@ print(json.dumps(titles))
 
 
 def test_the_form_asks_for_host_account_and_token() -> None:
-    """The connection form shows the three fields under names that say what to put there, and hides the others."""
+    """The form shows the fields under names that say what to put there; Airflow's Test button needs the port."""
     # In a separate process, as the UI's is: Airflow loads hooks once, and differently for the UI.
     done = subprocess.run([sys.executable, "-c", FORM], capture_output=True, text=True, check=True)
     assert json.loads(done.stdout.splitlines()[-1]) == {
         "host": "Access URL",
         "login": "Account ID",
         "password": "API Token",
-        "port": None,
+        "port": "Port (leave empty)",
         "schema": None,
     }
+
+
+def test_each_shown_field_has_a_help_text() -> None:
+    """A person fills in the form without reading the documentation."""
+    form = DbtCloudRerunHook.get_ui_field_behaviour()
+    assert set(form["relabeling"]) <= set(form["placeholders"])
+    assert form["hidden_fields"] == ["schema"]
+    assert "Job Admin" in form["placeholders"]["password"]

@@ -158,7 +158,7 @@ def _not_ok(
         case 403:
             return DbtForbiddenError(f"{what}{quoted} {_WRONG_ACCOUNT}", **details)
         case 404:
-            return DbtNotFoundError(f"{what}{quoted}{'' if reply.is_html else f' {_NOT_THERE}'}", **details)
+            return DbtNotFoundError(f"{what}{quoted} {_what_to_check(endpoint, reply)}", **details)
         case 429:
             return DbtThrottledError(f"{what}{quoted}: too many requests", retry_after=reply.retry_after, **details)
     if reply.is_server_failure:
@@ -176,7 +176,16 @@ _WRONG_TOKEN = (
 )
 _WRONG_ACCOUNT = "(the token is known; check the account id, then the token's permissions)"
 _NOT_THERE = "(it does not exist, was deleted, or the token may not see it)"
+_NO_ACCOUNT = "(the account does not exist here, or the token may not see it: check the account id, then the host)"
+_NOT_DBT = "(compare the connection's host with the access URL in dbt's account settings)"
 _ELSEWHERE = "a redirect, so this host is not the API: compare it with the access URL in dbt's account settings"
+
+
+def _what_to_check(endpoint: Endpoint[Any], reply: Reply) -> str:
+    """Say what a 404 calls for: a list is not missing, unless its account is."""
+    if reply.is_html:
+        return _NOT_DBT
+    return _NOT_THERE if any(part.isdigit() for part in endpoint.path.split("/")) else _NO_ACCOUNT
 
 
 def _unreadable(endpoint: Endpoint[Any], reply: Reply, host: str, problem: str) -> DbtApiError:

@@ -11,7 +11,6 @@ from airflow_dbt_rerun.audit.ledger import Audit, Ledger
 from airflow_dbt_rerun.audit.records import Record, StepRecord
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
-from airflow_dbt_rerun.core.dbt.results import NodeResult
 from airflow_dbt_rerun.exceptions import DbtNotFoundError
 
 T = TypeVar("T")
@@ -98,15 +97,15 @@ def _ended_before(run: Run, rerun: Run) -> bool:
 
 
 def _record(client: Sender, run: Run) -> Record:
-    return Record(run, tuple(StepRecord(step, _nodes(client, run, step)) for step in run.steps if step.command))
+    return Record(run, tuple(_step_record(client, run, step) for step in run.steps if step.command))
 
 
-def _nodes(client: Sender, run: Run, step: RunStep) -> dict[str, NodeResult] | None:
+def _step_record(client: Sender, run: Run, step: RunStep) -> StepRecord:
     for path in ("run_results.json", "sources.json"):
         with suppress(DbtNotFoundError):
             results = client.send(get_step_results(run.id, step=step.index, path=path))
-            return {node.unique_id: node for node in results.nodes}
-    return None
+            return StepRecord(step, {node.unique_id: node for node in results.nodes}, results.kept_options)
+    return StepRecord(step)
 
 
 def lines(found: Audit) -> Iterator[str]:

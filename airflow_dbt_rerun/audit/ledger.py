@@ -135,7 +135,7 @@ class Ledger:
         """Note what a failed step left undone: by its nodes where the artifact is complete, else all of it."""
         undone = {name for name, node in (step.nodes or {}).items() if not node.is_ok}
         hooks = any(name.startswith("operation.") for name in undone)
-        if not step.is_complete or not undone or hooks:
+        if not step.is_complete or not undone or hooks or step.forgets(debt.command):
             debt.whole, debt.nodes = True, set()
         elif not (
             resumed and debt.whole and debt.has_run

@@ -28,8 +28,18 @@ PLACE = (
 _MARKER = re.compile(r"^\[dbt-rerun (?P<key>\w+)(?:>(?P<of_run>\d+))?\]")
 _COUNT = re.compile(r"\b\d+ of (\d+) ")
 _INTERRUPTED = re.compile(
-    r"KeyboardInterrupt|Exited because of keyboard interrupt|\bCANCEL query\b|dbt was interrupted", re.IGNORECASE
+    r"KeyboardInterrupt|Exited because of keyboard interrupt|dbt was interrupted|\(dbt1404\)",
+    re.IGNORECASE,
 )
+_V2_END = re.compile(r"^Finished '([\w-]+)", re.MULTILINE)
+_V2_PROCESSED = re.compile(r"^Processed: (.+)$", re.MULTILINE)
+_V2_PART = re.compile(r"(\d+) (?!hook)[a-z]")
+_V2_FAILED = re.compile(r"^ *Failed +\[[^\]]*\] +(?:model|seed|snapshot) +(?:\S*\.)?(\w+)", re.MULTILINE)
+_DECIDES_WHAT_IS_BUILT = re.compile(
+    r"(?<!\S)(?:-[ft]|--(?:vars|full-refresh|target|profile|warn-error-options|event-time-(?:start|end)|sample|empty"
+    r"|state|defer|defer-state|favor-state))(?=[ =]|$)"
+)
+_SHORT = {"-f": "full_refresh", "-t": "target"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,8 @@ class StepRecord:
 
     step: RunStep
     nodes: Mapping[str, NodeResult] | None = None
+    kept_options: tuple[str, ...] | None = None
+    """The options that its artifact holds; None if it holds all (dbt-core)."""
 
     @property
     def command(self) -> str:
@@ -53,7 +65,24 @@ class StepRecord:
         if self.nodes is None or _INTERRUPTED.search(self.step.logs):
             return False
         counts = [int(count) for count in _COUNT.findall(self.step.logs)]
-        return max(counts, default=0) <= len(self.nodes)
+        return max(counts, default=0) <= len(self.nodes) and self._is_complete_v2(self.nodes)
+
+    def _is_complete_v2(self, nodes: Mapping[str, NodeResult]) -> bool:
+        """Compare with what dbt v2 prints: which nodes failed, and how many there were to do."""
+        names = {node.name.replace(".", "_") for node in nodes.values()}
+        if any(name not in names for name in _V2_FAILED.findall(self.step.logs)):
+            return False
+        end, processed = _V2_END.search(self.step.logs), _V2_PROCESSED.search(self.step.logs)
+        if end is None or end[1] == "retry":
+            return True
+        return processed is not None and sum(map(int, _V2_PART.findall(processed[1]))) <= len(nodes)
+
+    def forgets(self, command: str) -> bool:
+        """Return whether a resumed run would not know an option of the command that decides what it builds."""
+        if self.kept_options is None:
+            return False
+        given = _DECIDES_WHAT_IS_BUILT.findall(command)
+        return any(_SHORT.get(each, each.lstrip("-").replace("-", "_")) not in self.kept_options for each in given)
 
 
 @dataclass(frozen=True, slots=True)

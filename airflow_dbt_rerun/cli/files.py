@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from airflow_dbt_rerun.core.dbt.fields import FieldError
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.diagnosis.json_log import is_json_log, log_text
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 
 STDIN = "-"
@@ -29,23 +31,44 @@ LOG_PLACES = (LOG, "../logs/dbt.log")
 """Where to find the log of a folder's artifacts: beside them, or where dbt writes it."""
 
 _STEP = 1
-_FAILED_WORDS = ("Encountered an error", "Completed with", "Errors and Warnings", "[error]")
-_GOOD_WORDS = "Completed successfully"
-_LONGEST_LOG_LINE = 100_000
+_FAILED_WORDS = ("Encountered an error", "Completed with", "[error]")
+_GOOD_WORDS = re.compile(r"Completed successfully|Finished '[\w -]+' (?:successfully|with \d+ warnings?\b)")
+"""dbt-core's words, and those of dbt v2."""
 
 JsonObject = Mapping[str, Any]
 
 
-def read_case(target: str) -> Case:
+def paired(targets: Sequence[str]) -> list[tuple[str, str | None]]:
+    """Return the targets, an artifact together with the log next to it: they are about one step."""
+    pairs: list[tuple[str, str | None]] = []
+    for target in targets:
+        last = pairs[-1] if pairs and pairs[-1][1] is None else None
+        if last and _may_be_log(target) and last[0].endswith(".json"):
+            pairs[-1] = (last[0], target)
+        elif last and target.endswith(".json") and _may_be_log(last[0]):
+            pairs[-1] = (target, last[0])
+        else:
+            pairs.append((target, None))
+    return pairs
+
+
+def _may_be_log(target: str) -> bool:
+    return not target.endswith(".json") and Path(target).is_file()
+
+
+def read_case(target: str, log: str | None = None) -> Case:
     """Read a file, a folder, or standard input for ``-``.
 
+    :param log: the log of the step that wrote the artifact ``target``.
     :raises UnreadableError: if it is missing, empty, binary, truncated, or not written by dbt.
     """
     path = Path(target)
     if target != STDIN and path.is_dir():
         return _from_folder(target, path)
     text = read_text(target)
-    return _from_artifact(target, _artifact(target, text)) if _is_json(target, text) else _from_log(target, text)
+    if not _is_json(target, text):
+        return _from_log(target, text)
+    return _from_artifact(target, _artifact(target, text), log=log_text(read_text(log)) if log else "")
 
 
 def read_text(target: str) -> str:
@@ -92,7 +115,7 @@ def _from_folder(target: str, folder: Path) -> Case:
         raise UnreadableError(f"{target}: there is no run_results.json, sources.json or dbt.log in this folder")
     newest = str(max(found, key=lambda path: path.stat().st_mtime))
     log = next((str(folder / place) for place in LOG_PLACES if (folder / place).is_file()), None)
-    text = _log_text(read_text(log)) if log else ""
+    text = log_text(read_text(log)) if log else ""
     case = _from_artifact(newest, _artifact(newest, read_text(newest)), log=text)
     return replace(case, seen=replace(case.seen, facts=_facts_of(folder)))
 
@@ -110,7 +133,7 @@ def _facts_of(folder: Path) -> ManifestFacts | None:
 def _is_json(target: str, text: str) -> bool:
     """Return whether this is an artifact. dbt's JSON logs have an object a line, with the text in ``info.msg``."""
     is_object = text.lstrip().startswith("{") or target.endswith(".json")
-    return is_object and not _message_of_line(text.lstrip().partition("\n")[0])
+    return is_object and not is_json_log(text)
 
 
 def _artifact(target: str, text: str) -> JsonObject:
@@ -140,7 +163,7 @@ def _from_artifact(target: str, artifact: JsonObject, *, log: str = "") -> Case:
     metadata, arguments = artifact.get("metadata") or {}, artifact.get("args")
     command = arguments.get("which") if isinstance(arguments, Mapping) else None
     run = _made_up_run(f"dbt {command}" if command else None, log, dbt_version=metadata.get("dbt_version"))
-    failed = any(node.is_failed for node in results.nodes) or _ends_in_failure(log)
+    failed = any(node.is_failed for node in results.nodes) or _ends_in_failure(log, _well(log))
     return Case(
         source=target,
         seen=RunSeen(run, (results,)),
@@ -171,34 +194,21 @@ def _no_node_failed(results: StepResults) -> str:
 
 
 def _from_log(target: str, text: str) -> Case:
-    log = _log_text(text)
-    good = _GOOD_WORDS in log and not _ends_in_failure(log)
-    nothing = f"No error in this log: it ends with {_GOOD_WORDS!r}." if good else None
+    log = log_text(text)
+    well = _well(log)
+    ends_well = well >= 0 and not _ends_in_failure(log, well)
+    nothing = f"No error in this log: it ends with {log[well:].splitlines()[0]!r}." if ends_well else None
     return Case(target, RunSeen(_made_up_run(None, log)), nothing)
 
 
-def _ends_in_failure(log: str) -> bool:
-    """Return whether the log's last command failed. dbt appends the logs of many commands to one file."""
-    last = max(log.rfind(words) for words in _FAILED_WORDS)
-    return last > log.rfind(_GOOD_WORDS)
+def _well(log: str) -> int:
+    """Return where a log last says that a command ended well; -1 if it does not."""
+    return max((found.start() for found in _GOOD_WORDS.finditer(log)), default=-1)
 
 
-def _log_text(text: str) -> str:
-    """Return a log as dbt prints it; from JSON lines (``--log-format json``), extract the text."""
-    lines = text.lstrip().splitlines()
-    if not lines or not _message_of_line(lines[0]):
-        return text
-    return "\n".join(_message_of_line(line) or line for line in lines)
-
-
-def _message_of_line(line: str) -> str | None:
-    if not line.startswith("{") or len(line) > _LONGEST_LOG_LINE:  # an artifact is one line of megabytes
-        return None
-    try:
-        info = json.loads(line).get("info")
-    except (ValueError, RecursionError):
-        return None
-    return str(info["msg"]) if isinstance(info, Mapping) and "msg" in info else None
+def _ends_in_failure(log: str, well: int) -> bool:
+    """Return whether something failed after ``well``. dbt appends the logs of many commands to one file."""
+    return max(log.rfind(words) for words in _FAILED_WORDS) > well
 
 
 # --- The step around them

@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
 from airflow_dbt_rerun.cli.cases import Case, Opinion, UnreadableError
-from airflow_dbt_rerun.cli.files import read_case, read_facts, read_text
+from airflow_dbt_rerun.cli.files import paired, read_case, read_facts, read_text
 from airflow_dbt_rerun.cli.judging import judge
 from airflow_dbt_rerun.config.documents import read_policy, read_signatures
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
@@ -104,9 +104,9 @@ def opinions(options: argparse.Namespace, policy: RerunPolicy) -> Iterator[Opini
     :raises UnreadableError: if a file named by an option cannot be read.
     """
     reader = _Reader(options, policy)
-    for target in options.targets:
+    for target, log in paired(options.targets):
         try:
-            case, signatures = reader.read(target)
+            case, signatures = reader.read(target, log)
         except UnreadableError as error:
             complain(options, str(error))
             yield None
@@ -135,10 +135,10 @@ class _Reader:
         self._facts = read_facts(options.manifest) if options.manifest else None
         self._signatures = _parsed(read_signatures, options.signatures) if options.signatures else ()
 
-    def read(self, target: str) -> tuple[Case, tuple[Signature, ...]]:
+    def read(self, target: str, log: str | None) -> tuple[Case, tuple[Signature, ...]]:
         """Read a target, with its signatures: those of the team apply to runs of the platform only."""
         if not _is_run_id(target):
-            case = self._completed(read_case(target))
+            case = self._completed(read_case(target, log))
             self._warn_without_facts(case)
             return case, self._signatures
         case = self._platform.read_case(int(target))

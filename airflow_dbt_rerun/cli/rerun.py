@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_dbt_rerun.cli.cases import UnreadableError
 from airflow_dbt_rerun.cli.options import add_connection_options, complain, policy_of, positive
-from airflow_dbt_rerun.core.heal.modes import MODES, first_in_mode
+from airflow_dbt_rerun.core.heal.modes import MODES, action_of, first_in_mode
 from airflow_dbt_rerun.core.heal.next_steps import Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.plan import RerunPlan
 
@@ -65,13 +65,23 @@ def rerun(options: argparse.Namespace) -> int:
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_id", type=positive, metavar="RUN_ID", help="the failed dbt run")
-    parser.add_argument("--mode", choices=tuple(MODES), default="from_failure", help="default: %(default)s")
+    modes = "|".join(MODES)
+    parser.add_argument("--mode", type=_mode, metavar=modes, default="from_failure", help="default: %(default)s")
     parser.add_argument(
         "--policy",
         metavar="FILE",
         help="the policy, as YAML or JSON, for a rerun that fails, too (default: do nothing)",
     )
     add_connection_options(parser)
+
+
+def _mode(text: str) -> str:
+    """Check a mode, for argparse."""
+    try:
+        action_of(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return text
 
 
 def _driver(options: argparse.Namespace) -> Driver:

@@ -79,7 +79,7 @@ class RunSource:
             client = _connected(self._hook)
             run = client.send(get_run(run_id))
             marker = Marker.of("command line", run_id, time.time())
-            work = Work(run.job_id, marker, "Rerun by airflow-dbt-rerun", of_run=run_id)
+            work = Work(run.job_id, marker, "Rerun by airflow-dbt-rerun", of_run=run_id, is_new_request=True)
             return Driver(
                 client, work, policy, signatures=self.signatures(), pace=testing.pace_in_force(PACE), log=log
             )

@@ -22,6 +22,18 @@ def unknown(what: str, given: object, known: Iterable[str]) -> str:
     return f"there is no {what} {shown(given)}; {there_are} {', '.join(words)}"
 
 
+def not_among(where: str, given: object, known: Iterable[str], *, be: str = "be one of") -> str:
+    """Return an error text for a word that an argument does not take, with the closest one that it takes.
+
+    :param be: what the argument must do with the words: ``be one of``, or ``be among`` where it takes several.
+    """
+    words = [str(word) for word in known]
+    several = given if isinstance(given, (list, tuple, set, frozenset)) else [given]
+    close = next((found for each in several if each not in words and (found := _closest(each, words))), None)
+    meant = f": did you mean {close!r}?" if close else ""
+    return f"{where} must {be} {', '.join(words)}, not {shown(given)}{meant}"
+
+
 def shown(value: object) -> str:
     """Return a wrong value on one line, cut if it is long."""
     if isinstance(value, type):

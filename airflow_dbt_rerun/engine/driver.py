@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
+from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
@@ -28,6 +28,7 @@ from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.watch.many import usual_seconds
 from airflow_dbt_rerun.core.watch.one import Poll, Unwatchable, WatchOutcome, watch
 from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
 from airflow_dbt_rerun.engine.starter import RunStarter, Work
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtRunUnwatchable, is_bearable
@@ -121,6 +122,8 @@ class Driver:
         )
         for run in full[:-1]:  # earlier failures show whether the heal makes progress
             session = session.recalling(diagnose(run, self._reader.results(run), signatures=self._signatures))
+        if self._work.is_new_request and full[-1].is_error:
+            session = session.asked_again(self._clock())
         return session, self._reader.observe(session, full[-1].id)
 
     def _earlier_runs(self, runs: Sequence[Run]) -> tuple[Run, ...]:
@@ -183,14 +186,15 @@ class Driver:
     def _stop(self, runs: Sequence[Run], why: str) -> None:
         for run in runs:
             if not run.is_terminal:
-                self._client.send(cancel_run(run.id))
-                self._log.info("Cancelled dbt run %s: %s", run.id, why)
+                self._log.info("%s: %s", cancel(self._client, run.id), why)
 
     def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, WaitForRun | Succeed | Fail]:
         """Decide and act until there is something to wait for, or the work has ended."""
         while True:
             before = session
             session, step = next_step(before, seen, self._policy, self._clock(), signatures=self._signatures)
+            if isinstance(step, (StartRun, Rerun)) and self._is_too_late(session):
+                step = _too_late(session, seen)
             for line in tell(before, session, step):
                 self._log.info("%s", one_line(line))  # it may quote a command, which is kept as it is
             if isinstance(step, StartRun):
@@ -199,6 +203,9 @@ class Driver:
                 seen = self._rerun(session, step)
             else:
                 return session, step
+
+    def _is_too_late(self, session: RerunSession) -> bool:
+        return session.deadline is not None and self._clock() >= session.deadline
 
     def wait(self, session: RerunSession, step: WaitForRun) -> Observation:
         """Block until the run has ended or the moment has come, then read the run again."""
@@ -266,3 +273,16 @@ class Driver:
             return self._client.send(get_run(run_id))
         except DbtApiError as error:
             return error
+
+
+def _too_late(session: RerunSession, seen: Observation) -> Fail:
+    """Return the end of work whose time was over before the next run was started."""
+    allowed = max((session.deadline or 0.0) - session.started_at, 0.0)
+    what = "the rerun" if session.attempts else "the run"
+    return Fail(
+        f"the {allowed:.0f} s allowed for this task were over before {what} was started, so nothing was started: "
+        "raise timeout, or execution_timeout if that is shorter",
+        kind="timeout",
+        retryable=True,
+        run=seen.run if isinstance(seen, RunSeen) else None,
+    )

@@ -33,6 +33,8 @@ class Work:
     overrides: Mapping[str, Any] = field(default_factory=dict)
     of_run: int | None = None
     """The failed run to repair, which this task did not start; None to start a new run of the job."""
+    is_new_request: bool = False
+    """Whether a person asks for the repair now: a rerun of ``of_run`` that has failed before is rerun itself."""
     earlier: tuple[Marker, ...] = ()
     """Markers of the task's earlier lives, the newest first."""
     reattach: bool = False

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 from airflow_dbt_rerun.local.account import ACCOUNT_ID
+from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.options import TOKEN_VARIABLE, InvalidOptionError, read_options
 
 _REQUIRED = ("starlette", "uvicorn", "yaml")
 _INVALID_OPTIONS = 2
 _SIMULATE = "simulate dbt instead of running it; each command takes this many seconds (default: 0)"
-
-
+_ENGINE = "with --simulate: the dbt whose shapes are written, dbt-core 1.x or v2 (default: core)"
 _TOKEN_FILE = (
     f"file that holds the API token (default: the environment variable {TOKEN_VARIABLE} or, without it, "
     "a random token, stored in the state directory)"
@@ -47,8 +47,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--tls-cert", type=Path, metavar="FILE", help="serve https with this certificate")
     add("--tls-key", type=Path, metavar="FILE", help="the key of the certificate")
     add("--state-dir", type=Path, default=Path(".local-platform"), metavar="DIR", help=_STATE_DIR)
-    add("--dbt", metavar="PATH", help="path of the dbt executable")
+    add("--dbt", metavar="PATH", help="path of the dbt executable: dbt-core 1.x or dbt v2")
     add("--simulate", nargs="?", type=float, const=0.0, metavar="SECONDS", help=_SIMULATE)
+    add("--engine", choices=[str(engine) for engine in Engine], help=_ENGINE)
     add("--faults", action="store_true", help="serve the control path, which lets tests inject faults")
 
 

@@ -6,17 +6,18 @@ import argparse
 import math
 import os
 import ssl
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from airflow_dbt_rerun.local.dbt.commands import SIMULATED_VERSION, split_commands
-from airflow_dbt_rerun.local.dbt.runner import DbtExecutableNotFoundError, find_dbt, python_of
+from airflow_dbt_rerun.local.dbt.commands import split_commands
+from airflow_dbt_rerun.local.dbt.engine import Engine
+from airflow_dbt_rerun.local.dbt.installation import inspect_dbt
+from airflow_dbt_rerun.local.dbt.runner import DbtExecutableNotFoundError, find_dbt
+from airflow_dbt_rerun.local.simulated.versions import SIMULATED_VERSIONS
 
 TOKEN_VARIABLE = "AIRFLOW_DBT_RERUN_LOCAL_TOKEN"  # noqa: S105 - the name of a variable
 _LONGEST_TOKEN = 1_000
-_PRINT_VERSION = "from importlib.metadata import version; print(version('dbt-core'))"
 
 
 class InvalidOptionError(ValueError):
@@ -45,6 +46,7 @@ class PlatformOptions:
     jobs: Mapping[str, tuple[str, ...]]
     state: Path
     dbt: Path | None
+    engine: Engine
     dbt_version: str
     seconds: float
     port: int
@@ -62,12 +64,13 @@ def read_options(options: argparse.Namespace) -> PlatformOptions:
     project = _project(options.project_dir)
     jobs = _jobs(options.job)
     tls = _tls(options.tls_cert, options.tls_key)
-    dbt, version = _dbt(options.dbt) if options.simulate is None else _simulated(options)
+    dbt, engine, version = _installed(options) if options.simulate is None else _simulated(options)
     return PlatformOptions(
         project=project,
         jobs=jobs,
         state=options.state_dir.resolve(),
         dbt=dbt,
+        engine=engine,
         dbt_version=version,
         seconds=options.simulate or 0.0,
         port=options.port,
@@ -141,22 +144,20 @@ def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
     return Tls(certificate, key)
 
 
-def _simulated(options: argparse.Namespace) -> tuple[None, str]:
+def _simulated(options: argparse.Namespace) -> tuple[None, Engine, str]:
     if options.dbt is not None:
         raise InvalidOptionError("--dbt and --simulate: give only one of them")
     if not 0 <= options.simulate < math.inf:
         raise InvalidOptionError(f"--simulate: {options.simulate} is not a number of seconds")
-    return None, SIMULATED_VERSION
+    engine = Engine(options.engine or Engine.CORE)
+    return None, engine, SIMULATED_VERSIONS[engine]
 
 
-def _dbt(given: str | None) -> tuple[Path, str]:
-    """Find dbt and read its version from its Python environment, which is far quicker than running dbt."""
+def _installed(options: argparse.Namespace) -> tuple[Path, Engine, str]:
+    if options.engine is not None:
+        raise InvalidOptionError("--engine: is for --simulate only; an installed dbt says itself what it is")
     try:
-        dbt = find_dbt(given)
-        python = python_of(dbt)
+        found = inspect_dbt(find_dbt(options.dbt))
     except DbtExecutableNotFoundError as error:
         raise InvalidOptionError(f"--dbt: {error}") from error
-    queried = subprocess.run([python, "-I", "-c", _PRINT_VERSION], capture_output=True, text=True, check=False)  # noqa: S603
-    if queried.returncode != 0:
-        raise InvalidOptionError(f"--dbt: {dbt} does not belong to an installed dbt-core")
-    return dbt, queried.stdout.strip()
+    return found.dbt, found.engine, found.version

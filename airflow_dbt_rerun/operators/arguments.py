@@ -1,100 +1,71 @@
-"""Check the arguments that all tasks share, when the DAG is parsed or a template has been rendered."""
+"""Check the arguments of a task, when the DAG is parsed and again once its templates have been rendered."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
-from airflow_dbt_rerun.api.endpoints import number
-from airflow_dbt_rerun.config.documents import as_policy
-from airflow_dbt_rerun.core.policy.policy import RerunPolicy
-from airflow_dbt_rerun.core.signatures import Signature, own
+from airflow_dbt_rerun.config.arguments import Takes, checked, checked_template, rendered
+from airflow_dbt_rerun.config.templates import has_template
 from airflow_dbt_rerun.exceptions import DbtConfigError
 
-T = TypeVar("T")
+READ_AT_PARSE = ("policy", "signatures")
+"""Arguments that are stored in normalised form at once; the others stay as given until they are rendered."""
 
 
-def is_template(value: object) -> bool:
-    """Return whether an argument is a template that Airflow has yet to render."""
-    return isinstance(value, str) and "{{" in value
+class CheckedArguments:
+    """Check the arguments of a task by a table."""
+
+    takes: ClassVar[Takes]
+    stored_as: ClassVar[Mapping[str, str]] = {}
+    """The attribute of an argument, where Airflow's own class has a method of the argument's name."""
+    template_fields: Sequence[str]
+
+    def _check_arguments(self) -> None:
+        """Check the arguments when the DAG is parsed, as far as they are no templates.
+
+        :raises DbtConfigError: naming the argument and what it takes.
+        """
+        for name, kind in self.takes.items():
+            attribute = self.stored_as.get(name, name)
+            check = checked_template if attribute in self.template_fields else checked
+            value = check(name, kind, getattr(self, attribute))
+            if name in READ_AT_PARSE:
+                setattr(self, attribute, value)
+
+    def _read_arguments(self) -> None:
+        """Check the arguments after rendering, and store what they stand for. To be called before any request.
+
+        :raises DbtConfigError: naming the argument and what it takes.
+        """
+        for name, kind in self.takes.items():
+            attribute = self.stored_as.get(name, name)
+            read = rendered if attribute in self.template_fields else checked
+            setattr(self, attribute, read(name, kind, getattr(self, attribute)))
 
 
-def check_ids(task: object, *parameters: str) -> None:
-    """Check that ids are whole numbers.
-
-    :raises DbtConfigError: naming the parameter.
-    """
-    for parameter in parameters:
-        value = getattr(task, parameter)
-        if isinstance(value, (int, str)) and not is_template(value):
-            number(parameter, value)
-
-
-def rendered_id(name: str, value: object) -> int:
-    """Return an id after its template was rendered.
-
-    :raises DbtConfigError: naming the parameter, if it rendered to nothing or is no number.
-    """
-    if value is None or str(value).strip() in ("", "None"):
-        raise DbtConfigError(
-            f"{name} is {value!r} after rendering: check its template, and that the task it reads from pushed an id"
-        )
-    return number(name, str(value))
-
-
-def check_seconds(task: object, *parameters: str) -> None:
-    """Check that durations are numbers above zero.
-
-    :raises DbtConfigError: naming the parameter.
-    """
-    for parameter in parameters:
-        value = getattr(task, parameter)
-        if not isinstance(value, (int, float)) or isinstance(value, bool) or value <= 0:
-            raise DbtConfigError(f"{parameter} takes a number of seconds above zero, not {value!r}")
+def is_known(value: object) -> bool:
+    """Return whether a value is given and contains no template."""
+    return value is not None and not has_template(value)
 
 
 def check_quickest(quickest: float | None, check_interval: float) -> None:
     """Check ``quickest_check_interval`` against ``check_interval``.
 
-    :raises DbtConfigError: if it is not above zero, or greater than ``check_interval``.
+    :raises DbtConfigError: if it is greater.
     """
-    if quickest is not None and not 0 < quickest <= check_interval:
+    if quickest is not None and quickest > check_interval:
+        takes = "quickest_check_interval takes a number of seconds above zero and at most check_interval"
+        raise DbtConfigError(f"{takes}, not {quickest!r}")
+
+
+def required_id(name: str, value: Any) -> int:
+    """Return an id that has been rendered, and may have been rendered to None.
+
+    :raises DbtConfigError: if it is None.
+    """
+    if value is None:
         raise DbtConfigError(
-            "quickest_check_interval takes a number of seconds above zero and at most check_interval, "
-            f"not {quickest!r}"
+            f"{name} is None after rendering: check its template, and that the task it reads from pushed an id"
         )
-
-
-def read_policy_argument(value: RerunPolicy | Mapping[str, Any] | str | None) -> RerunPolicy | None:
-    """Read a policy in any form that a DAG author may pass.
-
-    :raises DbtConfigError: naming the field that is wrong.
-    """
-    return _checked(lambda: as_policy(value, "policy"))
-
-
-def checked_signatures(value: object) -> tuple[Signature, ...]:
-    """Check the signatures that a DAG author passes.
-
-    :raises DbtConfigError: naming the entry that is wrong.
-    """
-    return _checked(lambda: own.check(value, "signatures"))
-
-
-def checked_callbacks(value: object) -> tuple[Callable[[Any], Any], ...]:
-    """Return ``on_rerun`` as a tuple, whether it is None, a function, a notifier, or several of them.
-
-    :raises DbtConfigError: if one of them is not callable.
-    """
-    callbacks = () if value is None else tuple(value) if isinstance(value, (list, tuple)) else (value,)
-    for each in callbacks:
-        if not callable(each):
-            raise DbtConfigError(f"on_rerun takes functions or notifiers, not {each!r}")
-    return callbacks
-
-
-def _checked(read: Callable[[], T]) -> T:
-    try:
-        return read()
-    except (TypeError, ValueError) as error:
-        raise DbtConfigError(str(error)) from error
+    return int(value)

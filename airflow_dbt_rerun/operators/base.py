@@ -6,13 +6,13 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
 
 from airflow_dbt_rerun import testing
-from airflow_dbt_rerun.api.endpoints import cancel_run
 from airflow_dbt_rerun.api.retries import NO_RETRIES
+from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.heal.next_steps import Fail, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import Observation
@@ -21,6 +21,7 @@ from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import (
@@ -34,17 +35,10 @@ from airflow_dbt_rerun.exceptions import (
 )
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from airflow_dbt_rerun.links import DbtCloudRunLink
-from airflow_dbt_rerun.operators.arguments import (
-    check_ids,
-    check_quickest,
-    check_seconds,
-    checked_callbacks,
-    checked_signatures,
-    is_template,
-    read_policy_argument,
-)
+from airflow_dbt_rerun.operators.arguments import CheckedArguments, check_quickest
 from airflow_dbt_rerun.operators.deferral import DeferralMixin, is_ours
 from airflow_dbt_rerun.operators.publishing import Publisher
+from airflow_dbt_rerun.operators.takes import HEALING
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -68,7 +62,7 @@ OnRerun = Callable[[Any], Any]
 """A function that takes the context, or one of Airflow's notifiers."""
 
 
-class HealingOperator(DeferralMixin, BaseOperator):
+class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
     """Watch a dbt run until it ends, and rerun it by a policy. A base class, not for use by itself.
 
     :param dbt_cloud_conn_id: a connection of the official dbt Cloud layout.
@@ -95,6 +89,7 @@ class HealingOperator(DeferralMixin, BaseOperator):
     :param hook_params: further arguments of :class:`DbtCloudRerunHook`.
     """
 
+    takes: ClassVar[Takes] = HEALING
     template_fields: Sequence[str] = ("dbt_cloud_conn_id", "account_id", "policy")
     operator_extra_links = (DbtCloudRunLink(),)
     ui_color = "#ff694a"
@@ -135,13 +130,7 @@ class HealingOperator(DeferralMixin, BaseOperator):
         self._check_arguments()
 
     def _check_arguments(self) -> None:
-        """Check the arguments when the DAG is parsed; templates are checked after rendering."""
-        check_ids(self, "account_id")
-        if not is_template(self.policy):
-            self.policy = read_policy_argument(self.policy)
-        self.signatures = checked_signatures(self.signatures)
-        checked_callbacks(self.on_rerun)
-        check_seconds(self, "check_interval", "poll_tolerance", "timeout")
+        super()._check_arguments()
         check_quickest(self.quickest_check_interval, self.check_interval)
 
     # --- Life cycle
@@ -152,7 +141,7 @@ class HealingOperator(DeferralMixin, BaseOperator):
 
     def policy_in_force(self) -> RerunPolicy | None:
         """Return the policy that decides about reruns; None reruns nothing."""
-        return read_policy_argument(self.policy)
+        return cast("RerunPolicy | None", self.policy)
 
     def execute(self, context: Context) -> Any:
         """Run until the work is done; a deferrable task defers whenever there is something to wait for."""
@@ -177,7 +166,8 @@ class HealingOperator(DeferralMixin, BaseOperator):
         return step.run_id
 
     def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
-        if step.kind == "timeout" and self.cancel_on_kill and is_ours(session):
+        in_progress = step.run is not None and not step.run.is_terminal
+        if step.kind == "timeout" and in_progress and self.cancel_on_kill and is_ours(session):
             self._cancel(session.run_id)
         self._in_progress = None
         raise ERRORS[step.kind](step.reason, run=step.run, diagnosis=step.diagnosis, attempts=session.attempts)
@@ -205,8 +195,8 @@ class HealingOperator(DeferralMixin, BaseOperator):
 
     def _cancel(self, run_id: int | None) -> None:
         try:
-            self.hook.send(cancel_run(run_id or 0))
-            self.log.info("Cancelled dbt run %s: the time allowed for this task is over", run_id)
+            done = cancel(self.hook.client, run_id or 0)
+            self.log.info("%s: the time allowed for this task is over", done)
         except DbtApiError as error:
             self.log.warning("Could not cancel dbt run %s; cancel it in dbt: %s", run_id, error)
 
@@ -218,6 +208,7 @@ class HealingOperator(DeferralMixin, BaseOperator):
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
 
     def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
+        self._read_arguments()
         work = self.work(context)
         # Which reruns of a given run are ours to cancel is known only after its runs have been read.
         self._in_progress = work if work.of_run is None else None
@@ -226,7 +217,7 @@ class HealingOperator(DeferralMixin, BaseOperator):
             self.hook.client,
             work,
             testing.policy_in_force(self.policy_in_force()),
-            signatures=(*checked_signatures(self.signatures), *team),
+            signatures=(*cast("Sequence[Signature]", self.signatures or ()), *team),
             on_run=publisher.show_run,
             on_rerun=publisher.announce_rerun,
             pace=self._pace(usual),
@@ -245,4 +236,4 @@ class HealingOperator(DeferralMixin, BaseOperator):
         )
 
     def _publisher(self, context: Context) -> Publisher:
-        return Publisher(context, checked_callbacks(self.on_rerun), self.log)
+        return Publisher(context, cast("Sequence[OnRerun]", self.on_rerun or ()), self.log)

@@ -39,6 +39,7 @@ class DeferralMixin(BaseOperator):
     cancel_on_kill: bool
     hook_params: dict[str, Any] | None
     _in_progress: Work | None
+    _has_deferred = False
 
     @abstractmethod
     def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
@@ -59,6 +60,7 @@ class DeferralMixin(BaseOperator):
                 f"the triggerer sent {event!r}, which has no known outcome: nothing is rerun; "
                 "clear this task to try again"
             )
+        self._has_deferred = True
         # An edit of the Variable must not break a heal in progress: invalid entries are left out.
         driver = self._driver(context, team_signatures(self.log, strict=False), event.get("usual"))
         session = self._remembered(event, driver.work)

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.heal.lineage import Marker
-from airflow_dbt_rerun.core.heal.modes import action_of, first_in_mode
+from airflow_dbt_rerun.core.heal.modes import first_in_mode
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from airflow_dbt_rerun.operators.arguments import check_ids, is_template, read_policy_argument, rendered_id
+from airflow_dbt_rerun.operators.arguments import required_id
 from airflow_dbt_rerun.operators.base import HealingOperator
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
+from airflow_dbt_rerun.operators.new_request import is_new_request
 from airflow_dbt_rerun.operators.run_request import RunRequest, run_request
+from airflow_dbt_rerun.operators.takes import JOB, RERUN
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
-
-REATTACH = ("retry", "always")
 
 XCOM_PLAN = "dbt_rerun_plan"
 
@@ -64,6 +66,7 @@ class DbtCloudJobOperator(OneJobOperator):
         queue.
     """
 
+    takes: ClassVar[Takes] = JOB
     template_fields: Sequence[str] = (
         *OneJobOperator.template_fields,
         "trigger_reason",
@@ -92,8 +95,6 @@ class DbtCloudJobOperator(OneJobOperator):
 
     def _check_arguments(self) -> None:
         super()._check_arguments()
-        if self.reattach not in REATTACH:
-            raise DbtConfigError(f"reattach must be one of {', '.join(REATTACH)}, not {self.reattach!r}")
         self._request()
 
     def work(self, context: Context) -> Work:
@@ -123,7 +124,8 @@ class DbtCloudRerunOperator(HealingOperator):
     Before it starts anything, the task logs its plan and pushes it as XCom ``dbt_rerun_plan``: the failed and the
     skipped steps, the nodes that will run, and the reason for this kind of rerun. It waits for a run that is still
     in progress, and does nothing for a run that succeeded. If a rerun exists already, started by an earlier try or
-    by a person, it continues with that one.
+    by a person, it continues with that one. A rerun that had failed before a DAG run or a clear asked for this task
+    is rerun itself: only Airflow's own retries go on with what an earlier try used up.
 
     It also has the parameters of :class:`~airflow_dbt_rerun.operators.base.HealingOperator`.
 
@@ -132,13 +134,15 @@ class DbtCloudRerunOperator(HealingOperator):
     :param mode: ``from_failure``, ``from_step``, ``from_start`` or ``rebuild_tested``. If the run does not allow
         it, the policy's ``fallback`` is used, and the plan says why.
     :param policy: the rules for a rerun that fails, too; None reruns it no further.
-    :param dry_run: make the plan and start nothing.
+    :param dry_run: make the plan and start nothing. A template has to render to ``True`` or ``False``.
     :return: the id of the run that finished the work; in a dry run, the plan.
     :raises DbtConfigError: if the job has no run.
     :raises DbtRunError: the subclasses that :class:`DbtCloudJobOperator` lists.
     """
 
-    template_fields: Sequence[str] = (*HealingOperator.template_fields, "run_id", "job_id", "mode")
+    takes: ClassVar[Takes] = RERUN
+    stored_as: ClassVar[Mapping[str, str]] = {"dry_run": "plan_only"}
+    template_fields: Sequence[str] = (*HealingOperator.template_fields, "run_id", "job_id", "mode", "plan_only")
 
     def __init__(
         self,
@@ -146,7 +150,7 @@ class DbtCloudRerunOperator(HealingOperator):
         run_id: int | str | None = None,
         job_id: int | str | None = None,
         mode: str = "from_failure",
-        dry_run: bool = False,
+        dry_run: bool | str = False,
         **kwargs: Any,
     ) -> None:
         self.run_id = run_id
@@ -159,20 +163,10 @@ class DbtCloudRerunOperator(HealingOperator):
         super()._check_arguments()
         if (self.run_id is None) == (self.job_id is None):
             raise DbtConfigError("DbtCloudRerunOperator needs run_id or job_id, and not both")
-        check_ids(self, "run_id", "job_id")
-        if not is_template(self.mode):
-            self._checked_mode()
-
-    def _checked_mode(self) -> str:
-        try:
-            action_of(self.mode)
-        except ValueError as error:
-            raise DbtConfigError(str(error)) from error
-        return self.mode
 
     def policy_in_force(self) -> RerunPolicy:
         """Return a policy that reruns the given run in ``mode`` and leaves later failures to ``policy``."""
-        return first_in_mode(self._checked_mode(), read_policy_argument(self.policy))
+        return first_in_mode(self.mode, super().policy_in_force())
 
     def work(self, context: Context) -> Work:
         """Return the run to repair, marked for this life of the task instance."""
@@ -180,7 +174,13 @@ class DbtCloudRerunOperator(HealingOperator):
         run_id = self._latest_run() if self.run_id is None and self.job_id is not None else self._given_run()
         run = self.hook.get_run(run_id, include_related=())
         reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
-        return Work(run.job_id, next(markers(instance, retries=self.retries)), reason, of_run=run_id)
+        return Work(
+            run.job_id,
+            next(markers(instance, retries=self.retries)),
+            reason,
+            of_run=run_id,
+            is_new_request=not self._has_deferred and is_new_request(context, retries=self.retries),
+        )
 
     def execute(self, context: Context) -> Any:
         """Publish the plan; unless this is a dry run, rerun and watch."""
@@ -193,12 +193,14 @@ class DbtCloudRerunOperator(HealingOperator):
         return document if self.plan_only else super().execute(context)
 
     def _given_run(self) -> int:
-        return rendered_id("run_id", self.run_id)
+        return required_id("run_id", self.run_id)
 
     def _latest_run(self) -> int:
         """Return the job's latest run or, if that is a rerun, the run that it repairs."""
-        job_id = rendered_id("job_id", self.job_id)
-        root = RunReader(self.hook.client, pace=self._pace(), log=self.log).root_of_latest(job_id)
+        job_id = required_id("job_id", self.job_id)
+        # A wrong host, account or token is said at once.
+        at_once = replace(self._pace(), tolerance=0.0)
+        root = RunReader(self.hook.client, pace=at_once, log=self.log).root_of_latest(job_id)
         if root is None:
             raise DbtConfigError(f"job {job_id} has no run to rerun: check job_id, or give run_id")
         return root

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from airflow_dbt_rerun.api.job_lookup import find_job_id
+from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.exceptions import DbtConfigError
-from airflow_dbt_rerun.operators.arguments import check_ids, rendered_id
+from airflow_dbt_rerun.operators.arguments import required_id
 from airflow_dbt_rerun.operators.base import HealingOperator
+from airflow_dbt_rerun.operators.takes import ONE_JOB
 
 
 class OneJobOperator(HealingOperator):
@@ -20,6 +22,7 @@ class OneJobOperator(HealingOperator):
     :param job_name: the name of the job.
     """
 
+    takes: ClassVar[Takes] = ONE_JOB
     template_fields: Sequence[str] = (
         *HealingOperator.template_fields,
         "job_id",
@@ -49,12 +52,11 @@ class OneJobOperator(HealingOperator):
             raise DbtConfigError(
                 f"{type(self).__name__} needs job_id, or all of project_name, environment_name and job_name"
             )
-        check_ids(self, "job_id")
 
     def _job_id(self) -> int:
         names = (self.project_name, self.environment_name, self.job_name)
         if self.job_id is not None or None in names:
-            return rendered_id("job_id", self.job_id)
+            return required_id("job_id", self.job_id)
         return find_job_id(
             self.hook.client,
             project_name=str(self.project_name),

@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, NoReturn
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
@@ -17,10 +17,11 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_dbt_rerun.api.endpoints import get_job, number
+from airflow_dbt_rerun.config.arguments import Takes, checked
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.next_steps import Fail
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.core.watch.awaited_run import MATCHES, Awaited
+from airflow_dbt_rerun.core.watch.awaited_run import Awaited
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
@@ -33,9 +34,9 @@ from airflow_dbt_rerun.exceptions import (
     DbtRunTimeout,
     DbtRunUnwatchable,
 )
-from airflow_dbt_rerun.operators.arguments import is_template
 from airflow_dbt_rerun.operators.job import markers
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
+from airflow_dbt_rerun.sensors.takes import SENSOR
 from airflow_dbt_rerun.sensors.task_memory import TaskMemory
 from airflow_dbt_rerun.triggers.arrival import ARRIVAL_OUTCOMES, ARRIVED, UNWATCHABLE, DbtCloudRunArrivalTrigger
 from airflow_dbt_rerun.watching.search import find
@@ -88,6 +89,7 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         :class:`~airflow_dbt_rerun.operators.job.DbtCloudJobOperator` lists.
     """
 
+    takes: ClassVar[Takes] = SENSOR
     template_fields: Sequence[str] = (
         *OneJobOperator.template_fields,
         "since",
@@ -105,8 +107,12 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         match: str = "first",
         poke_interval: timedelta | float = 60,
         timeout: timedelta | float | None = None,
+        soft_fail: bool = False,
         **kwargs: Any,
     ) -> None:
+        if "check_interval" in kwargs:
+            raise DbtConfigError("check_interval is an argument of the operators: give the sensor poke_interval")
+        seconds = checked("poke_interval", self.takes["poke_interval"], poke_interval)
         self.since = since
         self.cause_categories = cause_categories
         self.git_branch = git_branch
@@ -115,38 +121,20 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         if timeout is None:
             timeout = conf.getfloat("sensors", "default_timeout")
         super().__init__(
-            poke_interval=poke_interval, check_interval=_seconds(poke_interval), timeout=_seconds(timeout), **kwargs
+            poke_interval=seconds,
+            check_interval=seconds,
+            timeout=checked("timeout", self.takes["timeout"], timeout),
+            soft_fail=checked("soft_fail", self.takes["soft_fail"], soft_fail),
+            **kwargs,
         )
-
-    def _check_arguments(self) -> None:
-        if self.check_interval <= 0:
-            raise DbtConfigError(f"poke_interval takes a number of seconds above zero, not {self.check_interval}")
-        super()._check_arguments()
-        if not is_template(self.since):
-            self._since_given()
-        if not is_template(self.match):
-            self._checked_match()
-
-    def _since_given(self) -> datetime | None:
-        try:
-            moment = datetime.fromisoformat(self.since.strip()) if isinstance(self.since, str) else self.since
-        except ValueError as error:
-            raise DbtConfigError(f"since must be a datetime or ISO 8601 text, not {self.since!r}") from error
-        if moment is not None and not isinstance(moment, datetime):
-            raise DbtConfigError(f"since must be a datetime or ISO 8601 text, not {self.since!r}")
-        return moment if moment is None or moment.tzinfo else moment.replace(tzinfo=UTC)
-
-    def _checked_match(self) -> str:
-        if self.match not in MATCHES:
-            raise DbtConfigError(f"match must be one of {', '.join(MATCHES)}, not {self.match!r}")
-        return self.match
 
     # --- Until the run exists
 
     def execute(self, context: Context) -> Any:
         """Poke until the work is done; a deferrable sensor defers as soon as it has to wait."""
+        self._read_arguments()
         self._memory = TaskMemory(context, next(markers(context["ti"], retries=self.retries)).key)
-        self._awaited = self._read_arguments(context)
+        self._awaited = self._what_to_await(context)
         self._until = self._began(context) + self._seconds_allowed()
         return BaseSensorOperator.execute(self, context)
 
@@ -167,13 +155,13 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
             self._defer_until_arrival()
         return False
 
-    def _read_arguments(self, context: Context) -> Awaited:
+    def _what_to_await(self, context: Context) -> Awaited:
         return Awaited(
             job_id=self._checked_job_id(),
-            since=(self._since_given() or _due(context)).timestamp(),
-            cause_categories=self._categories(),
-            git_branch=self.git_branch or None,
-            match=self._checked_match(),
+            since=(cast("datetime | None", self.since) or _due(context)).timestamp(),
+            cause_categories=tuple(self.cause_categories),
+            git_branch=self.git_branch,
+            match=self.match,
         )
 
     def _checked_job_id(self) -> int:
@@ -186,6 +174,8 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         try:
             job = self.hook.send(get_job(job_id))
         except DbtNotFoundError as error:
+            if error.user_message is None:
+                raise  # dbt itself gives a reason: this is another host, or a gateway in between
             raise DbtJobUnusableError(
                 f"job {job_id} does not exist, or the token may not see it: correct job_id, or give the token "
                 "access to its project, then clear this task"
@@ -247,6 +237,7 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
             raise DbtRunUnwatchable(
                 f"the triggerer sent {event!r}, which has no known outcome: clear this task to try again"
             )
+        self._read_arguments()
         self._awaited = Awaited.from_dict(event["awaited"])
         if self.job_id is not None and self._awaited.job_id != self._job_id():
             raise DbtRunUnwatchable(
@@ -294,13 +285,9 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         instance: Any = context["ti"]
         job_id, run_id = self._given
         reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
-        filters = Awaited(job_id, 0.0, self._categories(), self.git_branch or None)
+        filters = Awaited(job_id, 0.0, tuple(self.cause_categories), self.git_branch)
         marker = next(markers(instance, retries=self.retries))
         return Work(job_id, marker, reason, of_run=run_id, fits=filters.fits)
-
-    def _categories(self) -> tuple[str, ...]:
-        given = self.cause_categories
-        return (given,) if isinstance(given, str) and given else tuple(given)
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
         """Resume after waiting in the triggerer for the run to end, or for the pause before a rerun."""
@@ -335,11 +322,6 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
 
     def _or_skip(self, error: DbtRunError) -> Exception:
         return AirflowSkipException(str(error)) if self.soft_fail else error
-
-
-def _seconds(duration: timedelta | float) -> float:
-    """Return a duration in seconds; invalid values are refused when the arguments are checked."""
-    return duration.total_seconds() if isinstance(duration, timedelta) else duration
 
 
 def _due(context: Context) -> datetime:

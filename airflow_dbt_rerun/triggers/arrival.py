@@ -19,6 +19,7 @@ from airflow_dbt_rerun.core.watch.awaited_run import Awaited
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import DbtApiError, is_bearable
 from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
+from airflow_dbt_rerun.triggers.takes import ARRIVAL
 from airflow_dbt_rerun.watching.new_runs import JobWatcher
 from airflow_dbt_rerun.watching.search import find_async
 from airflow_dbt_rerun.watching.shared_client import SharedClient, shared_client
@@ -42,6 +43,8 @@ class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
     :param pace: the fields of :class:`~airflow_dbt_rerun.core.watch.pace.Pace`, each by its name.
     """
 
+    takes = ARRIVAL
+    awaited: dict[str, Any]
     arguments = ("dbt_cloud_conn_id", "awaited", "account_id", "hook_params")
 
     def __init__(
@@ -54,11 +57,11 @@ class DbtCloudRunArrivalTrigger(DbtCloudTriggerMixin, BaseTrigger):
         **pace: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._check(awaited=awaited)
         self.dbt_cloud_conn_id = dbt_cloud_conn_id
-        self.awaited = awaited
         self.account_id = account_id
+        self.hook_params = hook_params  # the hook checks these: if they are wrong, the event says so
         self.pace = Pace.from_dict(pace)
-        self.hook_params = hook_params
 
     def _serialized(self) -> dict[str, Any]:
         return {**super()._serialized(), **self.pace.to_dict()}

@@ -10,18 +10,16 @@ from typing import Any
 from airflow.triggers import base as airflow_triggers
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_dbt_rerun.api.endpoints import Id, number
+from airflow_dbt_rerun.api.endpoints import Id
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.dbt.models import TERMINAL_STATUSES, Run
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.watch.ended_runs import LATE, Cursor, RunFilter, run_payload
 from airflow_dbt_rerun.exceptions import DbtConfigError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
 from airflow_dbt_rerun.triggers.cursor_store import CursorStore, key_of, recall
+from airflow_dbt_rerun.triggers.takes import EVENTS, STATUSES
 from airflow_dbt_rerun.watching.ended_runs import EndedRunsFeed, feed_of
-
-STATUSES = {status.name.lower(): status for status in sorted(TERMINAL_STATUSES)}
-"""The values of ``statuses``: how a run can end."""
 
 SETTLE = 10.0
 """Most seconds between an event and saving the cursor past it. Airflow stores the event in one or two."""
@@ -69,6 +67,14 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
     :raises DbtConfigError: on Airflow 2, which has no asset watchers, or if an argument is wrong.
     """
 
+    takes = EVENTS
+    job_ids: list[int] | None
+    statuses: Sequence[str]
+    environment_id: int | None
+    project_id: int | None
+    include_reruns: bool
+    check_interval: float
+    lookback: float
     arguments = (
         "dbt_cloud_conn_id",
         "account_id",
@@ -99,17 +105,19 @@ class DbtCloudJobRunEventTrigger(DbtCloudTriggerMixin, _EventBase or BaseTrigger
         if _EventBase is None:
             raise DbtConfigError("DbtCloudJobRunEventTrigger needs Airflow 3: Airflow 2 has no asset watchers")
         super().__init__()
-        self.dbt_cloud_conn_id = dbt_cloud_conn_id
-        self.account_id = account_id
-        self.job_ids = _numbers("job_ids", job_ids)
-        self.statuses = _words(statuses)
-        self.environment_id = None if environment_id is None else number("environment_id", environment_id)
-        self.project_id = None if project_id is None else number("project_id", project_id)
-        self.include_reruns = include_reruns
-        self.check_interval = _seconds("check_interval", check_interval)
-        self.lookback = _seconds("lookback", lookback)
-        self.hook_params = hook_params
-        self._hook()  # wrong hook_params fail when the DAG is parsed
+        self._check(
+            dbt_cloud_conn_id=dbt_cloud_conn_id,
+            account_id=account_id,
+            job_ids=job_ids,
+            statuses=_lower(statuses),
+            environment_id=environment_id,
+            project_id=project_id,
+            include_reruns=include_reruns,
+            check_interval=check_interval,
+            lookback=lookback,
+            hook_params=hook_params,
+        )
+        self.statuses = sorted(set(self.statuses or STATUSES))
         self._store: CursorStore | None = None
         self._saved = Cursor.new(0)
 
@@ -215,23 +223,10 @@ def _verdict(run: Run) -> Category:
     return diagnose(run).verdict
 
 
-def _numbers(name: str, values: Id | Sequence[Id] | None) -> list[int] | None:
-    """Return ids sorted and without repeats: Airflow merges triggers with equal arguments."""
-    if values is None:
-        return None
-    given = [values] if isinstance(values, int | str) else values
-    return sorted({number(name, value) for value in given})
-
-
-def _words(statuses: str | Sequence[str] | None) -> list[str]:
-    given = [statuses] if isinstance(statuses, str) else list(STATUSES) if statuses is None else statuses
-    words = {str(word).lower() for word in given}
-    if not words or words - STATUSES.keys():
-        raise DbtConfigError(f"statuses must be among {', '.join(STATUSES)}, not {statuses!r}")
-    return sorted(words)
-
-
-def _seconds(name: str, value: float) -> float:
-    if not value > 0:
-        raise DbtConfigError(f"{name} takes a number of seconds above zero, not {value!r}")
-    return float(value)
+def _lower(statuses: object) -> object:
+    """Return the words in lower case; anything else is left for the check."""
+    if isinstance(statuses, str):
+        return statuses.lower()
+    if not isinstance(statuses, (list, tuple, set, frozenset)):
+        return statuses
+    return [each.lower() if isinstance(each, str) else each for each in statuses]

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable
 from typing import Any, ClassVar
 
-from airflow_dbt_rerun.hooks import DbtCloudRerunHook, connection_key
+from airflow_dbt_rerun.config.arguments import Takes, checked
+from airflow_dbt_rerun.core.policy.arguments import OrNone
+from airflow_dbt_rerun.hooks import HOOK_PARAMS, DbtCloudRerunHook, connection_key
 
 
 class DbtCloudTriggerMixin:
@@ -22,6 +24,17 @@ class DbtCloudTriggerMixin:
     account_id: int | str | None
     hook_params: dict[str, Any] | None
 
+    takes: ClassVar[Takes]
+    """What each argument takes, apart from those of the pace."""
+
+    def _check(self, **given: Any) -> None:
+        """Check the arguments and store them in normalised form.
+
+        :raises DbtConfigError: naming the argument and what it takes.
+        """
+        for name, value in given.items():
+            setattr(self, name, checked(name, self.takes[name], value))
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the public class path and the arguments as plain JSON."""
         return f"airflow_dbt_rerun.triggers.{type(self).__qualname__}", self._serialized()
@@ -35,5 +48,5 @@ class DbtCloudTriggerMixin:
         return connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
 
     def _hook(self, **overrides: Any) -> DbtCloudRerunHook:
-        parameters = {**(self.hook_params or {}), **overrides}
+        parameters = {**(checked("hook_params", OrNone(HOOK_PARAMS), self.hook_params) or {}), **overrides}
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **parameters)

@@ -18,7 +18,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, WatchOutcome
 from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.cancelling import what_became_of
 from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
+from airflow_dbt_rerun.triggers.takes import RUN
 from airflow_dbt_rerun.triggers.task_state import is_over
 from airflow_dbt_rerun.watching.shared_polling import Hub, hub_of
 
@@ -47,6 +49,11 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         passed on in the event.
     """
 
+    takes = RUN
+    run_id: int
+    session: dict[str, Any] | None
+    until: float | None
+    cancel_on_kill: bool
     arguments = ("dbt_cloud_conn_id", "run_id", "account_id", "session", "until", "cancel_on_kill", "hook_params")
 
     def __init__(
@@ -62,14 +69,11 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         **pace: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        self._check(run_id=run_id, session=session, until=until, cancel_on_kill=cancel_on_kill)
         self.dbt_cloud_conn_id = dbt_cloud_conn_id
-        self.run_id = run_id
         self.account_id = account_id
-        self.session = session
-        self.until = until
+        self.hook_params = hook_params  # the hook checks these: if they are wrong, the event says so
         self.pace = Pace.from_dict(pace)
-        self.cancel_on_kill = cancel_on_kill
-        self.hook_params = hook_params
         self._fired = False
 
     def _serialized(self) -> dict[str, Any]:
@@ -137,7 +141,8 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
                 self.log.warning("Not cancelling dbt run %s: it is not one of job %s", self.run_id, job_id)
             elif not run.is_terminal:
                 await client.send(cancel_run(self.run_id))
-                self.log.info("Cancelled dbt run %s: its task was killed", self.run_id)
+                done = what_became_of(await client.send(get_run(self.run_id)))
+                self.log.info("%s: its task was killed", done)
 
     async def _on_stop(self) -> None:
         """Call :meth:`on_kill` on Airflow before 3.3, which only cancels the trigger."""

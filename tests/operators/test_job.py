@@ -585,7 +585,7 @@ def assert_one_clear_line(error: Exception) -> None:
         ({"job_id": 1, "poll_tolerance": -1}, "poll_tolerance takes a number of seconds above zero, not -1"),
         (
             {"job_id": 1, "quickest_check_interval": 0},
-            "quickest_check_interval takes a number of seconds above zero and at most",
+            "quickest_check_interval takes a number of seconds above zero, not 0",
         ),
         ({"job_id": 1, "quickest_check_interval": 61}, "at most check_interval, not 61"),
         ({"job_id": 1, "check_interval": "60"}, "check_interval takes a number of seconds above zero, not '60'"),

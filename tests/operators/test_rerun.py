@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,8 +17,10 @@ from tenacity import stop_after_attempt, wait_fixed
 from airflow_dbt_rerun import (
     Category,
     DbtCloudJobOperator,
+    DbtCloudRerunHook,
     DbtCloudRerunOperator,
     DbtRunCancelled,
+    DbtRunExhausted,
     DbtRunFailed,
     DbtRunTimeout,
     RerunAction,
@@ -28,8 +31,10 @@ from airflow_dbt_rerun import (
     every,
 )
 from airflow_dbt_rerun.cli.main import main
+from airflow_dbt_rerun.engine.cancelling import cancel, what_became_of
 from airflow_dbt_rerun.exceptions import DbtConfigError
 from tests.border import TaskInstance, first_event, fresh_copy, run_task
+from tests.core.builders import run as a_run
 from tests.support import Json, LocalPlatform
 
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
@@ -388,6 +393,13 @@ def test_plan_from_the_terminal(simulated: LocalPlatform, failed: Json, capsys: 
     assert len(simulated.posts()) == 1
 
 
+def test_misspelt_mode_in_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """The closest mode is suggested, before anything is read."""
+    with pytest.raises(SystemExit):
+        main(["rerun", "1", "--mode", "from_fail"])
+    assert "not 'from_fail': did you mean 'from_failure'?" in capsys.readouterr().err
+
+
 def test_rerun_from_the_terminal(
     simulated: LocalPlatform, failed: Json, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -405,3 +417,118 @@ def test_rerun_from_the_terminal(
     assert len(simulated.posts()) == 2
     assert main(["rerun", "1"]) == 1
     assert "1" in capsys.readouterr().err
+
+
+# --- A rerun that failed, too
+
+
+def fails_twice(simulated: LocalPlatform) -> tuple[Json, Json]:
+    """Start a run outside any task that fails, and let its rerun by a person fail, too."""
+    simulated.trouble({**BROKEN, "times": 2})
+    run = simulated.run("nightly")
+    return run, simulated.retry(run)
+
+
+@pytest.mark.parametrize("by", ["id of the run", "id of its rerun", "job"])
+def test_run_whose_rerun_failed_is_rerun_again(
+    again: Make, simulated: LocalPlatform, instance: TaskInstance, by: str
+) -> None:
+    """A new DAG run is a new request: the attempts of an earlier one are not used up for it."""
+    run, rerun = fails_twice(simulated)
+    ids = {"id of the run": run["id"], "id of its rerun": rerun["id"]}
+    which = {"run_id": ids[by]} if by in ids else {"job_id": simulated.jobs["nightly"]}
+    done = run_task(again(**which), instance)
+    assert simulated.get(f"runs/{done}/")["retrying_run_id"] == rerun["id"]
+    assert len(simulated.posts()) == 3
+
+
+def test_request_after_request_is_carried_out(
+    again: Make, simulated: LocalPlatform, instance: TaskInstance
+) -> None:
+    """Each DAG run reruns once, and a clear asks again; what is done is not done twice."""
+    simulated.trouble({**BROKEN, "times": 3})
+    run = simulated.run("nightly")
+    with pytest.raises(DbtRunFailed, match="no rule covers"):
+        run_task(again(run_id=run["id"]), instance)
+    with pytest.raises(DbtRunFailed, match="no rule covers"):
+        run_task(again(run_id=run["id"]), TaskInstance(run_id=f"{instance.run_id} 2"))
+    cleared = TaskInstance(run_id=f"{instance.run_id} 2", max_tries=1, try_number=2)
+    done = run_task(again(run_id=run["id"]), cleared)
+    assert simulated.get(f"runs/{done}/")["status"] == 10
+    assert len(simulated.posts()) == 4
+    assert run_task(again(run_id=run["id"]), TaskInstance(run_id=f"{instance.run_id} 3")) == done
+    assert len(simulated.posts()) == 4
+
+
+@pytest.mark.parametrize(
+    ("changes", "run_type"), [({"try_number": 2, "max_tries": 1}, "manual"), ({}, "asset_triggered")]
+)
+def test_retry_and_repeated_event_ask_for_nothing_new(
+    again: Make, simulated: LocalPlatform, instance: TaskInstance, changes: dict[str, Any], run_type: str
+) -> None:
+    """Airflow's own retry goes on with what the earlier try has done; so does an event that comes twice."""
+    run, _ = fails_twice(simulated)
+    for name, value in changes.items():
+        setattr(instance, name, value)
+    with pytest.raises(DbtRunFailed, match="no rule covers"):
+        run_task(
+            again(run_id=run["id"], retries=instance.max_tries),
+            instance,
+            {"dag_run": SimpleNamespace(run_type=run_type)},
+        )
+    assert len(simulated.posts()) == 2
+
+
+def test_run_whose_rerun_failed_is_rerun_again_from_the_terminal(
+    simulated: LocalPlatform, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A command is a request, too; its plan says so before."""
+    run, rerun = fails_twice(simulated)
+    assert main(["plan", str(run["id"])]) == 0
+    assert "Plan: rerun from failure" in capsys.readouterr().out
+    assert main(["rerun", str(run["id"]), "--yes"]) == 0
+    assert f"resumed run {rerun['id']} from its failed step" in capsys.readouterr().out
+    assert len(simulated.posts()) == 3
+
+
+# --- Time, and what became of a cancel
+
+
+@pytest.mark.parametrize("limit", [{"timeout": 1e-9}, {"execution_timeout": timedelta(microseconds=1)}])
+@pytest.mark.parametrize("deferrable", [False, True], ids=["blocking", "deferrable"])
+def test_time_that_is_over_before_the_start_starts_nothing(
+    simulated: LocalPlatform, instance: TaskInstance, limit: dict[str, Any], *, deferrable: bool
+) -> None:
+    """P2: neither a run nor a cancel is posted, and the message names the argument."""
+    with pytest.raises(DbtRunTimeout, match=r"nothing was started: raise timeout, or execution_timeout"):
+        run_task(job(simulated, deferrable=deferrable, **limit), instance)
+    assert simulated.posts() == []
+    assert instance.xcom("dbt_rerun_report")["outcome"] == "timeout"
+
+
+def test_time_that_is_over_before_the_rerun_starts_nothing(
+    again: Make, simulated: LocalPlatform, failed: Json, instance: TaskInstance
+) -> None:
+    """The given run has ended, so that there is nothing to cancel either."""
+    with pytest.raises((DbtRunTimeout, DbtRunExhausted), match="timeout"):
+        run_task(again(run_id=failed["id"], timeout=1e-9), instance)
+    assert len(simulated.posts()) == 1
+
+
+def test_cancel_says_what_became_of_the_run(simulated: LocalPlatform, failed: Json) -> None:
+    """What is logged is dbt's record after the request, not the request."""
+    hook = DbtCloudRerunHook()
+    assert cancel(hook.client, failed["id"]).endswith("had already ended in Error")
+    simulated.trouble(HANGS)
+    run = simulated.trigger("nightly")
+    simulated.until_troubled("orders")
+    assert cancel(hook.client, run["id"]) == f"Cancelled dbt run {run['id']}"
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(30, "Cancelled dbt run 5"), (10, "had already ended in Success"), (3, "run 5, which is still Running")],
+)
+def test_each_end_of_a_cancel_has_its_words(status: int, words: str) -> None:
+    """Cancelled, ended by itself meanwhile, or not yet."""
+    assert what_became_of(a_run(5, status=status)).endswith(words)

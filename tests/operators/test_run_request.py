@@ -18,7 +18,8 @@ from airflow_dbt_rerun import (
     any_node,
 )
 from airflow_dbt_rerun.core.policy.overrides import TAKES
-from airflow_dbt_rerun.operators.run_request import CAUSE, run_request
+from airflow_dbt_rerun.operators.run_request import run_request
+from airflow_dbt_rerun.operators.takes import CAUSE
 from tests.border import TaskInstance, run_task
 from tests.support import LocalPlatform
 

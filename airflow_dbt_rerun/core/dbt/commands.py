@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _WITH_NODES = frozenset({"build", "run", "test", "seed", "snapshot", "compile", "retry", "source", "docs", "clone"})
 
@@ -23,6 +23,35 @@ _CHOOSES_NODES = frozenset(
 def warns_as_errors(command: str) -> bool:
     """Return whether a command counts warnings as errors: ``dbt retry`` ignores that (``IGNORE_PARENT_FLAGS``)."""
     return any(word.startswith("--warn-error") for word in _words(command))
+
+
+_WHAT_IS_BUILT = {
+    **dict.fromkeys(("--full-refresh", "-f"), "full_refresh"),
+    **dict.fromkeys(("--target", "-t"), "target"),
+    "--vars": "vars",
+    "--profile": "profile",
+    "--warn-error-options": "warn_error_options",
+    "--event-time-start": "event_time_start",
+    "--event-time-end": "event_time_end",
+    "--sample": "sample",
+    "--empty": "empty",
+    "--state": "state",
+    "--defer": "defer",
+    "--defer-state": "defer_state",
+    "--favor-state": "favor_state",
+}
+"""Options that decide what or where a command builds, by their names in the node results' ``args``."""
+
+
+def forgotten_options(command: str, kept: Collection[str] | None) -> tuple[str, ...]:
+    """Return the options that change what a command builds and that ``dbt retry`` would not know.
+
+    :param kept: the options that the node results hold; None if they hold all, as those of dbt-core do.
+    """
+    if kept is None:
+        return ()
+    given = dict.fromkeys(word.partition("=")[0] for word in _words(command))
+    return tuple(word for word in given if word in _WHAT_IS_BUILT and _WHAT_IS_BUILT[word] not in kept)
 
 
 def build_instead(command: str, selectors: Iterable[str]) -> str:

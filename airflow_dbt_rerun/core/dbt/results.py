@@ -107,6 +107,8 @@ class StepResults:
     adapter: str | None = None
     dbt_version: str | None = None
     run_id: int | None = None
+    kept_options: tuple[str, ...] | None = None
+    """The command's options that these results hold; None if they hold them all, as those of dbt-core do."""
 
     @classmethod
     def from_artifact(
@@ -125,4 +127,13 @@ class StepResults:
             adapter=line(metadata, "adapter_type"),
             dbt_version=line(metadata, "dbt_version"),
             run_id=run_id,
+            kept_options=_kept_options(part(artifact, "args")),
         )
+
+
+def _kept_options(args: JsonObject) -> tuple[str, ...] | None:
+    """Return which options ``args`` hold; dbt v2 has an object of its own in it and leaves most of them out."""
+    own = part(args, "__other__")
+    if not own:
+        return None
+    return tuple(sorted(name for name, value in {**args, **own}.items() if value not in (None, False, "", {}, [])))

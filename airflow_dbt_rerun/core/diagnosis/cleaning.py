@@ -45,6 +45,12 @@ DBT_OBJECT = (
 _DBT_FRAME = re.compile(
     rf"\b([A-Za-z]\w{{0,30}}(?: [A-Z]\w{{0,30}}){{0,3}} Error) in {DBT_OBJECT} \S+(?: \([^)\n]*\))?[:…. ]*"
 )
+_QUERY_BEFORE = re.compile(
+    r"(\bFailed to (?:execute|prepare) query) '.*'\s*: ?(?=(?:ERROR|FATAL|PANIC)\b)", re.DOTALL
+)
+_QUERY_BEFORE_ANY = re.compile(r"(\bFailed to (?:execute|prepare) query) '.*'\s*: ?(?=\S)", re.DOTALL)
+_QUERY_AFTER = re.compile(r"^\s*Query was: .*", re.DOTALL | re.MULTILINE)
+_SQLSTATE = re.compile(r"\(SQLSTATE: \w{5}\)")
 _DBT_KIND = re.compile(r"^((?:[A-Za-z]\w* ){1,3}Error)$")
 _DBT_HOOK = re.compile(r"^(?:\S+\.)?on-run-(?:start|end)(?:\.\d+)? failed, error: ?")
 _EMPTY_KIND = re.compile(r"^(?:(?:Runtime|Database) Error: ?)+")
@@ -54,6 +60,7 @@ _NO_WORDS = re.compile(
     rf"""^(?:
         LINE\ \d+: | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
       | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {DBT_OBJECT}\b
+      | Error\ materializing\ (?:unit_)?test\ \S+\ \(
       | \d+\ of\ \d+\ (?:START|OK|ERROR(?!\ STALE)|SKIP|FAIL|PASS|WARN)
       | Done\.\ PASS= | Finished\ running\b | with\ \d+\ errors?\b | Completed\ with\ \d+ | dbt\ command\ failed$
       | Traceback\ \(most\ recent | File\ ".*",\ line\ \d | at\ [\w.$]+\( | \.\.\.\ \d+\ more$
@@ -148,10 +155,19 @@ def error_lines(message: str) -> tuple[str, ...]:
 
 @_FOR_NODES_THAT_FAIL_ALIKE
 def _error_lines(message: str) -> tuple[str, ...]:
-    text = printable(message)
+    text = _without_driver_sql(printable(message))
     end = _END_OF_WORDS.search(text)
     framed = text[: end.start()] if end else text
     return tuple(_unframed(framed.splitlines()) or [_one_line(text)])
+
+
+def _without_driver_sql(text: str) -> str:
+    """Cut the SQL that dbt v2's drivers put before or after the error. It can hold quotes, words and values."""
+    if "query" not in text and "Query" not in text:
+        return text
+    text, cut = _QUERY_BEFORE.subn(r"\1: ", text)
+    text = text if cut else _QUERY_BEFORE_ANY.sub(r"\1: ", text)
+    return _QUERY_AFTER.sub(lambda found: "".join(_SQLSTATE.findall(found[0])[-1:]), text)
 
 
 def bounded(text: str) -> str:

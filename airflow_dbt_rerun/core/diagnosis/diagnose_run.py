@@ -12,13 +12,16 @@ from dataclasses import replace
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
-from airflow_dbt_rerun.core.dbt.merging import merged
+from airflow_dbt_rerun.core.dbt.merging import merged, undone
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.diagnosis.classify_message import classify, clean, match
 from airflow_dbt_rerun.core.diagnosis.diagnosis import HARDEST_FIRST, Diagnosis, Finding
+from airflow_dbt_rerun.core.diagnosis.json_log import log_text
 from airflow_dbt_rerun.core.diagnosis.logs import LoggedError, error_block, says_why, was_interrupted
 from airflow_dbt_rerun.core.diagnosis.step_log import StepLog
+from airflow_dbt_rerun.core.diagnosis.v2_failures import TEST_FAILED, failures
+from airflow_dbt_rerun.core.diagnosis.v2_report import V2Report, is_placeholder
 from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.signatures import Signature
 
@@ -62,13 +65,55 @@ class _Diagnoser:
         step = run.stopping_step
         if step is None or run.is_cancelled:
             return self._of_text(run, "run", "the run", run.status_message, "the run's status message")
+        step = replace(step, logs=log_text(step.logs))
         own, log = [artifact for artifact in results if artifact.step_index == step.index], StepLog(step.logs)
-        found = self._of_results(run, step, own, log) or self._of_log(run, step, log)
-        return replace(found, interrupted=was_interrupted(step.logs))
+        found = (
+            self._of_v2(run, step, own, V2Report(step.logs))
+            or self._of_results(run, step, own, log)
+            or self._of_log(run, step, log)
+        )
+        kept = next((artifact.kept_options for artifact in own if artifact.kept_options is not None), None)
+        return replace(found, interrupted=found.interrupted or was_interrupted(step.logs), keeps=kept)
+
+    def _of_v2(self, run: Run, step: RunStep, own: Sequence[StepResults], report: V2Report) -> Diagnosis | None:
+        """Read results and log of dbt v2 together; None if they are not of its shape, or name no failure."""
+        nodes = merged(own)
+        if not report.is_present and not any(node.is_failed and is_placeholder(node) for node in nodes.values()):
+            return None
+        found = failures(nodes.values(), report)
+        told = StepLog("")
+        findings = (
+            *(self._finding(node, told, self._adapter(own)) for node in found.nodes),
+            *map(self._logged, (*found.unrecorded, *found.hooks)),
+            *(self._unnamed(run, step, error, interrupted=found.interrupted) for error in found.others),
+        )
+        if not findings and not found.not_done:
+            return None
+        skipped = tuple(name for name, node in nodes.items() if node.is_skipped)
+        return Diagnosis(
+            run.id,
+            findings or (Finding(step.name, "step", "error", Category.UNKNOWN, "(dbt gave no message)"),),
+            (*skipped, *found.not_done),
+            step.name,
+            f"the results and the log of step {step.index}" if own else f"the log of step {step.index}",
+            interrupted=found.interrupted,
+            unrecorded=not found.covered or bool(found.unrecorded),
+            recorded=len(undone(own)) if own and found.others and found.covered else None,
+        )
+
+    def _adapter(self, own: Sequence[StepResults]) -> str | None:
+        return next((artifact.adapter for artifact in own if artifact.adapter), self._facts.adapter)
+
+    def _unnamed(self, run: Run, step: RunStep, error: LoggedError, *, interrupted: bool) -> Finding:
+        """Judge an error outside any node."""
+        if interrupted:
+            return Finding(step.name, "step", "error", Category.UNKNOWN, error.text)
+        status = run.status_name.lower()
+        category, known, text = self._hardest([error.text], self._facts.adapter, status)
+        return Finding(step.name, "step", status, category, clean(text) or "(no message)", known)
 
     def _of_results(self, run: Run, step: RunStep, own: Sequence[StepResults], log: StepLog) -> Diagnosis | None:
-        adapter = next((artifact.adapter for artifact in own if artifact.adapter), self._facts.adapter)
-        nodes = merged(own).values()
+        nodes, adapter = merged(own).values(), self._adapter(own)
         failed = tuple(self._finding(node, log, adapter) for node in nodes if node.is_failed)
         if not failed:
             return None
@@ -128,7 +173,8 @@ class _Diagnoser:
         return Diagnosis(run.id, (Finding(step.name, "step", "error", Category.UNKNOWN, message),), step=step.name)
 
     def _logged(self, error: LoggedError) -> Finding:
-        category, known, text = self._hardest([error.text], self._facts.adapter, "error")
+        status = "fail" if error.text == TEST_FAILED else "error"
+        category, known, text = self._hardest([error.text], self._facts.adapter, status)
         kind, name = error.resource_type or "node", error.name or "?"
         return Finding(name, kind, "error", category, clean(text) or "(no message)", known, error.path)
 

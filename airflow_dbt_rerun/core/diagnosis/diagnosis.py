@@ -105,6 +105,12 @@ class Diagnosis:
     """The source of the findings."""
     interrupted: bool = False
     """Whether dbt was stopped by a signal, so that its unfinished nodes are not recorded."""
+    unrecorded: bool = False
+    """Whether the node results do not hold everything that the command left undone (dbt v2)."""
+    recorded: int | None = None
+    """The nodes that are recorded as not done, although what failed lies outside them (dbt v2)."""
+    keeps: tuple[str, ...] | None = None
+    """The command's options that ``dbt retry`` knows from the node results; None if it knows them all."""
 
     @property
     def verdict(self) -> Category:
@@ -130,8 +136,10 @@ class Diagnosis:
     @property
     def undone(self) -> int | None:
         """The number of failed and skipped nodes; None if a step failed or stopped as a whole, so it is unknown."""
-        if not self.names_nodes or self.interrupted:
+        if self.interrupted or self.unrecorded:
             return None
+        if not self.names_nodes:
+            return self.recorded
         return len(self.findings) + len(self.skipped)
 
     @property
@@ -167,6 +175,7 @@ class Diagnosis:
             "fingerprint": self.fingerprint,
             "skipped": len(self.skipped),
             "undone": self.undone,
+            "keeps": None if self.keeps is None else list(self.keeps),
             "found": len(self.findings),
             "findings": [finding.to_dict() for finding in self.findings[:told]],
         }

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from tenacity import stop_after_attempt, wait_none
 
+from airflow_dbt_rerun.core.messages import not_among
 from airflow_dbt_rerun.core.policy.conditions import attempt_number
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule
 
@@ -22,8 +23,8 @@ def action_of(mode: str) -> RerunAction:
 
     :raises ValueError: if the mode does not exist.
     """
-    if mode not in MODES:
-        raise ValueError(f"mode must be one of {', '.join(MODES)}, not {mode!r}")
+    if not isinstance(mode, str) or mode not in MODES:
+        raise ValueError(not_among("mode", mode, MODES))
     return MODES[mode]
 
 

@@ -6,6 +6,7 @@ not prove that the node is gone. Commands that run as a whole, from the first fa
 
 from __future__ import annotations
 
+from airflow_dbt_rerun.core.dbt.commands import forgotten_options
 from airflow_dbt_rerun.core.heal.session import RUNS_EVERYTHING, Attempt, RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 
@@ -26,22 +27,27 @@ def out_of_reach(session: RerunSession) -> frozenset[int]:
 
 
 def is_uncounted(session: RerunSession) -> bool:
-    """Return whether a run was resumed whose undone work is not fully known, and no later attempt settled it.
+    """Return whether a run was resumed that may have left work out, and no later attempt settled it.
+
+    Its undone work was not fully known, or dbt did not know the options of its command.
 
     Reruns started by this package never do that; those of a person or of the platform may.
     """
     attempts = session.attempts
     return any(
         attempt.kind == RerunAction.RERUN_FROM_FAILURE
-        and _undone_unknown(attempts, attempt.of_run)
+        and _may_leave_out(attempts, attempt)
         and not any(_settles(later, attempt) for later in attempts[place:])
         for place, attempt in enumerate(attempts, start=1)
     )
 
 
-def _undone_unknown(attempts: tuple[Attempt, ...], run_id: int | None) -> bool:
-    failed = next((attempt for attempt in attempts if attempt.run_id == run_id), None)
-    return failed is not None and failed.diagnosis is not None and failed.diagnosis.get("undone") is None
+def _may_leave_out(attempts: tuple[Attempt, ...], resumed: Attempt) -> bool:
+    failed = next((attempt for attempt in attempts if attempt.run_id == resumed.of_run), None)
+    if failed is None or failed.diagnosis is None:
+        return False
+    forgotten = forgotten_options(resumed.resumes[0], failed.diagnosis.get("keeps")) if resumed.resumes else ()
+    return failed.diagnosis.get("undone") is None or bool(forgotten)
 
 
 def _settles(later: Attempt, resumed: Attempt) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from airflow_dbt_rerun.core.dbt.commands import warns_as_errors
+from airflow_dbt_rerun.core.dbt.commands import forgotten_options, warns_as_errors
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
@@ -29,6 +29,9 @@ WHY_NOT_FROM_FAILURE = {
 INTERRUPTED = "dbt was interrupted, so its unfinished nodes are not all recorded"
 """Why neither a resume nor a build of named nodes is enough."""
 
+UNRECORDED = "the node results do not hold everything that the command left undone"
+"""The same for dbt v2, whose results may lack the very node that failed."""
+
 NEEDS_NEW_COMMANDS = frozenset(
     {
         RetryNotSupported.NO_RUN_RESULTS,
@@ -41,6 +44,7 @@ NEEDS_NEW_COMMANDS = frozenset(
 _CANNOT_RESUME = re.compile(
     r"\bCould not find previous run in\b|\bNo failed nodes found in run_results\.json\b"
     r"|\bCouldn.t find model .{1,200}\bdoes it exist or is it disabled\b"
+    r"|\bFailed to read file: .{0,300}\brun_results\.json\b"
     r"|\bCannot retry command\b|\bNo such option: .?--no-static\b"
     r"|\bExpected a schema version of\b.{1,200}\brun-results\b|\bCould not read RunResultsArtifact\b"
 )
@@ -95,8 +99,9 @@ def _rebuild(
 ) -> RerunChoice:
     if not commands:
         return RerunChoice(RerunAction.REBUILD_TESTED)
-    if diagnosis.interrupted:
-        return RerunChoice(fallback, INTERRUPTED, commands=commands)
+    if diagnosis.interrupted or diagnosis.unrecorded:
+        why_not = INTERRUPTED if diagnosis.interrupted else UNRECORDED
+        return RerunChoice(fallback, why_not, commands=commands)
     made = rebuild(commands[0], diagnosis, facts)
     if made.command is None:
         return RerunChoice(RerunAction.FAIL if made.hopeless else fallback, made.why_not, commands=commands)
@@ -125,15 +130,24 @@ def _why_not_resume(
         return "a cancelled run cannot be resumed"
     if run.can_retry is False:
         return _refusal_text(run.retry_not_supported_reason)
+    return _why_not_by_evidence(diagnosis, commands[0] if commands else "")
+
+
+def _why_not_by_evidence(diagnosis: Diagnosis, command: str) -> str | None:
+    """Return why ``dbt retry`` would leave something out: see the table in ``docs/rerunning.md``."""
     if diagnosis.only_hooks_failed:
         return "only a hook failed, and dbt retry does not rerun hooks"
     if diagnosis.start_hook_failed:
         return "a hook failed before the first node ran, and the nodes it blocked are not all recorded"
     if diagnosis.interrupted:
         return INTERRUPTED
-    if not diagnosis.names_nodes:
+    if diagnosis.unrecorded:
+        return UNRECORDED
+    if diagnosis.undone is None:
         return "no failed node is recorded, so dbt retry would find nothing to do"
-    if commands and warns_as_errors(commands[0]):
+    if forgotten := forgotten_options(command, diagnosis.keeps):
+        return f"dbt retry would forget {', '.join(forgotten)}, which the node results do not hold"
+    if warns_as_errors(command):
         return "dbt retry ignores --warn-error, so it would succeed despite the same warnings"
     return None
 

@@ -164,6 +164,10 @@ class RerunSession:
         spent = len(self.attempts) - 1
         return replace(self, adopted=False, spent=spent, started_at=now, first_at=self.began_at, open_posts=0)
 
+    def asked_again(self, now: float) -> RerunSession:
+        """Renew the limits before the newest run is examined, since a person asks for a rerun of its work."""
+        return replace(self, spent=len(self.attempts), started_at=now, first_at=self.began_at)
+
     def overrides_of(
         self, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
     ) -> dict[str, Any]:

@@ -1,14 +1,17 @@
-"""The kinds of values that arguments take: each defines its check and its JSON Schema.
+"""The kinds of values that arguments take: each defines its check, its words and its JSON Schema.
 
 ``where`` is the place that an error names: ``node(tag=...)`` in Python, ``policy.rules[2].when.node.tag`` in data.
 """
 
 from __future__ import annotations
 
+import ast
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from airflow_dbt_rerun.core.messages import shown, unknown
@@ -30,6 +33,14 @@ class Value(ABC):
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the values that :meth:`check` takes."""
 
+    @abstractmethod
+    def __str__(self) -> str:
+        """Return what it takes in words."""
+
+    def from_text(self, text: str) -> object:
+        """Return what a text stands for that a template was rendered to; :meth:`check` is still to come."""
+        return text
+
 
 @dataclass(frozen=True)
 class Text(Value):
@@ -46,6 +57,9 @@ class Text(Value):
     def schema(self) -> dict[str, Any]:
         """Return the schema of a text."""
         return {"type": "string", "pattern": r"\S"}
+
+    def __str__(self) -> str:
+        return "a text"
 
 
 @dataclass(frozen=True)
@@ -67,6 +81,9 @@ class Pattern(Value):
     def schema(self) -> dict[str, Any]:
         """Return the schema of a text: JSON Schema's ``regex`` format is another dialect than Python's."""
         return {"type": "string", "minLength": 1, "description": "a regular expression of Python"}
+
+    def __str__(self) -> str:
+        return "a regular expression"
 
 
 @dataclass(frozen=True)
@@ -95,6 +112,9 @@ class Word(Value):
         """Return the schema of the words."""
         return {"enum": [str(word) for word in self.words]}
 
+    def __str__(self) -> str:
+        return f"one of {', '.join(self.words)}"
+
 
 @dataclass(frozen=True)
 class Flag(Value):
@@ -110,6 +130,13 @@ class Flag(Value):
         """Return the schema of a flag."""
         return {"type": "boolean"}
 
+    def from_text(self, text: str) -> object:
+        """Read ``True`` and ``False``, in any case."""
+        return {"true": True, "false": False}.get(text.strip().lower(), text)
+
+    def __str__(self) -> str:
+        return "True or False"
+
 
 @dataclass(frozen=True)
 class Number(Value):
@@ -118,31 +145,43 @@ class Number(Value):
     :param least: the smallest number allowed.
     :param whole: whether it has to be a whole number.
     :param unit: the unit, for messages: "seconds".
+    :param positive: whether it has to be above zero.
     """
 
     least: float | None = None
     whole: bool = False
     unit: str = ""
+    positive: bool = False
 
     def check(self, where: str, value: object) -> float:
         """Return the number, as an int if it is whole, so that 60 and 60.0 are the same value."""
         if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise TypeError(f"{where} takes {self}, not {shown(value)}")
+            raise TypeError(f"{where} takes {self}, not {shown(value)}{_in_seconds(value)}")
         finite = _is_finite(value)
         whole = finite and value == int(value)
-        if not finite or (self.whole and not whole) or (self.least is not None and value < self.least):
+        if not finite or (self.whole and not whole) or self._is_too_small(value):
             raise ValueError(f"{where} takes {self}, not {shown(value)}")
         return int(value) if whole else value
+
+    def _is_too_small(self, value: float) -> bool:
+        return (self.least is not None and value < self.least) or (self.positive and value <= 0)
+
+    def from_text(self, text: str) -> object:
+        """Read a number."""
+        return literal(text)
 
     def schema(self) -> dict[str, Any]:
         """Return the schema of a number."""
         limits = {} if self.least is None else {"minimum": self.least}
+        if self.positive:
+            limits["exclusiveMinimum"] = 0
         return {"type": "integer" if self.whole else "number", **limits}
 
     def __str__(self) -> str:
         kind = "a whole number" if self.whole else "a number"
         of = f" of {self.unit}" if self.unit else ""
-        return kind + of + ("" if self.least is None else f", at least {self.least:g}")
+        least = "" if self.least is None else f", at least {self.least:g}"
+        return kind + of + (" above zero" if self.positive else least)
 
 
 def _is_finite(value: float) -> bool:
@@ -172,6 +211,9 @@ class Several(Value):
         """Return the schema of a value alone or in a list."""
         return {"anyOf": [self.of.schema(), {"type": "array", "items": self.of.schema(), "minItems": 1}]}
 
+    def __str__(self) -> str:
+        return f"{self.of}, or a list of them"
+
 
 @dataclass(frozen=True)
 class Listed(Value):
@@ -182,7 +224,7 @@ class Listed(Value):
     def check(self, where: str, value: object) -> tuple[Any, ...]:
         """Return the values."""
         if not isinstance(value, (list, tuple)):
-            raise TypeError(f"{where} takes a list, not {shown(value)}")
+            raise TypeError(f"{where} takes a list, not {shown(value)}: write [{shown(value)}]")
         if not value:
             raise ValueError(f"{where} takes a list that is not empty")
         return tuple(self.of.check(f"{where}[{place}]", each) for place, each in enumerate(value))
@@ -190,6 +232,13 @@ class Listed(Value):
     def schema(self) -> dict[str, Any]:
         """Return the schema of a list."""
         return {"type": "array", "items": self.of.schema(), "minItems": 1}
+
+    def from_text(self, text: str) -> object:
+        """Read a list, in JSON or as Python shows it."""
+        return literal(text)
+
+    def __str__(self) -> str:
+        return f"a list of {str(self.of).removeprefix('a ')}s"
 
 
 @dataclass(frozen=True)
@@ -205,3 +254,24 @@ class OrNone(Value):
     def schema(self) -> dict[str, Any]:
         """Return the schema of a value or null."""
         return {"anyOf": [self.of.schema(), {"type": "null"}]}
+
+    def from_text(self, text: str) -> object:
+        """Read what the value reads."""
+        return self.of.from_text(text)
+
+    def __str__(self) -> str:
+        return str(self.of)
+
+
+def literal(text: str) -> object:
+    """Return the value of a JSON or Python literal; a text that is neither stays as it is."""
+    for read in (json.loads, ast.literal_eval):
+        try:
+            return read(text.strip())
+        except (ValueError, SyntaxError, RecursionError, MemoryError):
+            continue
+    return text
+
+
+def _in_seconds(value: object) -> str:
+    return f": write {value.total_seconds():g}" if isinstance(value, timedelta) else ""

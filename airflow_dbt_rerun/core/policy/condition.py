@@ -5,7 +5,6 @@ The conditions themselves are in :mod:`airflow_dbt_rerun.core.policy.conditions`
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from airflow_dbt_rerun.core.dbt.progress import Progress
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.messages import shown
 from airflow_dbt_rerun.core.policy.calls import Call
+from airflow_dbt_rerun.core.policy.functions import check_function
 from airflow_dbt_rerun.core.policy.naming import name_of
 
 
@@ -96,6 +96,16 @@ class Condition(ABC):
 
     def __invert__(self) -> Condition:
         return Not(self)
+
+    def __bool__(self) -> bool:
+        """Refuse ``and``, ``or`` and ``not``, which would silently drop one of their conditions.
+
+        :raises TypeError: always.
+        """
+        raise TypeError(
+            f"{self!r} is true or false only once a run has failed: "
+            "join conditions with &, | and ~ instead of and, or and not"
+        )
 
 
 class NamedCondition(Condition):
@@ -270,8 +280,7 @@ def as_condition(where: str, thing: object) -> Condition:
         raise TypeError(f"{takes}; {thing.__name__} is not called yet: write {thing.__name__}(...)")
     if isinstance(thing, type):
         raise TypeError(f"{takes}, not the class {thing.__name__}")
-    if inspect.iscoroutinefunction(thing):
-        raise TypeError(f"{takes}; {name_of(thing)} is async and would never be awaited")
+    check_function(takes, thing, "the RerunState")
     return CustomCondition(thing)
 
 

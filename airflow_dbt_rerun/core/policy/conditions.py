@@ -17,6 +17,7 @@ from typing import Any
 from typing_extensions import override
 
 from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.dbt.cause_categories import CAUSE_CATEGORIES
 from airflow_dbt_rerun.core.dbt.models import RunStep
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Finding
 from airflow_dbt_rerun.core.policy.arguments import Number, Pattern, Several, Text, Word
@@ -67,6 +68,7 @@ OneOrMore = str | Iterable[str]
 
 _CATEGORIES = Several(Word("category", Category))
 _TEXTS = Several(Text())
+_CAUSES = Several(Word("cause category", CAUSE_CATEGORIES))
 _IDS = Several(Number(least=1, whole=True))
 _ATTEMPT = Number(least=1, whole=True)
 
@@ -271,7 +273,7 @@ class run(NamedCondition):
 
     :param cause_category: what started the run, in dbt's own term: ``api``, ``scheduled``, ``ui``, ``ci``,
         ``merge``, ``rerun``, ``job completion``, ...
-    :raises ValueError: if no argument is given.
+    :raises ValueError: if no argument is given, or a cause category does not exist.
     """
 
     job_id: tuple[int, ...] | None
@@ -280,7 +282,7 @@ class run(NamedCondition):
     cause_category: tuple[str, ...] | None
     call = Call(
         "run",
-        {"job_id": _IDS, "environment_id": _IDS, "project_id": _IDS, "cause_category": _TEXTS},
+        {"job_id": _IDS, "environment_id": _IDS, "project_id": _IDS, "cause_category": _CAUSES},
         needs=1,
     )
 

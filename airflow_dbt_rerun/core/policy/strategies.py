@@ -6,7 +6,6 @@ tenacity's own objects can only be called: they define no equality, and their ``
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from tenacity.stop import stop_base
 from tenacity.wait import wait_base
 
 from airflow_dbt_rerun.core.messages import shown, unknown
+from airflow_dbt_rerun.core.policy.functions import check_function
 from airflow_dbt_rerun.core.policy.naming import name_of
 from airflow_dbt_rerun.core.policy.tenacity_table import (
     ALIASES,
@@ -220,8 +220,7 @@ def check_strategy(where: str, kind: Kind, value: object) -> None:
         raise TypeError(f"{takes}; {describe(value)} is a {other.name}")
     if not callable(value):
         raise TypeError(f"{takes}, not {shown(value)}")
-    if inspect.iscoroutinefunction(value):
-        raise TypeError(f"{takes}; {name_of(value)} is async and would never be awaited")
+    check_function(takes, value, "the RerunState")
     form(value).check(where)
 
 

@@ -16,7 +16,7 @@ from airflow_dbt_rerun.core.signatures.signature import group
 _FUSION_CODE = (
     r"\bdbt(?:0[1-46-9]\d\d|10(?:0[5-9]|10|12|13|2[2-9]|3[0-79]|4[2-9]|5[68]|59|6[012459]|7[0-8]|8[0-24-9]"
     r"|9[0-9])"
-    r"|11(?:0[0-9]|10|5[05-9]|60)|130[267]|140[058]|145[01]|150[02-9]|160[0-5]|165[0-9]|170\d|180\d|2001"
+    r"|11(?:0[0-9]|10|5[05-9]|60)|130[67]|140[058]|145[01]|150[02-9]|160[0-5]|165[0-9]|170\d|180\d|2001"
     r"|3\d{3}|899[678])\b"
 )
 """dbt v2's codes of SQL, project, profile, YAML and command line: those that never carry another system's error."""
@@ -34,14 +34,43 @@ HOOKS = group(
     ),
 )
 
+V2_STATES = (
+    # dbt v2's drivers end with the server's code, which says more than words in any language.
+    *group(Category.ACCESS, (r"\(SQLSTATE: (?:42501|28\w{3}|0[LP]\w{3})\)", "dbt v2 drivers", "not authorized")),
+    *group(Category.RESOURCES, (r"\(SQLSTATE: 53[124]00\)", "dbt v2 drivers", "memory or disk")),
+    *group(Category.THROTTLED, (r"\(SQLSTATE: 53300\)", "dbt v2 drivers", "too many connections")),
+    *group(
+        Category.TRANSIENT,
+        (
+            r"\(SQLSTATE: (?:40\w{3}|55P03|57P0[1-3]|08(?!004)\w{3})\)",
+            "dbt v2 drivers",
+            "connection or transaction lost",
+        ),
+    ),
+    *group(
+        Category.CODE,
+        (
+            r"\(SQLSTATE: (?:2[0-4]|2[67BDF]|3[3459BCDF]|42|44|54|0[7AZ])\w{3}\)",
+            "dbt v2 drivers",
+            "wrong SQL or data",
+        ),
+    ),
+)
+
 TABLE = (
     *HOOKS,
+    *V2_STATES,
     *group(
         Category.TRANSIENT,
         (
             r"__dbt_(?:tmp|backup)\w{0,40}\W{1,4}(?:does not exist|was not found|not found)\b",
             "dbt's own helper relations, gone under a run: another run of the same model was quicker",
             "helper relation gone",
+        ),
+        (
+            r"\bFailed to get index from .{1,200}\bRequest failed after \d+ retries\b",
+            "dbt v2: the package hub does not answer",
+            "package hub not reachable",
         ),
         (r"\bdictionary changed size during iteration\b", "dbt-core's own threads", "threads in each other's way"),
     ),
@@ -56,7 +85,7 @@ TABLE = (
         Category.UNKNOWN,
         # The relation may be missing for good, or only not be built yet.
         (r"\bNot able to get columns for unit test\b", "dbt-core unit tests", "unit test misses a relation"),
-        (r"\bThis is an error in dbt\b|\bpanicked at\b", "dbt v2's bug reports", "dbt's own bug"),
+        (r"\bThis is an error in dbt\b|\bpanicked (?:at|with|during)\b", "dbt v2's bug reports", "dbt's own bug"),
         (
             r"^(?:FailFast Error\b.{0,3}|Failing early due to)",
             "dbt-core FailFastError",

@@ -41,7 +41,7 @@ TABLE = (
         ),
         (
             (
-                r"\bAuthentication failed for\b|\bcould not read (?:Username|Password)\b"
+                r"(?<!\bpassword )\bAuthentication failed for\b|\bcould not read (?:Username|Password)\b"
                 r"|\bterminal prompts disabled\b"
             ),
             "git over https",

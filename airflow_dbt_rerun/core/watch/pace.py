@@ -9,6 +9,7 @@ from typing import Any, Self
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run, WatchedRun
 from airflow_dbt_rerun.core.messages import unknown
+from airflow_dbt_rerun.core.policy.arguments import Number, OrNone
 
 Seen = Run | WatchedRun
 
@@ -81,14 +82,25 @@ class Pace:
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
         """Read what :meth:`to_dict` wrote.
 
-        :raises TypeError: if a name is unknown.
+        :raises TypeError: if a name is unknown, or a value has the wrong type; the message names it.
+        :raises ValueError: if a value is not allowed.
         """
         known = [field.name for field in fields(cls)]
         for name in data:
             if name not in known:
                 raise TypeError(unknown("argument", name, known))
-        arguments: dict[str, Any] = {n: tuple(v) if isinstance(v, list) else v for n, v in data.items()}
-        return cls(**arguments)
+        return cls(**{name: _checked(name, value) for name, value in data.items()})
+
+
+def _checked(name: str, value: object) -> Any:
+    if isinstance(value, (list, tuple)) and name in _PAUSES:
+        return tuple(_SECONDS.check(name, each) for each in value)
+    return (OrNone(_SECONDS) if name in _MAY_BE_NONE else _SECONDS).check(name, value)
+
+
+_SECONDS = Number(least=0, unit="seconds")
+_PAUSES = ("artifact_pauses", "lost_answer_pauses")
+_MAY_BE_NONE = ("quickest_check_interval", "usual", "deadline")
 
 
 def _start(seen: Seen) -> float | None:

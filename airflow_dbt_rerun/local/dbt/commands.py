@@ -6,15 +6,26 @@ import re
 import shlex
 from collections.abc import Sequence
 
-SIMULATED_VERSION = "1.11.0-simulated"
-"""The version that the simulated dbt reports."""
+from airflow_dbt_rerun.local.dbt.engine import Engine
 
-RETRYABLE = frozenset({"build", "clone", "compile", "docs", "run", "run-operation", "seed", "snapshot", "test"})
-"""Subcommands that ``dbt retry`` can resume (``docs`` stands for ``docs generate``)."""
+RETRYABLE_BY_V2 = frozenset({"build", "compile", "run", "seed", "snapshot", "test"})
+RETRYABLE_BY_CORE = RETRYABLE_BY_V2 | {"clone", "docs", "run-operation"}
+RETRYABLE = {Engine.CORE: RETRYABLE_BY_CORE, Engine.V2: RETRYABLE_BY_V2}
+"""Subcommands that ``dbt retry`` of each engine can resume (``docs`` stands for ``docs generate``)."""
 
-_OTHERS = frozenset(
-    {"clean", "debug", "deps", "freshness", "init", "list", "ls", "parse", "retry", "show", "source"}
-)
+_SUBCOMMANDS = RETRYABLE_BY_CORE | {
+    "clean",
+    "debug",
+    "deps",
+    "freshness",
+    "init",
+    "list",
+    "ls",
+    "parse",
+    "retry",
+    "show",
+    "source",
+}
 _UP_TO_SEMICOLON = re.compile(r"""(?:[^;'"]|'[^']*'|"[^"]*")+""")
 
 
@@ -52,4 +63,4 @@ def subcommand(command: str) -> str:
 
 def subcommand_of(arguments: Sequence[str]) -> str:
     """Return the subcommand among the arguments after ``dbt``, or an empty text."""
-    return next((word for word in arguments if word in RETRYABLE or word in _OTHERS), "")
+    return next((word for word in arguments if word in _SUBCOMMANDS), "")

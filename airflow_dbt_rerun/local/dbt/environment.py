@@ -6,12 +6,16 @@ import os
 from pathlib import Path
 
 from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID
+from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.dbt.paths import StepFolder
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import RunRecord
 
 #: dbt copies variables with this prefix into ``metadata.env`` of its artifacts, without the prefix.
 _INTO_ARTIFACTS = "DBT_ENV_CUSTOM_ENV_"
+
+#: dbt v2 warns about these options in each command, and with ``--warn-error`` fails for them.
+_COLOURS = {"DBT_USE_COLORS": "true", "DBT_USE_COLORS_FILE": "false"}
 
 
 def dbt_environment(platform: Platform, run: RunRecord, work: Path, step: StepFolder) -> dict[str, str]:
@@ -26,8 +30,7 @@ def dbt_environment(platform: Platform, run: RunRecord, work: Path, step: StepFo
         "DBT_PROFILES_DIR": str(work / "profiles"),
         "DBT_TARGET_PATH": "target",  # relative, since messages name files below it
         "DBT_LOG_PATH": str(step.root),
-        "DBT_USE_COLORS": "true",
-        "DBT_USE_COLORS_FILE": "false",
+        **(_COLOURS if platform.engine is Engine.CORE else {}),
         **described,
         **{f"{_INTO_ARTIFACTS}{name}": value for name, value in described.items()},
     }

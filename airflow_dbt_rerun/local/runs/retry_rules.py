@@ -53,7 +53,7 @@ def why_not_retryable(platform: Platform, run: RunRecord) -> RetryNotSupported |
     failed = find_failed_step(platform.store, run)
     if failed is None or failed.step.command is None:
         return RetryNotSupported.NO_RUN_RESULTS
-    if subcommand(failed.step.command) not in RETRYABLE:
+    if subcommand(failed.step.command) not in RETRYABLE[platform.engine]:
         return RetryNotSupported.UNSUPPORTED_CMD
     if not platform.folders.step(run.id, failed.step.index).has_run_results:
         return RetryNotSupported.NO_RUN_RESULTS

@@ -17,7 +17,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from airflow_dbt_rerun.local.account import LocalAccount
+from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.dbt.paths import Folders
+from airflow_dbt_rerun.local.dbt.process_runner import ProcessRunner
 from airflow_dbt_rerun.local.dbt.project_copy import ProjectError, read_yaml
 from airflow_dbt_rerun.local.dbt.runner import DbtRunner
 from airflow_dbt_rerun.local.faults.behaviour import Behaviour
@@ -45,9 +47,8 @@ def run(options: PlatformOptions, behaviour: Behaviour | None = None) -> None:
         account = _account(options, folders, listener.getsockname()[1])
         with contextlib.closing(Store(folders.database)) as store:
             _set_up_jobs(store, options.jobs)
-            platform = Platform(
-                account, store, folders, options.project, options.dbt_version, behaviour or Behaviour()
-            )
+            used = options.engine, options.dbt_version
+            platform = Platform(account, store, folders, options.project, *used, behaviour or Behaviour())
             asyncio.run(_serve(platform, options, listener))
 
 
@@ -63,7 +64,9 @@ async def _serve(platform: Platform, options: PlatformOptions, listener: socket.
 
 
 def _runner(options: PlatformOptions) -> Runner:
-    return SimulatedRunner(options.seconds) if options.dbt is None else DbtRunner(options.dbt)
+    if options.dbt is None:
+        return SimulatedRunner(options.seconds)
+    return DbtRunner(options.dbt) if options.engine is Engine.CORE else ProcessRunner(options.dbt)
 
 
 def _configuration(app: ASGIApp, tls: Tls | None) -> uvicorn.Config:

@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TextIO
 
-from airflow_dbt_rerun.local.dbt.commands import SIMULATED_VERSION
+from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.simulated.project import Node, SimulatedProject
+from airflow_dbt_rerun.local.simulated.versions import SIMULATED_VERSIONS
 
 _SCHEMAS = "https://schemas.getdbt.com/dbt"
 _CUSTOM = "DBT_ENV_CUSTOM_ENV_"
@@ -157,7 +158,7 @@ def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[st
 def metadata_of(invocation: str, adapter: str, env: Mapping[str, str]) -> dict[str, Any]:
     """Return the metadata of an artifact, with the ``DBT_ENV_CUSTOM_ENV_`` variables, as in dbt."""
     return {
-        "dbt_version": SIMULATED_VERSION,
+        "dbt_version": SIMULATED_VERSIONS[Engine.CORE],
         "generated_at": _moment(datetime.now(UTC)),
         "invocation_id": invocation,
         "env": {name.removeprefix(_CUSTOM): value for name, value in env.items() if name.startswith(_CUSTOM)},

@@ -16,7 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
-from airflow_dbt_rerun.local.dbt.commands import SIMULATED_VERSION, subcommand_of
+from airflow_dbt_rerun.local.dbt.commands import subcommand_of
+from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.dbt.project_copy import ProjectError, read_yaml
 from airflow_dbt_rerun.local.simulated.output import (
     Console,
@@ -27,6 +28,7 @@ from airflow_dbt_rerun.local.simulated.output import (
 )
 from airflow_dbt_rerun.local.simulated.project import Node, SimulatedProject
 from airflow_dbt_rerun.local.simulated.trouble import trouble_of
+from airflow_dbt_rerun.local.simulated.versions import SIMULATED_VERSIONS
 
 _RUNS = {
     "build": {"model", "seed", "test"},
@@ -63,7 +65,7 @@ class SimulatedRunner:
         """
         with log.open("a") as file:
             console = Console(file, colours=env.get("DBT_USE_COLORS") == "true")
-            console.write(f"Running with dbt={SIMULATED_VERSION}")
+            console.write(f"Running with dbt={SIMULATED_VERSIONS[Engine.CORE]}")
             try:
                 return await self._command(args, cwd, env, console)
             except (ProjectError, argparse.ArgumentError) as error:

@@ -16,6 +16,7 @@ from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import RunTrigger
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
 from airflow_dbt_rerun.core.policy import conditions
+from airflow_dbt_rerun.core.policy.condition import as_condition
 from airflow_dbt_rerun.core.policy.conditions import (
     AnyCondition,
     Condition,
@@ -28,6 +29,7 @@ from airflow_dbt_rerun.core.policy.conditions import (
     run,
     step,
 )
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy, RerunRule
 from tests.core.builders import run as a_run
 from tests.core.builders import state
 
@@ -46,6 +48,11 @@ def is_first(seen: RerunState) -> bool:
 
 def is_at_most(limit: int, seen: RerunState) -> bool:
     """Be one with an argument."""
+    return seen.attempt_number <= limit
+
+
+def is_within(seen: RerunState, limit: int) -> bool:
+    """Be one whose argument is given by name."""
     return seen.attempt_number <= limit
 
 
@@ -225,13 +232,13 @@ def test_own_functions_are_named_without_addresses() -> None:
         & is_first
         & (lambda _: True)
         & functools.partial(is_at_most, 3)
-        & functools.partial(is_at_most, limit=3)
+        & functools.partial(is_within, limit=3)
         & Nightly()
     )
     where = "test_own_functions_are_named_without_addresses.<locals>"
     assert repr(joined) == (
         f"any_node('code') & is_first & {where}.<lambda> & partial(is_at_most, 3)"
-        " & partial(is_at_most, limit=3) & Nightly(...)"
+        " & partial(is_within, limit=3) & Nightly(...)"
     )
 
 
@@ -371,3 +378,83 @@ def test_each_wildcard_is_compiled_once_for_all_nodes(mocker: MockerFixture) -> 
     failed = tuple(Finding(f"model.shop.m{n}", "model", "error", Category.CODE, "words") for n in range(50))
     assert not node(name=names)(RerunState(a_run(), Diagnosis(101, failed), 1, 0.0))
     assert compiled.call_count == len(names)
+
+
+@pytest.mark.parametrize(
+    "join",
+    [
+        lambda: any_node(TRANSIENT) and message("deadlock"),
+        lambda: any_node(TRANSIENT) or message("deadlock"),
+        lambda: not any_node(TRANSIENT),
+        lambda: not (any_node(TRANSIENT) & is_first),
+        lambda: ~any_node(TRANSIENT) and is_first,
+        lambda: any([any_node(TRANSIENT), message("deadlock")]),
+        lambda: 1 if node("test") else 2,
+        lambda: bool(as_condition("when", is_first)),
+    ],
+)
+def test_and_or_and_not_are_refused(join: Callable[[], Any]) -> None:
+    """Python would keep one of the conditions and drop the other; the error names the operators to write."""
+    with pytest.raises(TypeError, match=r"join conditions with &, \| and ~ instead of and, or and not"):
+        join()
+
+
+def test_function_that_returns_a_condition_is_a_broken_rule() -> None:
+    """The result of a function is a truth value, not another condition."""
+    decision = RerunPolicy(rules=[RerunRule(lambda _: wrong(any_node(CODE)))]).decide(state(CODE))
+    assert decision.action == "fail"
+    assert "is broken: TypeError: any_node('code') is true or false only once a run has failed" in decision.reason
+
+
+def yields(_: RerunState) -> Any:
+    """Be a generator."""
+    yield True
+
+
+class Later:
+    """An object that is called asynchronously."""
+
+    async def __call__(self, _: RerunState) -> bool:
+        """Match."""
+        return True
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda: True, "<lambda> cannot be called with one argument: give it one parameter, the RerunState"),
+        (lambda _, __: True, "cannot be called with one argument"),
+        (lambda *, _: True, "cannot be called with one argument"),
+        (is_at_most, "is_at_most cannot be called with one argument"),
+        (functools.partial(is_at_most, 1, wrong(None)), "cannot be called with one argument"),
+        (yields, "yields is a generator and would never run: write return, not yield"),
+        (Later(), "is async and would never be awaited"),
+    ],
+)
+@pytest.mark.parametrize(
+    "place",
+    [
+        RerunRule,
+        lambda function: RerunRule(any_node(CODE) & function),
+        lambda function: RerunRule(any_node(CODE), stop=function),
+        lambda function: RerunRule(any_node(CODE), wait=function),
+        lambda function: RerunPolicy(stop=function),
+        lambda function: RerunPolicy(wait=function),
+    ],
+    ids=["when", "joined", "rule stop", "rule wait", "policy stop", "policy wait"],
+)
+def test_function_that_cannot_be_called_is_refused_at_once(
+    place: Callable[[Any], Any], function: Any, words: str
+) -> None:
+    """Conditions, stops and waits take the state; others would fail only in the middle of a heal."""
+    with pytest.raises(TypeError) as caught:
+        place(function)
+    assert words in str(caught.value).replace("test_conditions.", "")
+
+
+@pytest.mark.parametrize(
+    "function", [is_first, functools.partial(is_at_most, 3), Nightly(), lambda *_: True, lambda _, __=3: True]
+)
+def test_function_with_one_argument_is_taken(function: Any) -> None:
+    """Defaults, ``*args``, partials and objects are all right."""
+    assert RerunRule(function).when is function

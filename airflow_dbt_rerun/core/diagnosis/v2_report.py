@@ -1,0 +1,175 @@
+"""Read what dbt v2 (Fusion) prints: a line for each node, the errors after them, and a summary.
+
+Its node results say less than its log: whatever stops a command outside a node leaves ``Compilation Error`` on
+every selected node, and a test that cannot run is only ``Error``. Shapes: dbt 2.0.0-preview.196 and 2.0.0-alpha.4,
+from the console and from ``logs/dbt.log``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from airflow_dbt_rerun.core.dbt.fields import printable
+from airflow_dbt_rerun.core.dbt.results import NodeResult
+from airflow_dbt_rerun.core.diagnosis.logs import LoggedError
+
+_TIME = r"(?:(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:\.\d+)?Z? +)?"
+_SHAPE = re.compile(
+    rf"^=+ (?:Errors and Warnings|Execution Summary|Test Failures) =+$|^{_TIME}\[error\]:? |^Finished '[\w -]+' ",
+    re.MULTILINE,
+)
+_NODE = re.compile(
+    rf"^{_TIME}(?:\[\w+ *\]:)?\s*(Succeeded|Passed|Warned|Reused|No-op|Failed|Skipped|Cancelled) +"
+    r"\[\s*(?:[\d.]+m?s|-+)\] +(\w+) +(\S+)"
+)
+_DONE = frozenset({"Succeeded", "Passed", "Warned", "Reused", "No-op"})
+_ERROR = re.compile(rf"^{_TIME}\[error\]:? *(\[\w+ \((dbt\d+)\)\]: *)?(.*)")
+_CODE = re.compile(r"^\[\w+ \(dbt\d+\)\]: *")
+_OTHER = re.compile(rf"^(?:{_TIME}\[\w+\]|=+ |\d\d:\d\d:\d\d)|^{_TIME}(?:Finished '|Processed: |Summary: )")
+_BACKTRACE = re.compile(r"^\s*(?:\d+: <unknown>|\d+: 0x[0-9a-f]+|stack backtrace:)")
+
+_OF_NODE = (
+    re.compile(
+        r"^.{0,80}?\b[A-Z]\w{0,30} Error in (?P<kind>model|seed|snapshot|test|unit[_ ]test|function) (?P<name>\S+)"
+    ),
+    re.compile(r"^Error materializing (?P<kind>test|unit_test) (?P<name>\S+)"),
+    re.compile(r"^Error executing materialization macro '[^']*' for (?P<kind>\w+) (?P<name>[^\s:]+)"),
+)
+_PROCESSED = re.compile(rf"^{_TIME}Processed: (.*)$", re.MULTILINE)
+_COUNT = re.compile(r"(\d+) ([a-z ]+?)(?= \||$)")
+_FINISHED = re.compile(rf"^{_TIME}Finished '([\w -]+)' ", re.MULTILINE)
+_WITHOUT_COUNT = frozenset({"retry", "show", "list", "deps", "clean", "debug", "parse"})
+
+CANCELLED = frozenset({"dbt1404", "dbt8995"})
+"""Codes of what was cancelled because something else stopped the command: a signal, or ``--fail-fast``."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeLine:
+    """What a log line says of one node."""
+
+    ended: str
+    kind: str
+    name: str
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the node did its work."""
+        return self.ended in _DONE
+
+
+def is_placeholder(node: NodeResult) -> bool:
+    """Return whether a failed node's message says nothing: dbt v2 writes it without knowing the cause."""
+    return node.message == "Compilation Error" or (node.message == "Error" and node.resource_type in TESTS)
+
+
+TESTS = ("test", "unit_test")
+
+
+def same_name(name: str) -> str:
+    """Return a node's name as both results and log lines can be compared: without schema, hash and dots."""
+    return name.replace(".", "_")
+
+
+class V2Report:
+    """The report of one command. Nothing is parsed before it is needed."""
+
+    def __init__(self, log: str) -> None:
+        self._log = printable(log)
+
+    @cached_property
+    def is_present(self) -> bool:
+        """Whether the log has the shape of dbt v2's."""
+        return bool(_SHAPE.search(self._log))
+
+    @cached_property
+    def lines(self) -> tuple[NodeLine, ...]:
+        """The lines about nodes, in order."""
+        found = map(_NODE.match, self._log.splitlines())
+        return tuple(NodeLine(line[1], line[2], line[3]) for line in found if line)
+
+    @cached_property
+    def done(self) -> frozenset[tuple[str, str]]:
+        """Kind and name of the nodes that did their work."""
+        return frozenset(_key(line) for line in self.lines if line.is_done)
+
+    @cached_property
+    def failed(self) -> frozenset[tuple[str, str]]:
+        """Kind and name of the nodes and hooks that failed."""
+        return frozenset(_key(line) for line in self.lines if line.ended == "Failed")
+
+    @property
+    def failed_hooks(self) -> tuple[str, ...]:
+        """The hooks that failed, for example ``shop-on-run-end-0``."""
+        return tuple(line.name for line in self.lines if line.kind == "hook" and line.ended == "Failed")
+
+    @cached_property
+    def errors(self) -> tuple[LoggedError, ...]:
+        """The errors, each with its node if it names one; cancellations only if nothing else is said."""
+        found = list(self._errors())
+        told = [error for code, error in found if code not in CANCELLED]
+        return tuple(dict.fromkeys(told or [error for _, error in found]))
+
+    @cached_property
+    def was_interrupted(self) -> bool:
+        """Whether everything that is said is that something was cancelled, as after a signal."""
+        codes = [code for code, _ in self._errors()]
+        return bool(codes) and all(code in CANCELLED for code in codes)
+
+    def covers(self, nodes: Collection[NodeResult]) -> bool:
+        """Return whether node results hold every node that the command had to do.
+
+        Those of a microbatch model that fails are missing, and a parse error records only the nodes that have it.
+        """
+        known = {(node.resource_type, same_name(node.name)) for node in nodes}
+        if any(key not in known for key in self.failed if key[0] != "hook"):
+            return False
+        finished = _FINISHED.search(self._log)
+        command = finished[1].split()[0] if finished else None
+        if command == "run-operation":
+            return False  # it records the project's models, which were not its work
+        if command is None or command in _WITHOUT_COUNT:
+            return True
+        processed = _PROCESSED.search(self._log)
+        return processed is not None and _number(processed[1]) <= len(nodes)
+
+    def _errors(self) -> Iterator[tuple[str | None, LoggedError]]:
+        """Yield each error with its code, if it has one."""
+        for code, lines in self._blocks():
+            yield code, _named("\n".join(lines).strip())
+
+    def _blocks(self) -> Iterator[tuple[str | None, list[str]]]:
+        block: list[str] | None = None
+        code: str | None = None
+        for line in self._log.splitlines():
+            found = _ERROR.match(line)
+            if block and (found or _OTHER.match(line)):
+                yield code, block
+                block = None
+            if found:
+                code, block = found[2], [f"{found[1] or ''}{found[3]}"]
+            elif block and not _BACKTRACE.match(line):
+                block.append(line)
+        if block:
+            yield code, block
+
+
+def _named(text: str) -> LoggedError:
+    words = _CODE.sub("", text)
+    for pattern in _OF_NODE:
+        if found := pattern.match(words):
+            return LoggedError(text, found["kind"].replace(" ", "_"), found["name"].rstrip(":"))
+    return LoggedError(text)
+
+
+def _key(line: NodeLine) -> tuple[str, str]:
+    name = line.name if line.kind in ("test", "hook") else line.name.rpartition(".")[2]
+    return line.kind, same_name(name)
+
+
+def _number(processed: str) -> int:
+    """Return how many nodes ``4 models | 3 tests | 1 seed`` are; hooks are none."""
+    return sum(int(number) for number, kind in _COUNT.findall(processed) if not kind.startswith("hook"))

@@ -1,0 +1,33 @@
+"""Cancel a run, and say what dbt's record says of it afterwards."""
+
+from __future__ import annotations
+
+from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.engine.reader import Sender
+from airflow_dbt_rerun.exceptions import DbtApiError
+
+
+def cancel(client: Sender, run_id: int) -> str:
+    """Cancel a run, read it again, and return what has become of it in words.
+
+    :raises DbtApiError: if dbt refused to cancel a run that is still in progress, or the run cannot be read.
+    """
+    refusal = None
+    try:
+        client.send(cancel_run(run_id))
+    except DbtApiError as error:
+        refusal = error
+    run = client.send(get_run(run_id))
+    if refusal is not None and not run.is_terminal:
+        raise refusal
+    return what_became_of(run)
+
+
+def what_became_of(run: Run) -> str:
+    """Say what a cancelled run is, as read after the request: it may have ended by itself, or need a moment."""
+    if run.is_cancelled:
+        return f"Cancelled dbt run {run.id}"
+    if run.is_terminal:
+        return f"dbt run {run.id} was to be cancelled, but had already ended in {run.status_name}"
+    return f"Asked dbt to cancel run {run.id}, which is still {run.status_name}"
