@@ -123,13 +123,19 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
         )
 
     async def on_kill(self) -> None:
-        """Cancel the dbt run if a person ended the deferred task. Called by Airflow 3.3 and newer.
+        """Cancel the dbt run if a person ended the deferred task, or log why not. Called by Airflow 3.3 and newer.
 
-        Airflow also calls it when the trigger merely moves to another triggerer, and after a clear: see
+        Of an error that is raised here, Airflow logs no more than that there was one. It also calls this when the
+        trigger merely moves to another triggerer, and after a clear: see
         :func:`~airflow_dbt_rerun.triggers.task_state.is_over`.
         """
-        if not self._fired and self.cancel_on_kill:
+        if self._fired or not self.cancel_on_kill:
+            return
+        try:
             await finish(self._cancel_if_task_is_over(), seconds=KILL_TIMEOUT)
+        except Exception as error:  # noqa: BLE001 - the trigger ends in any case
+            why = str(error) or type(error).__name__
+            self.log.warning("Could not cancel dbt run %s of a killed task; cancel it in dbt: %s", self.run_id, why)
 
     async def _cancel_if_task_is_over(self) -> None:
         if not await self._is_task_over():
@@ -146,14 +152,8 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
 
     async def _on_stop(self) -> None:
         """Call :meth:`on_kill` on Airflow before 3.3, which only cancels the trigger."""
-        if hasattr(BaseTrigger, "on_kill"):
-            return
-        try:
+        if not hasattr(BaseTrigger, "on_kill"):
             await self.on_kill()
-        except Exception as error:  # noqa: BLE001 - the trigger ends in any case
-            self.log.warning(
-                "Could not cancel dbt run %s of a killed task; cancel it in dbt: %s", self.run_id, error
-            )
 
     async def _is_task_over(self) -> bool:
         instance = self.task_instance

@@ -153,6 +153,17 @@ def test_kill_of_a_deferred_task_cancels_the_run(hanging: Json, platform: LocalP
     assert platform.get(f"runs/{hanging['id']}/")["status"] == 30
 
 
+def test_kill_that_dbt_does_not_carry_out_names_the_run(
+    hanging: Json, platform: LocalPlatform, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """P9: Airflow 3.3 logs no more than that on_kill raised something, so a person would not know what goes on."""
+    platform.fault("status", status=502, method="POST", path="/cancel/")
+    asyncio.run(trigger(hanging, cancel_on_kill=True).on_kill())
+    logged = caplog.text + capsys.readouterr().out  # Airflow 2 logs by logging, Airflow 3 by structlog
+    assert f"Could not cancel dbt run {hanging['id']} of a killed task; cancel it in dbt: POST" in logged
+    platform.cancel(hanging)
+
+
 def test_kill_leaves_a_run_that_is_not_ours(hanging: Json, platform: LocalPlatform) -> None:
     """P9: a run that is only watched continues."""
     asyncio.run(trigger(hanging).on_kill())
