@@ -85,7 +85,7 @@ class _Diagnoser:
         findings = (
             *(self._finding(node, told, self._adapter(own)) for node in found.nodes),
             *map(self._logged, (*found.unrecorded, *found.hooks)),
-            *(self._unnamed(run, step, error, interrupted=found.interrupted) for error in found.others),
+            *(self._unnamed(run, step.name, "step", error.text) for error in found.others),
         )
         if not findings and not found.not_done:
             return None
@@ -103,14 +103,6 @@ class _Diagnoser:
 
     def _adapter(self, own: Sequence[StepResults]) -> str | None:
         return next((artifact.adapter for artifact in own if artifact.adapter), self._facts.adapter)
-
-    def _unnamed(self, run: Run, step: RunStep, error: LoggedError, *, interrupted: bool) -> Finding:
-        """Judge an error outside any node."""
-        if interrupted:
-            return Finding(step.name, "step", "error", Category.UNKNOWN, error.text)
-        status = run.status_name.lower()
-        category, known, text = self._hardest([error.text], self._facts.adapter, status)
-        return Finding(step.name, "step", status, category, clean(text) or "(no message)", known)
 
     def _of_results(self, run: Run, step: RunStep, own: Sequence[StepResults], log: StepLog) -> Diagnosis | None:
         nodes, adapter = merged(own).values(), self._adapter(own)
@@ -179,11 +171,15 @@ class _Diagnoser:
         return Finding(name, kind, "error", category, clean(text) or "(no message)", known, error.path)
 
     def _of_text(self, run: Run, resource_type: str, subject: str, text: str | None, evidence: str) -> Diagnosis:
-        status = run.status_name.lower()
-        category, known, text = self._hardest([text or ""], self._facts.adapter, status)
-        finding = Finding(subject, resource_type, status, category, clean(text) or "(no message)", known)
         step = subject if resource_type == "step" else None
+        finding = self._unnamed(run, subject, resource_type, text or "")
         return Diagnosis(run.id, (finding,), step=step, evidence=evidence)
+
+    def _unnamed(self, run: Run, subject: str, resource_type: str, text: str) -> Finding:
+        """Judge an error outside any node."""
+        status = run.status_name.lower()
+        category, known, text = self._hardest([text], self._facts.adapter, status)
+        return Finding(subject, resource_type, status, category, clean(text) or "(no message)", known)
 
 
 def _cancelled_by_person(run: Run, name: str) -> Diagnosis:

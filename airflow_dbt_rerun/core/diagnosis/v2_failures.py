@@ -34,68 +34,59 @@ class V2Failures:
 
 def failures(nodes: Collection[NodeResult], report: V2Report) -> V2Failures:
     """Read the results and the log of one step together."""
-    by_name = _by_name(report.errors)
     failed = [node for node in nodes if node.is_failed]
-    told = tuple(each for node in failed if (each := _told(node, report, by_name)) is not None)
-    known = {(node.resource_type, same_name(node.name)) for node in nodes}
+    errors = () if report.was_interrupted else report.errors
+    told = tuple(_told(failed, report, errors))
     named = {node.unique_id for node in told}
-    left = (node for node in failed if node.unique_id not in named)
-    free = () if report.was_interrupted else tuple(error for error in report.errors if error.name is None)
+    free = tuple(error for error in errors if error.name is None)
     hooks = tuple(LoggedError(error.text, "operation", name) for name in report.failed_hooks for error in free)
     return V2Failures(
         nodes=told,
-        unrecorded=tuple(_unrecorded(report, known)),
+        unrecorded=tuple(_unrecorded(nodes, report, errors)),
         hooks=hooks,
-        others=_others(report, free if not hooks else (), has_told=bool(told)),
-        not_done=tuple(node.unique_id for node in left if not _is_done(node, report)),
+        others=(LoggedError(INTERRUPTED),) if report.was_interrupted else () if hooks else free,
+        not_done=tuple(n.unique_id for n in failed if n.unique_id not in named and _node_key(n) not in report.done),
         interrupted=report.was_interrupted,
         covered=report.covers(nodes),
     )
 
 
-def _unrecorded(report: V2Report, known: Collection[tuple[str, str]]) -> Iterator[LoggedError]:
+def _told(failed: Sequence[NodeResult], report: V2Report, errors: Sequence[LoggedError]) -> Iterator[NodeResult]:
+    """Yield the failed nodes of which anything says that they failed themselves, with what is known of it."""
+    texts = _by_name(errors)
+    for node in failed:
+        key = _node_key(node)
+        if not is_placeholder(node):
+            yield node
+        elif key in texts:
+            yield replace(node, status="error", message="\n".join(texts[key]))
+        elif node.resource_type in TESTS and node.message == "Error":
+            yield replace(node, status="fail", message=TEST_FAILED)
+        elif key in report.failed and not report.was_interrupted:
+            yield replace(node, message=None)
+
+
+def _unrecorded(
+    nodes: Collection[NodeResult], report: V2Report, errors: Sequence[LoggedError]
+) -> Iterator[LoggedError]:
     """Yield the failed nodes that only the log names: by an error or, if a test failed, by its line."""
-    if report.was_interrupted:
-        return
-    named = {_key(error): error for error in report.errors if error.name}
+    known = set(map(_node_key, nodes))
+    named = {_key(error): error for error in errors if error.name}
     yield from (error for key, error in named.items() if key not in known)
-    for kind, name in sorted(report.failed - named.keys() - set(known)):
-        if kind in TESTS:
-            yield LoggedError(TEST_FAILED, kind, name)
+    lines = () if report.was_interrupted else report.failed - named.keys() - known
+    yield from (LoggedError(TEST_FAILED, kind, name) for kind, name in sorted(lines) if kind in TESTS)
 
 
-def _others(report: V2Report, free: tuple[LoggedError, ...], *, has_told: bool) -> tuple[LoggedError, ...]:
-    if report.was_interrupted:
-        return (LoggedError(INTERRUPTED),)
-    return () if has_told and not free else free
-
-
-Texts = Mapping[tuple[str, str], Sequence[str]]
-
-
-def _told(node: NodeResult, report: V2Report, by_name: Texts) -> NodeResult | None:
-    """Return a failed node with what is known of its failure; None if nothing says that it failed itself."""
-    if not is_placeholder(node):
-        return node
-    key = (node.resource_type, same_name(node.name))
-    if texts := by_name.get(key):
-        return replace(node, status="error", message="\n".join(texts)) if not report.was_interrupted else None
-    if node.resource_type in TESTS and node.message == "Error":
-        return replace(node, status="fail", message=TEST_FAILED)
-    has_failed = key in report.failed and not report.was_interrupted
-    return replace(node, message=None) if has_failed else None
-
-
-def _is_done(node: NodeResult, report: V2Report) -> bool:
-    return (node.resource_type, same_name(node.name)) in report.done
-
-
-def _by_name(errors: Sequence[LoggedError]) -> Texts:
+def _by_name(errors: Sequence[LoggedError]) -> Mapping[tuple[str, str], Sequence[str]]:
     found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for error in errors:
         if error.name:
             found[_key(error)].append(error.text)
     return found
+
+
+def _node_key(node: NodeResult) -> tuple[str, str]:
+    return node.resource_type, same_name(node.name)
 
 
 def _key(error: LoggedError) -> tuple[str, str]:
