@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
+from airflow_dbt_rerun.api.answer_checks import answer_named, run_after, run_of_job
 from airflow_dbt_rerun.core.dbt.fields import (
     FieldError,
     JsonObject,
@@ -146,7 +147,7 @@ def list_environments(
 def get_job(job_id: Id) -> Endpoint[Job]:
     """Read a job's definition."""
     wanted = number("job_id", job_id)
-    return Endpoint("GET", f"jobs/{wanted}/", _data(_named(wanted, Job.from_api)))
+    return Endpoint("GET", f"jobs/{wanted}/", _data(answer_named(wanted, Job.from_api)))
 
 
 def list_jobs(
@@ -175,20 +176,20 @@ def trigger_job(job_id: Id, *, cause: str, overrides: Mapping[str, Any] | None =
     given = {name: value for name, value in (overrides or {}).items() if value is not None}
     body = {**given, "cause": cause[:CAUSE_MAX_LENGTH]}
     wanted = number("job_id", job_id)
-    return Endpoint("POST", f"jobs/{wanted}/run/", _data(_run_of_job(wanted)), json=body)
+    return Endpoint("POST", f"jobs/{wanted}/run/", _data(run_of_job(wanted)), json=body)
 
 
 def rerun_job(job_id: Id) -> Endpoint[Run]:
     """Resume the job's *latest* run if that failed, else start a whole new run. Prefer :func:`retry_run`."""
     wanted = number("job_id", job_id)
-    return Endpoint("POST", f"jobs/{wanted}/rerun/", _data(_run_of_job(wanted)))
+    return Endpoint("POST", f"jobs/{wanted}/rerun/", _data(run_of_job(wanted)))
 
 
 def get_run(run_id: Id, *, include_related: Sequence[str] = ()) -> Endpoint[Run]:
     """Read a run. It has steps, trigger, job and audit only if requested: see :data:`FULL_RUN`."""
     params = {"include_related": _related(include_related)}
     wanted = number("run_id", run_id)
-    return Endpoint("GET", f"runs/{wanted}/", _data(_named(wanted, Run.from_api)), params)
+    return Endpoint("GET", f"runs/{wanted}/", _data(answer_named(wanted, Run.from_api)), params)
 
 
 def list_runs(
@@ -232,7 +233,7 @@ def list_runs(
 def get_run_state(run_id: Id) -> Endpoint[WatchedRun]:
     """Read the fields of a run that watching needs."""
     wanted = number("run_id", run_id)
-    return Endpoint("GET", get_run(wanted).path, _data(_named(wanted, WatchedRun.from_api)))
+    return Endpoint("GET", get_run(wanted).path, _data(answer_named(wanted, WatchedRun.from_api)))
 
 
 def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[WatchedRun]]:
@@ -260,20 +261,20 @@ def preview_retry(run_id: Id) -> Endpoint[RetryPreview]:
 def retry_run(run_id: Id) -> Endpoint[Run]:
     """Resume exactly this run from its point of failure, as a new run. Takes no cause and no overrides."""
     resumed = number("run_id", run_id)
-    return Endpoint("POST", f"runs/{resumed}/retry/", _data(_run_after(resumed)))
+    return Endpoint("POST", f"runs/{resumed}/retry/", _data(run_after(resumed)))
 
 
 def cancel_run(run_id: Id) -> Endpoint[Run]:
     """Cancel a run. The answer may still show it as in progress."""
     wanted = number("run_id", run_id)
-    return Endpoint("POST", f"runs/{wanted}/cancel/", _data(_named(wanted, Run.from_api)))
+    return Endpoint("POST", f"runs/{wanted}/cancel/", _data(answer_named(wanted, Run.from_api)))
 
 
 def get_step(step_id: Id, *, debug_logs: bool = False) -> Endpoint[RunStep]:
     """Read one step of a run by the step's own id (not its index), with its log."""
     params = {"include_related": _related(("debug_logs",) if debug_logs else ())}
     wanted = number("step_id", step_id)
-    return Endpoint("GET", f"steps/{wanted}/", _data(_named(wanted, RunStep.from_api)), params)
+    return Endpoint("GET", f"steps/{wanted}/", _data(answer_named(wanted, RunStep.from_api)), params)
 
 
 def list_artifacts(run_id: Id) -> Endpoint[tuple[str, ...]]:
@@ -368,41 +369,3 @@ def _object(value: Any) -> JsonObject:
     if not isinstance(value, Mapping):
         raise FieldError("'data' is no object")
     return value
-
-
-# --- An answer is checked against the question
-
-
-def _named(wanted: int, parse: Callable[[JsonObject], T]) -> Callable[[JsonObject], T]:
-    """Read what was asked for; another object's answer is none."""
-
-    def read(data: JsonObject) -> T:
-        if identity(data) != wanted:
-            raise FieldError("'id' is another one than was asked for")
-        return parse(data)
-
-    return read
-
-
-def _run_of_job(job_id: int) -> Callable[[JsonObject], Run]:
-    """Read a new run of a job."""
-
-    def read(data: JsonObject) -> Run:
-        run = Run.from_api(data)
-        if run.job_id != job_id:
-            raise FieldError("'job_definition_id' is that of another job")
-        return run
-
-    return read
-
-
-def _run_after(resumed: int) -> Callable[[JsonObject], Run]:
-    """Read the run that resumes another one: it is a newer one."""
-
-    def read(data: JsonObject) -> Run:
-        run = Run.from_api(data)
-        if run.id <= resumed or run.retrying_run_id not in (None, resumed):
-            raise FieldError("'id' or 'retrying_run_id' is that of another run")
-        return run
-
-    return read
