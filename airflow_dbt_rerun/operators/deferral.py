@@ -19,16 +19,13 @@ from airflow_dbt_rerun.core.watch.one import Unwatchable
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtRunUnwatchable
-from airflow_dbt_rerun.triggers.run import OUTCOMES, DbtCloudRunTrigger
+from airflow_dbt_rerun.triggers.run import JOB, OUTCOMES, DbtCloudRunTrigger
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
 WORK = "work"
 """Key, in the session of a deferred task, of the marker of its work."""
-
-JOB = "job"
-"""Key, in the same place, of the id of its job: a trigger cancels no run of another one."""
 
 
 class DeferralMixin(BaseOperator):

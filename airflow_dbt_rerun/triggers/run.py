@@ -27,6 +27,9 @@ from airflow_dbt_rerun.watching.shared_polling import Hub, hub_of
 OUTCOMES = ("over", "moment", "out_of_time", "unwatchable")
 """Outcomes of a wait. None of them says that the run failed: the worker reads the run again."""
 
+JOB = "job"
+"""Key, in the session of a deferred task, of the id of its job: no run of another one is cancelled."""
+
 KILL_TIMEOUT = 25.0
 """Seconds allowed for cancelling the run of a killed task; Airflow allows 30 (``[triggerer] on_kill_timeout``)."""
 
@@ -142,7 +145,7 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
             return
         async with await self._hook().async_client() as client:
             run = await client.send(get_run(self.run_id))
-            job_id = (self.session or {}).get("job", run.job_id)
+            job_id = (self.session or {}).get(JOB, run.job_id)
             if run.job_id != job_id:
                 self.log.warning("Not cancelling dbt run %s: it is not one of job %s", self.run_id, job_id)
             elif not run.is_terminal:

@@ -71,7 +71,7 @@ def chain(runs: Iterable[Run], marker: Marker, *, after: int | None = None) -> t
     ordered = sorted(runs, key=lambda run: run.id)
     lines: dict[int, tuple[Run, ...]] = {run.id: () for run in ordered if run.id == after}
     for run in ordered:
-        repaired = [run_id for run_id in _repaired(run, ordered) if run_id in lines]
+        repaired = _repaired(run, ordered) & lines.keys()
         if run.id == after:
             continue
         if repaired:
