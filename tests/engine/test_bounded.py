@@ -211,9 +211,9 @@ def test_another_id_than_asked_for_is_not_believed() -> None:
     assert isinstance(heal(platform, of_run=2), DbtApiError)
 
 
-def test_refused_posts_count() -> None:
-    """What is refused starts nothing, and still is one of the attempts."""
+def test_refusal_without_a_reason_is_not_asked_for_again() -> None:
+    """What only the answer explains would be refused again."""
     gets = scripted({}, {"runs/2/": failed(2)})
     platform = Liar(lambda endpoint: Reply(409) if endpoint.method == "POST" else gets(endpoint))
     assert isinstance(heal(platform), Fail)
-    assert len(platform.posts) < ATTEMPTS
+    assert platform.posts == ["POST runs/2/retry/"]
