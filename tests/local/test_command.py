@@ -54,6 +54,13 @@ def test_the_default_job_builds(
         assert platform.get("jobs/")[0]["execute_steps"] == ["dbt build"]
 
 
+def test_engine_that_is_not_simulated_is_refused(tmp_path: Path) -> None:
+    """Results of dbt-core under the version of v2 would teach tests something wrong."""
+    message = refused("--simulate", "--engine", "v2", folder=tmp_path)
+    assert "--engine v2" in message
+    assert "give its --dbt" in message
+
+
 @pytest.mark.dbt
 @pytest.mark.parametrize(
     ("options", "named"),
