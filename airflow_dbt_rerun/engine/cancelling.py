@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_dbt_rerun.api.client import AsyncDbtClient
 from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.engine.reader import Sender
@@ -18,14 +19,26 @@ def cancel(client: Sender, run_id: int) -> str:
         client.send(cancel_run(run_id))
     except DbtApiError as error:
         refusal = error
-    run = client.send(get_run(run_id))
+    return what_became_of(client.send(get_run(run_id)), refusal)
+
+
+async def cancel_async(client: AsyncDbtClient, run_id: int) -> str:
+    """Do the same in an event loop."""
+    refusal = None
+    try:
+        await client.send(cancel_run(run_id))
+    except DbtApiError as error:
+        refusal = error
+    return what_became_of(await client.send(get_run(run_id)), refusal)
+
+
+def what_became_of(run: Run, refusal: DbtApiError | None = None) -> str:
+    """Say what a cancelled run is, as read after the request: it may have ended by itself, or need a moment.
+
+    :raises DbtApiError: the refusal of the request, if the run is still in progress.
+    """
     if refusal is not None and not run.is_terminal:
         raise refusal
-    return what_became_of(run)
-
-
-def what_became_of(run: Run) -> str:
-    """Say what a cancelled run is, as read after the request: it may have ended by itself, or need a moment."""
     if run.is_cancelled:
         return f"Cancelled dbt run {run.id}"
     if run.is_terminal:

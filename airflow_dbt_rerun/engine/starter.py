@@ -87,7 +87,10 @@ class RunStarter:
             return self._retry(step)
         why = cause_of(step.action, step.of_run, step.why_not_wanted or step.reason)
         cause = self._work.marker.cause(why, of_run=step.of_run)
-        started = self._start(cause, step.overrides, of_run=step.of_run)
+        try:
+            started = self._start(cause, step.overrides, of_run=step.of_run)
+        except DbtAnswerLostError as lost:
+            return NotStarted(str(lost))
         if isinstance(started, Explanation):
             return Refused(self._reader.read(step.of_run), started.words, started.final)
         return self._started(started)

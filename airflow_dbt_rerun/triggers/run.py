@@ -15,10 +15,10 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
+from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, WatchOutcome
 from airflow_dbt_rerun.core.watch.pace import Pace
-from airflow_dbt_rerun.engine.cancelling import what_became_of
+from airflow_dbt_rerun.engine.cancelling import cancel_async
 from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
 from airflow_dbt_rerun.triggers.takes import RUN
 from airflow_dbt_rerun.triggers.task_state import is_over
@@ -149,9 +149,7 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
             if run.job_id != job_id:
                 self.log.warning("Not cancelling dbt run %s: it is not one of job %s", self.run_id, job_id)
             elif not run.is_terminal:
-                await client.send(cancel_run(self.run_id))
-                done = what_became_of(await client.send(get_run(self.run_id)))
-                self.log.info("%s: its task was killed", done)
+                self.log.info("%s: its task was killed", await cancel_async(client, self.run_id))
 
     async def _on_stop(self) -> None:
         """Call :meth:`on_kill` on Airflow before 3.3, which only cancels the trigger."""

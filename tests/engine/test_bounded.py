@@ -191,9 +191,10 @@ def test_trigger_that_answers_with_a_known_run_is_a_lost_answer() -> None:
     cannot = failed(2, can_retry=False, retry_not_supported_reason="RETRY_UNSUPPORTED_CMD")
     platform = Liar(scripted({"jobs/7/run/": failed(2)}, {"runs/2/": cannot}))
     ended = heal(platform)
-    assert isinstance(ended, DbtApiError)
-    assert "which existed before" in str(ended)
-    assert platform.posts == ["POST jobs/7/run/"]
+    assert isinstance(ended, Fail)
+    assert ended.kind == "exhausted"
+    assert "started no run that can be found" in ended.reason
+    assert platform.posts == ["POST jobs/7/run/"] * (ATTEMPTS - 1)
 
 
 def test_run_of_another_job_is_not_believed() -> None:

@@ -243,6 +243,19 @@ def lost_answer_to_the_retry(task: Task) -> None:
     task.live(task.job())
 
 
+@tells("green", 3)
+def lost_rerun_from_the_start(task: Task) -> None:
+    """The POST of a rerun that does not resume never arrives: it is decided again, like that of a retry."""
+    task.platform.trouble({"node": "orders", "times": 1, "seconds": 0.3, "message": RESET["message"]})
+    rule = RerunRule(any_node(Category.TRANSIENT), RerunAction.RERUN_FROM_START)
+
+    def lose_the_next(_: Json) -> None:
+        task.platform.fault("drop", method="POST", path="/run/$")
+
+    with task.meanwhile("orders", lose_the_next):
+        task.live(task.job(policy=RerunPolicy(rules=[rule], wait=wait_fixed(0))))
+
+
 @tells("DbtRunUnwatchable", 1)
 def unreadable(task: Task) -> None:
     """Nothing can be read of the run."""

@@ -164,6 +164,23 @@ def test_kill_that_dbt_does_not_carry_out_names_the_run(
     platform.cancel(hanging)
 
 
+@pytest.mark.parametrize("fault", [None, {"kind": "lost", "status": 504}])
+def test_what_is_said_of_a_kill_is_what_dbt_records(
+    fault: Json | None,
+    hanging: Json,
+    platform: LocalPlatform,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """P9: the run is read again after the request, whose answer may be lost."""
+    caplog.set_level("INFO")
+    if fault:
+        platform.fault(**fault, method="POST", path="/cancel/")
+    asyncio.run(trigger(hanging, cancel_on_kill=True).on_kill())
+    assert f"Cancelled dbt run {hanging['id']}: its task was killed" in caplog.text + capsys.readouterr().out
+    assert platform.paths()[-1].endswith(f"/runs/{hanging['id']}/")
+
+
 def test_kill_leaves_a_run_that_is_not_ours(hanging: Json, platform: LocalPlatform) -> None:
     """P9: a run that is only watched continues."""
     asyncio.run(trigger(hanging).on_kill())
