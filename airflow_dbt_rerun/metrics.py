@@ -2,7 +2,7 @@
 
 | metric | counts | tags |
 |---|---|---|
-| ``dbt_rerun.attempt`` | started reruns | ``kind``, ``verdict`` |
+| ``dbt_rerun.attempt`` | started reruns | ``kind``, ``verdict``, ``signature`` |
 | ``dbt_rerun.succeeded`` | tasks whose first run succeeded | |
 | ``dbt_rerun.healed`` | tasks that succeeded by reruns | |
 | ``dbt_rerun.gave_up`` | tasks that failed | ``outcome`` |
@@ -12,7 +12,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 _LOG = logging.getLogger(__name__)
@@ -24,7 +24,8 @@ def rerun(happened: Mapping[str, Any]) -> None:
 
     :param happened: the result of :func:`airflow_dbt_rerun.core.heal.report.happened`.
     """
-    tags = {"kind": happened["kind"], "verdict": happened["verdict"] or "unknown"}
+    verdict = happened["verdict"] or "unknown"
+    tags = {"kind": happened["kind"], "verdict": verdict, "signature": _signature(happened["findings"], verdict)}
     _send(lambda stats: stats.incr("dbt_rerun.attempt", tags=tags))
 
 
@@ -38,6 +39,12 @@ def ended(report: Mapping[str, Any]) -> None:
     tags = {} if outcome in _SUCCESS else {"outcome": outcome}
     _send(lambda stats: stats.incr(f"dbt_rerun.{name}", tags=tags))
     _send(lambda stats: stats.timing("dbt_rerun.duration", report["seconds"] * 1000, tags={"outcome": outcome}))
+
+
+def _signature(findings: Iterable[Mapping[str, Any]], verdict: str) -> str:
+    """Return the id of the known error that decided; ``none`` if nothing was recognised."""
+    decisive = (finding["signature_id"] for finding in findings if finding["category"] == verdict)
+    return next((identity for identity in decisive if identity), "none")
 
 
 def _send(what: Any) -> None:

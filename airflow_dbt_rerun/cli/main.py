@@ -1,4 +1,4 @@
-"""The command line: ``airflow-dbt-rerun diagnose | audit | plan | rerun | explain-policy | local | demo``."""
+"""The command line, ``airflow-dbt-rerun``, and its subcommands."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from airflow_dbt_rerun._version import __version__
-from airflow_dbt_rerun.cli import audit, demo, diagnose, explain_policy, rerun
+from airflow_dbt_rerun.cli import audit, demo, diagnose, explain_policy, rerun, signatures
 from airflow_dbt_rerun.local import command as local
 
 
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     audit.add_parser(subcommands)
     rerun.add_parsers(subcommands)
     explain_policy.add_parser(subcommands)
+    signatures.add_parser(subcommands)
     local.add_parser(subcommands)
     demo.add_parser(subcommands)
     parsed = parser.parse_args(arguments)

@@ -1,8 +1,10 @@
-"""Read policies and signatures from YAML or JSON, as users write them in files and Airflow Variables."""
+"""Read policies and signatures from YAML, JSON or TOML, as users write them in files and Airflow Variables."""
 
 from __future__ import annotations
 
 import json
+import re
+import tomllib
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +16,8 @@ LONGEST_TEXT = 1_000_000
 """Characters. A longer text is not a policy or a list of signatures."""
 
 _NOT_YAML = ": not valid YAML: "
+_TOML_TABLE = re.compile(r"^\[\[?[a-z]+\]\]?[ \t]*(?:#.*)?$", re.MULTILINE)
+"""A line that begins a table of TOML, such as ``[[signatures]]``; in YAML it would be a list within a list."""
 
 
 def read_policy(text: str, where: str) -> RerunPolicy:
@@ -45,7 +49,7 @@ def as_policy(value: object, where: str = "policy") -> RerunPolicy | None:
 
 
 def read_signatures(text: str, where: str) -> tuple[Signature, ...]:
-    """Read error signatures: a list of mappings with category and pattern, and optionally name and source.
+    """Read error signatures: a list of mappings with category and pattern, or a mapping that holds such a list.
 
     :raises ValueError: with a message of one line: ``where``, then the line of a syntax error or the wrong entry.
     """
@@ -56,17 +60,26 @@ def read_signatures(text: str, where: str) -> tuple[Signature, ...]:
 
 
 def read_data(text: str, where: str) -> Any:
-    """Read plain data from YAML or JSON.
+    """Read plain data from YAML or JSON, or from TOML if it has a table in brackets on a line of its own.
 
-    :raises ValueError: if the text is empty, too long, nested too deep, or neither YAML nor JSON, or if it has
+    :raises ValueError: if the text is empty, too long, nested too deep, or in none of these languages, or if it has
         aliases; the message is one line and begins with ``where`` and the line.
     """
     if not text.strip():
         raise ValueError(f"{where} is empty")
     if len(text) > LONGEST_TEXT:
         raise ValueError(f"{where} has more than {LONGEST_TEXT:,} characters")
+    if _TOML_TABLE.search(text):
+        return _toml(text, where)
     # JSON is also YAML, except with tabs, and the JSON parser's errors are clearer.
     return _json(text, where) if text.lstrip()[0] in "{[" else _yaml(text, where)
+
+
+def _toml(text: str, where: str) -> Any:
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ValueError(f"{where}: not valid TOML: {error}") from error
 
 
 def _json(text: str, where: str) -> Any:

@@ -6,15 +6,15 @@ A node with the status of a failed test comes first, then the user's own signatu
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.diagnosis.cleaning import bounded, clean, error_lines, evidence
-from airflow_dbt_rerun.core.signatures import Signature, own, tables_for
+from airflow_dbt_rerun.core.signatures import Signature, own, speakers, table
 from airflow_dbt_rerun.core.signatures.literals import Index
 
-__all__ = ["classify", "clean", "match"]
+__all__ = ["classify", "clean", "match", "matching"]
 
 
 def classify(message: str | None, *, adapter: str | None = None, node_status: str | None = None) -> Category:
@@ -44,8 +44,16 @@ def match(
         return Category.TEST_FAILED, None
     if not message or not message.strip():
         return Category.UNKNOWN, None
-    found = _first_own(message, extra) or _first_known(evidence(message), (adapter or "").lower())
+    said, name = evidence(message), (adapter or "").lower()
+    found = _first_own(message, extra) or _first_known(said, name, own.replaced(extra))
     return (found.category, found) if found else (Category.UNKNOWN, None)
+
+
+def matching(message: str, *, adapter: str | None, extra: Sequence[Signature] = ()) -> tuple[Signature, ...]:
+    """Return every signature that matches a message, in the order of trying: the first one decides."""
+    unmasked = bounded("\n".join(error_lines(message)))
+    own_ones = (signature for signature in extra if own.matches(signature, unmasked))
+    return (*own_ones, *_known(evidence(message), (adapter or "").lower(), own.replaced(extra)))
 
 
 def _first_own(message: str, extra: Sequence[Signature]) -> Signature | None:
@@ -56,11 +64,18 @@ def _first_own(message: str, extra: Sequence[Signature]) -> Signature | None:
 
 
 @lru_cache(maxsize=2048)
-def _first_known(text: str, adapter: str) -> Signature | None:
+def _first_known(text: str, adapter: str, without: frozenset[str]) -> Signature | None:
     """Return the first signature that matches. Nodes of a run often fail in the same way, hence the cache."""
-    return next((known for known in _index(adapter).candidates(text) if known.found_in(text)), None)
+    return next(_known(text, adapter, without), None)
 
 
-@lru_cache(maxsize=32)
-def _index(adapter: str) -> Index:
-    return Index([signature for table in tables_for(adapter) for signature in table])
+def _known(text: str, adapter: str, without: frozenset[str]) -> Iterator[Signature]:
+    heard = speakers(text, adapter)
+    for known in _index(heard.tables).candidates(text):
+        if known.id not in without and known.found_in(text) and heard.counts(known, text):
+            yield known
+
+
+@lru_cache(maxsize=64)
+def _index(tables: tuple[str, ...]) -> Index:
+    return Index([signature for name in tables for signature in table(name)])

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from functools import lru_cache
 
 from airflow_dbt_rerun.core.dbt.fields import printable
+from airflow_dbt_rerun.core.diagnosis.runners import without_runners
 
 READ_SIZES = (6000, 3000)
 """Characters of a message that are read, from its start and from its end."""
@@ -58,12 +59,17 @@ _QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at ).*$")
 
 _NO_WORDS = re.compile(
     rf"""^(?:
-        LINE\ \d+: | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
+        LINE\ \d+:(?!\d) | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
       | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {DBT_OBJECT}\b
       | Error\ materializing\ (?:unit_)?test\ \S+\ \(
       | \d+\ of\ \d+\ (?:START|OK|ERROR(?!\ STALE)|SKIP|FAIL|PASS|WARN)
       | Done\.\ PASS= | Finished\ running\b | with\ \d+\ errors?\b | Completed\ with\ \d+ | dbt\ command\ failed$
       | Traceback\ \(most\ recent | File\ ".*",\ line\ \d | at\ [\w.$]+\( | \.\.\.\ \d+\ more$
+      | Running\ with\ dbt[=\ ] | Registered\ adapter: | Found\ \d+\ \w | Concurrency:\ \d
+      | Unable\ to\ do\ partial\ parsing
+      | \d+\ of\ \d+\ (?:PARTIAL|CANCEL) | WARNING:\ Test\ | WARNING:\ Node\ | Building\ catalog$ | dbt-fusion\ \d
+      | Process\ completed\ with\ exit\ code\ [12]\b | \[?Errors\ parsed\ from\ dbt\ logs:
+      | at\ \S+[./]\S+\ \S+\.(?:go|java|scala|py|rs):\d+ | at\ [\w.$/]+(?:\.\(\*?\w+\))?\.\w+\ \S+:\d+$
       | Encountered\ an\ error:$ | This\ probably\ means\ the\ server | before\ or\ while\ processing\ the\ request
       | During\ handling\ of\ the\ above | The\ above\ exception\ was
       | (?-i:HINT|CONTEXT|QUERY|STATEMENT): | Did\ you\ mean\b
@@ -81,7 +87,8 @@ _QUOTED = re.compile(
     re.VERBOSE,
 )
 _SPEAKS_BEFORE = re.compile(
-    r"""(?: (?:Error|Exception|Disconnected|Timeout)\( (?:-?\d+,\ ?)?
+    r"""(?: (?:Error|Exception|Disconnected|Timeout|BadRequest|NotFound|Forbidden|Conflict
+             |TooManyRequests|Unavailable)\( (?:-?\d+,\ ?)?
           | (?:\A|\n|Error:\ |Exception:\ )\(
           | \(\d+,\ ?b | (?:\A|\n|Error:\ )\('[^'\n]{5,50}',[ ]
           | (?:\b[MD]|\bmsg|message|reason|details|error|exception|error_?code|error_description|oauth2|Message\w?
@@ -155,7 +162,7 @@ def error_lines(message: str) -> tuple[str, ...]:
 
 @_FOR_NODES_THAT_FAIL_ALIKE
 def _error_lines(message: str) -> tuple[str, ...]:
-    text = _without_driver_sql(printable(message))
+    text = _without_driver_sql(without_runners(printable(message)))
     end = _END_OF_WORDS.search(text)
     framed = text[: end.start()] if end else text
     return tuple(_unframed(framed.splitlines()) or [_one_line(text)])

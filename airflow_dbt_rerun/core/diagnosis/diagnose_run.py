@@ -15,6 +15,7 @@ from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.merging import merged, undone
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
+from airflow_dbt_rerun.core.diagnosis import reached_host
 from airflow_dbt_rerun.core.diagnosis.classify_message import classify, clean, match
 from airflow_dbt_rerun.core.diagnosis.diagnosis import HARDEST_FIRST, Diagnosis, Finding
 from airflow_dbt_rerun.core.diagnosis.json_log import log_text
@@ -27,8 +28,8 @@ from airflow_dbt_rerun.core.signatures import Signature
 
 __all__ = ["Category", "Diagnosis", "Finding", "classify", "diagnose", "says_why"]
 
-Judgement = tuple[Category, str | None, str]
-"""A category, the name of the signature that matched, and the text that was judged."""
+Judgement = tuple[Category, Signature | None, str]
+"""A category, the signature that matched, and the text that was judged."""
 
 _PATH_IN_FRAME = re.compile(r"\bError in \w+(?: \w+)? \S+ \(([^)\n]+)\)")
 
@@ -109,18 +110,21 @@ class _Diagnoser:
         failed = tuple(self._finding(node, log, adapter) for node in nodes if node.is_failed)
         if not failed:
             return None
+        failed = reached_host.judged(failed, reached=reached_host.nodes_reached_it(nodes))
         skipped = tuple(node.unique_id for node in nodes if node.is_skipped)
         return Diagnosis(run.id, failed, skipped, step.name, f"the results of step {step.index}")
 
     def _finding(self, node: NodeResult, log: StepLog, adapter: str | None) -> Finding:
         category, known, text = self._without_message(node) or self._judged(node, log, adapter)
+        name, identity = _known(known)
         return Finding(
             subject=node.unique_id,
             resource_type=node.resource_type,
             status=node.status,
             category=category,
             message=clean(text) or "(dbt gave no message)",
-            signature=known,
+            signature=name,
+            signature_id=identity,
             path=self._facts.paths.get(node.unique_id) or _path_in(text),
             tags=self._facts.tags.get(node.unique_id, ()),
         )
@@ -150,14 +154,16 @@ class _Diagnoser:
         found = []
         for text in texts:
             category, signature = match(text, adapter=adapter, node_status=status, extra=self._signatures)
-            found.append((category, signature.name if signature else None, text))
+            found.append((category, signature, text))
         return min(found, key=lambda each: HARDEST_FIRST.index(each[0]))
 
     def _of_log(self, run: Run, step: RunStep, log: StepLog) -> Diagnosis:
         evidence = f"the log of step {step.index}"
         named = tuple(error for error in log.errors if error.name)
         if named:
-            return Diagnosis(run.id, tuple(map(self._logged, named)), step=step.name, evidence=evidence)
+            reached = reached_host.log_reached_it(log.text)
+            findings = reached_host.judged(map(self._logged, named), reached=reached)
+            return Diagnosis(run.id, findings, step=step.name, evidence=evidence)
         block = error_block(step.logs)
         if block:
             return self._of_text(run, "step", step.name, block, evidence)
@@ -168,7 +174,7 @@ class _Diagnoser:
         status = "fail" if error.text == TEST_FAILED else "error"
         category, known, text = self._hardest([error.text], self._facts.adapter, status)
         kind, name = error.resource_type or "node", error.name or "?"
-        return Finding(name, kind, "error", category, clean(text) or "(no message)", known, error.path)
+        return Finding(name, kind, "error", category, clean(text) or "(no message)", *_known(known), error.path)
 
     def _of_text(self, run: Run, resource_type: str, subject: str, text: str | None, evidence: str) -> Diagnosis:
         step = subject if resource_type == "step" else None
@@ -179,7 +185,12 @@ class _Diagnoser:
         """Judge an error outside any node."""
         status = run.status_name.lower()
         category, known, text = self._hardest([text], self._facts.adapter, status)
-        return Finding(subject, resource_type, status, category, clean(text) or "(no message)", known)
+        return Finding(subject, resource_type, status, category, clean(text) or "(no message)", *_known(known))
+
+
+def _known(signature: Signature | None) -> tuple[str | None, str | None]:
+    """Return the name and the id of the signature that matched."""
+    return (signature.name, signature.id or None) if signature else (None, None)
 
 
 def _cancelled_by_person(run: Run, name: str) -> Diagnosis:

@@ -53,6 +53,8 @@ class Finding:
     """The error on one line, without SQL and values."""
     signature: str | None = None
     """The name of the known error that was recognised."""
+    signature_id: str | None = None
+    """Its id, for example ``postgres/deadlock``; a team's own signature may have none."""
     path: str | None = None
     """The node's file, if the error or the manifest names it."""
     tags: tuple[str, ...] = ()
@@ -82,6 +84,7 @@ class Finding:
             "status": self.status,
             "category": str(self.category),
             "signature": self.signature,
+            "signature_id": self.signature_id,
             "message": self.message,
             "path": self.path,
         }

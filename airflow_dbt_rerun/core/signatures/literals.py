@@ -13,7 +13,7 @@ from typing import Any
 from airflow_dbt_rerun.core.signatures.signature import Signature
 
 Words = frozenset[str]
-"""At least one of these, in lower case, is in every text that the pattern matches. Empty: no such words are known."""
+"""At least one of these, in lower case, is in every text that the pattern matches. Empty: none is known."""
 
 UNKNOWN: Words = frozenset()
 TOO_MANY = 40

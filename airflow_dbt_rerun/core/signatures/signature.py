@@ -21,6 +21,9 @@ class Signature:
         It is searched in the error's own lines; built-in patterns see them with quoted names and values blanked.
     :param source: where the fact comes from, for example ``PostgreSQL 40P01``.
     :param name: a few words for people, for example ``deadlock``; by default the pattern itself.
+    :param id: a stable name for machines, for example ``postgres/deadlock``. A signature with the id of a built-in
+        one replaces it.
+    :param also: a second pattern that must be found, too, where the first alone is ambiguous.
     :raises ValueError: if the category does not exist. The pattern is compiled, and refused, only at first use.
     """
 
@@ -28,6 +31,8 @@ class Signature:
     pattern: str
     source: str = ""
     name: str = ""
+    id: str = ""
+    also: str = ""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "category", category_of(self.category))
@@ -39,6 +44,8 @@ class Signature:
         given = [repr(str(self.category)), repr(self.pattern)]
         given += [f"source={self.source!r}"] if self.source else []
         given += [f"name={self.name!r}"] if self.name != self.pattern else []
+        given += [f"id={self.id!r}"] if self.id else []
+        given += [f"also={self.also!r}"] if self.also else []
         return f"Signature({', '.join(given)})"
 
     def found_in(self, text: str) -> bool:
@@ -46,7 +53,8 @@ class Signature:
 
         :raises ValueError: if the pattern is not a valid regular expression.
         """
-        return compiled(self.pattern).search(text) is not None
+        found = compiled(self.pattern).search(text) is not None
+        return found and (not self.also or compiled(self.also).search(text) is not None)
 
 
 @cache
@@ -73,8 +81,3 @@ def category_of(word: object) -> Category:
         return Category(word)
     except ValueError:
         raise ValueError(unknown("category", word, Category)) from None
-
-
-def group(category: Category, *rows: tuple[str, str, str]) -> tuple[Signature, ...]:
-    """Return signatures of one category from rows of (pattern, source, name)."""
-    return tuple(Signature(category, *row) for row in rows)

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.diagnosis.classify_message import classify
-from airflow_dbt_rerun.core.signatures import fallback, tables_for
+from airflow_dbt_rerun.core.signatures import speakers
 
 
 def said(text: str) -> Category:
@@ -16,7 +16,7 @@ def said(text: str) -> Category:
 
 def test_plain_words_are_tried_last() -> None:
     """Whatever a table knows more exactly wins over plain words."""
-    assert tables_for("exasol")[-1] == fallback.TABLE
+    assert speakers("anything", "exasol").tables[-1] == "words"
 
 
 @pytest.mark.parametrize(

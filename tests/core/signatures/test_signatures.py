@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from typing import Any
 
 import pytest
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.signatures import FAMILIES, WAREHOUSES, Signature, all_signatures, tables_for
+from airflow_dbt_rerun.core.diagnosis.classify_message import match
+from airflow_dbt_rerun.core.signatures import Signature, adapters, all_signatures, own, speakers, table_names
+from airflow_dbt_rerun.core.signatures.examples import adapter_of, problems
+from airflow_dbt_rerun.core.signatures.table import FOLDER, raw_table
 
 NESTED_REPEAT = re.compile(r"[*+}]\)[*+]|\.[*+]")
 """A repeat of a repeat, or a dot without a bound: what makes a search slower than linear."""
 
+ROWS = [(name, row) for name in table_names() for row in raw_table(name)["signatures"]]
 
-@pytest.mark.parametrize("signature", all_signatures(), ids=lambda signature: signature.pattern)
+
+@pytest.mark.parametrize("signature", all_signatures(), ids=lambda signature: signature.id)
 def test_every_signature_is_complete_and_searches_in_linear_time(signature: Signature) -> None:
     """Each line compiles, matches no empty text, names its source and meaning, and repeats nothing unbounded."""
     assert not signature.found_in("")
@@ -22,25 +29,73 @@ def test_every_signature_is_complete_and_searches_in_linear_time(signature: Sign
     assert not NESTED_REPEAT.search(signature.pattern)
 
 
+@pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda value: value["id"] if isinstance(value, dict) else value)
+def test_every_row_decides_its_examples(table: str, row: dict[str, Any]) -> None:
+    """A row without an example is refused: nobody could see what it is for."""
+    found = problems([row], adapter_of(table), lambda text, adapter: match(text, adapter=adapter)[1])
+    assert list(found) == []
+
+
+@pytest.mark.parametrize("table", table_names())
+def test_every_row_could_be_written_by_a_user(table: str) -> None:
+    """The tables are in the format of docs/signatures.md: what they hold passes the check of users' own."""
+    assert own.read(raw_table(table), table)
+
+
+def test_every_table_is_read() -> None:
+    """A file that no adapter names would be dead."""
+    assert sorted(path.stem for path in FOLDER.glob("*.toml")) == sorted(table_names())
+
+
+def test_ids_are_unique_and_name_their_table() -> None:
+    """An id is what a team disables or overrides."""
+    assert [identity for identity, count in Counter(row["id"] for _, row in ROWS).items() if count > 1] == []
+    assert [row["id"] for table, row in ROWS if not re.fullmatch(rf"{table}/[a-z0-9-]+", row["id"])] == []
+
+
 def test_no_line_stands_twice() -> None:
-    """A pattern that stands twice has one line that can never match."""
-    patterns = [signature.pattern for signature in all_signatures()]
-    assert sorted(patterns) == sorted(set(patterns))
+    """A pattern that stands twice in what is read for one adapter has one line that can never match."""
+    for adapter in adapters():
+        lines = [(one.pattern, one.also) for one in all_signatures() if _is_of(one, adapter)]
+        assert [line for line, count in Counter(lines).items() if count > 1] == []
 
 
-@pytest.mark.parametrize("adapter", [*WAREHOUSES, *FAMILIES, None, "nobody-knows"])
-def test_tables_are_the_same_for_each_adapter_and_only_their_order_differs(adapter: str | None) -> None:
-    """Whatever the adapter, dbt's own table comes first, the general one last, and each table once."""
-    tables = tables_for(adapter)
-    assert (tables[0], tables[-1]) == (tables_for(None)[0], tables_for(None)[-1])
-    assert sorted(map(id, tables)) == sorted(map(id, tables_for(None)))
+def _is_of(signature: Signature, adapter: str) -> bool:
+    return signature.id.partition("/")[0] in adapters()[adapter]["tables"]
 
 
-def test_the_adapters_own_table_is_tried_before_the_others() -> None:
-    """Redshift's meaning of a text wins over PostgreSQL's on Redshift, and the other way round."""
-    redshift, postgres = WAREHOUSES["redshift"], WAREHOUSES["postgres"]
-    assert tables_for("redshift")[1:3] == (redshift, postgres)
-    assert tables_for("postgres")[1] == postgres
+def test_a_known_adapter_reads_its_own_tables_only() -> None:
+    """dbt's own table first, what no warehouse owns last, and no other warehouse's."""
+    heard = speakers("canceling statement due to lock timeout", "redshift")
+    assert heard.tables[:3] == ("dbt", "runners", "redshift")
+    assert heard.tables[-1] == "words"
+    assert not {"snowflake", "bigquery", "trino"} & set(heard.tables)
+
+
+def test_a_sign_lets_another_warehouse_speak() -> None:
+    """A federated query on Trino fails with Oracle's code."""
+    assert match("ORA-00060: deadlock detected while waiting", adapter="trino")[1] is not None
+    assert "oracle" in speakers("ORA-00060: deadlock detected", "trino").tables
+
+
+@pytest.mark.parametrize(
+    ("text", "adapter", "healable"),
+    [
+        ("Warehouse 'X' was suspended", "bigquery", False),
+        ("snapshot isolation", None, False),
+        ("queued", None, False),
+    ],
+)
+def test_a_short_phrase_of_another_warehouse_does_not_heal(text: str, adapter: str | None, *, healable: bool) -> None:
+    """Two words are no sign: what they mean depends on who says them."""
+    assert match(text, adapter=adapter)[0].healable is healable
+
+
+@pytest.mark.parametrize("adapter", [*adapters(), None, "nobody-knows"])
+def test_tables_of_an_unknown_adapter(adapter: str | None) -> None:
+    """Whatever the adapter, each table is tried at most once."""
+    tables = speakers("ORA-00060 [Microsoft] psycopg2 snowflake", adapter or "").tables
+    assert len(tables) == len(set(tables))
 
 
 def test_a_wrong_pattern_is_named() -> None:
