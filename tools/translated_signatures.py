@@ -73,9 +73,11 @@ POSTGRES: Rows = {
         "transient",
         "libpq",
         (
-            "server closed the connection unexpectedly\n"
-            "\tThis probably means the server terminated abnormally\n"
-            "\tbefore or while processing the request.",
+            (
+                "server closed the connection unexpectedly\n"
+                "\tThis probably means the server terminated abnormally\n"
+                "\tbefore or while processing the request."
+            ),
             "SSL connection has been closed unexpectedly",
         ),
     ),
@@ -266,8 +268,8 @@ def translations(text: str, catalogs: Catalogs) -> Iterator[str]:
     """Yield a text in each language that has it."""
     for found in catalogs.values():
         several = (catalog.gettext(key) for catalog in found for key in (text, f"{text}\n"))
-        first_lines = (one.strip().split("\n")[0] for one in several)
-        yield from {one for one in first_lines if one and one != text.split("\n")[0]}
+        first_lines = (one.strip().partition("\n")[0] for one in several)
+        yield from {one for one in first_lines if one and one != text.partition("\n")[0]}
 
 
 def as_pattern(text: str) -> str:

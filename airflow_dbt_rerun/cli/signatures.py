@@ -12,7 +12,8 @@ from airflow_dbt_rerun.cli.cases import UnreadableError
 from airflow_dbt_rerun.cli.files import read_text
 from airflow_dbt_rerun.cli.options import complain
 from airflow_dbt_rerun.config.documents import read_data, read_signatures
-from airflow_dbt_rerun.core.diagnosis.classify_message import clean, match, matching
+from airflow_dbt_rerun.core.diagnosis.classify_message import match, matching
+from airflow_dbt_rerun.core.diagnosis.one_line import clean
 from airflow_dbt_rerun.core.messages import unknown
 from airflow_dbt_rerun.core.signatures import Signature, adapters, table_names
 from airflow_dbt_rerun.core.signatures.examples import problems
@@ -99,12 +100,12 @@ def _try(options: argparse.Namespace, text: str, adapter: str | None, own: Seque
     if options.json:
         document = {
             "category": str(category),
-            "message": clean(text),
+            "message": clean(text, decided),
             "matching": [_as_row(each) for each in (*([decided] if decided else []), *others)],
         }
         sys.stdout.write(json.dumps(document, indent=2) + "\n")
     else:
-        sys.stdout.write(f"{category}: {clean(text)}\n")
+        sys.stdout.write(f"{category}: {clean(text, decided)}\n")
         sys.stdout.writelines(
             f"  {'decided by' if each is decided else 'also matches'}  {_line(_as_row(each))}"
             for each in (*([decided] if decided else []), *others)

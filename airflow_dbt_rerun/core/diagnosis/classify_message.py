@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.diagnosis.cleaning import bounded, clean, error_lines, evidence
+from airflow_dbt_rerun.core.diagnosis.cleaning import bounded, error_lines, evidence
 from airflow_dbt_rerun.core.signatures import Signature, own, speakers, table
 from airflow_dbt_rerun.core.signatures.literals import Index
 
-__all__ = ["classify", "clean", "match", "matching"]
+__all__ = ["classify", "match", "matching"]
 
 
 def classify(message: str | None, *, adapter: str | None = None, node_status: str | None = None) -> Category:

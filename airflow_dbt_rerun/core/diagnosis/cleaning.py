@@ -20,13 +20,9 @@ READ_SIZES = (6000, 3000)
 EVIDENCE_SIZE = 4000
 """Characters that signatures are matched on."""
 
-ONE_LINE = 300
-"""Characters of a message cleaned for people."""
-
-_LINES_FOR_PEOPLE = 4
-
 _LOG_TIME = re.compile(
-    r"^(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?\s*(?:\[\w+ *\])?(?: ?(?:\[[^\]\n]{1,60}\]|\(\w{1,60}\)):)?\s*"
+    r"^(?:\(\w{1,60}\): )?(?:\d{4}-\d\d-\d\d )?\d\d:\d\d:\d\d(?:\.\d+)?\s*(?:\| )?(?:\[\w+ *\])?"
+    r"(?: ?(?:\[[^\]\n]{1,60}\]|\(\w{1,60}\)):)?\s*"
 )
 
 _END_OF_WORDS = re.compile(
@@ -55,11 +51,11 @@ _SQLSTATE = re.compile(r"\(SQLSTATE: \w{5}\)")
 _DBT_KIND = re.compile(r"^((?:[A-Za-z]\w* ){1,3}Error)$")
 _DBT_HOOK = re.compile(r"^(?:\S+\.)?on-run-(?:start|end)(?:\.\d+)? failed, error: ?")
 _EMPTY_KIND = re.compile(r"^(?:(?:Runtime|Database) Error: ?)+")
-_QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at ).*$")
+_QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at |@: Unparsed\w+\().*$")
 
 _NO_WORDS = re.compile(
     rf"""^(?:
-        LINE\ \d+:(?!\d) | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
+        LINE\ \d+(?::(?!\d)|$) | [-^~\s]+$ | \| | compiled\ (?:code|sql)\ at\b | \(in\ \S+:\d+ | -->\ \S
       | >\ (?:in|called\ by)\ | (?:Failure|Warning|Error)\ in\ {DBT_OBJECT}\b
       | Error\ materializing\ (?:unit_)?test\ \S+\ \(
       | \d+\ of\ \d+\ (?:START|OK|ERROR(?!\ STALE)|SKIP|FAIL|PASS|WARN)
@@ -70,6 +66,8 @@ _NO_WORDS = re.compile(
       | \d+\ of\ \d+\ (?:PARTIAL|CANCEL) | WARNING:\ Test\ | WARNING:\ Node\ | Building\ catalog$ | dbt-fusion\ \d
       | Process\ completed\ with\ exit\ code\ [12]\b | \[?Errors\ parsed\ from\ dbt\ logs:
       | at\ \S+[./]\S+\ \S+\.(?:go|java|scala|py|rs):\d+ | at\ [\w.$/]+(?:\.\(\*?\w+\))?\.\w+\ \S+:\d+$
+      | Please\ make\ sure\ you\ have\ the\ correct\ access\ rights | and\ the\ repository\ exists\.
+      | Connection\ '\S+'\ was\ (?:properly\ closed|left\ open)
       | Encountered\ an\ error:$ | This\ probably\ means\ the\ server | before\ or\ while\ processing\ the\ request
       | During\ handling\ of\ the\ above | The\ above\ exception\ was
       | (?-i:HINT|CONTEXT|QUERY|STATEMENT): | Did\ you\ mean\b
@@ -79,7 +77,7 @@ _NO_WORDS = re.compile(
 )
 """Lines that frame the error or quote something, and do not describe the error."""
 
-_CODE_BELOW = re.compile(r'^File ".*", line \d')
+_CODE_BELOW = re.compile(r'^(?:File ".*", line \d|line \d+$)')
 
 _QUOTED = re.compile(
     r"""'{3}(?:[^']|'(?!'')){0,3000}'{3} | (?<![\w'])'(?:[^'\n]|'(?=\w)){0,500}'(?!\w)
@@ -99,39 +97,19 @@ _SPEAKS_BEFORE = re.compile(
 )
 """Python and JSON put whole error messages in quotes, which must be kept."""
 _SPEAKS_INSIDE = re.compile(r"^(?:\[[0-9A-Z]{5}\] |\[\w+: |\[Microsoft\]|\d{6} \([0-9A-Z]{5}\): )")
-_HOST_BEFORE = re.compile(r"(?:\bhost=|\bresolve |\bhost name |\bhost )$", re.IGNORECASE)
+HOST_BEFORE = re.compile(r"(?:\bhost=|\bresolve |\bhost name |\bhost )$", re.IGNORECASE)
 _DBT_HELPER = re.compile(r"^\S{1,300}__dbt_(?:tmp|backup)\w{0,40}.?$", re.IGNORECASE)
 _CATALOG_INDEX = re.compile(r'^"pg_\w+_index"$')
 
-_NAME_BEFORE = re.compile(
-    r"\b(?:object|table|view|relation|schema|database|column|field|function|role|user|warehouse|model|macro|node|named|name"
-    r"|variable|var|package|profile|target|provided:|source|type|extension|identifier|integration|stage|key)[: ]*$",
-    re.IGNORECASE,
-)
-_VALUE_BEFORE = re.compile(
-    r"(?:\b(?:value|literal|string|date|timestamp|json|uuid|out of range)"
-    r"|input syntax for [\w ]{3,40}:|input value for enum \w{1,60}:)[: ]*$",
-    re.IGNORECASE,
-)
 _KEY_VALUE = re.compile(r"(\)=|\bkey value is |\brow contains )\([^\n]{0,300}?\)")
 _BARE_VALUE = re.compile(r"(\bBad \w{1,30} value: |\bOriginal value: |\bvalue: )[^;\n]{1,200}")
 
-_URL = re.compile(r"(\bhttps?://[\w.:-]+)/[^\s\"')]+")
-"""A URL may contain a signature or a token after its host."""
 _PATH = re.compile(
     r"(?<![\w.:/-])(?:https?://\S+|[\w.:~-]*(?:/[\w.%=&?~+*-]+){2,}/?|[\w.-]+\.(?:sql|ya?ml|py|csv|parquet|json|md)\b(?!\.\w))"
 )
 
-_FOR_NODES_THAT_FAIL_ALIKE = lru_cache(maxsize=256)
+FOR_NODES_THAT_FAIL_ALIKE = lru_cache(maxsize=256)
 """Caches by message. Nodes often fail alike, and each message is read twice: for signatures and for people."""
-
-
-def clean(message: str) -> str:
-    """Return a message on one line for people, without SQL, paths of compiled code and values.
-
-    Names of tables and columns are kept. The result has at most :data:`ONE_LINE` characters.
-    """
-    return _for_people(error_lines(message))
 
 
 def evidence(message: str) -> str:
@@ -142,17 +120,14 @@ def evidence(message: str) -> str:
     return _for_signatures(error_lines(message))
 
 
-@_FOR_NODES_THAT_FAIL_ALIKE
-def _for_people(lines: tuple[str, ...]) -> str:
-    text = _mask(" ".join(lines[:_LINES_FOR_PEOPLE]), _is_no_value)
-    text = _URL.sub(r"\1/…", _hide_bare_values(text))
-    return text if len(text) <= ONE_LINE else text[: ONE_LINE - 1].rstrip() + "…"
-
-
-@_FOR_NODES_THAT_FAIL_ALIKE
+@FOR_NODES_THAT_FAIL_ALIKE
 def _for_signatures(lines: tuple[str, ...]) -> str:
-    text = _hide_bare_values(_mask("\n".join(lines), _is_safe_name))
-    return bounded(_PATH.sub("…", text))
+    return bounded(masked_for_signatures("\n".join(lines)))
+
+
+def masked_for_signatures(text: str) -> str:
+    """Return a text with quoted names, values and paths blanked."""
+    return _PATH.sub("…", hide_bare_values(mask(text, _is_safe_name)))
 
 
 def error_lines(message: str) -> tuple[str, ...]:
@@ -160,7 +135,7 @@ def error_lines(message: str) -> tuple[str, ...]:
     return _error_lines(_both_ends(message, *READ_SIZES))
 
 
-@_FOR_NODES_THAT_FAIL_ALIKE
+@FOR_NODES_THAT_FAIL_ALIKE
 def _error_lines(message: str) -> tuple[str, ...]:
     text = _without_driver_sql(without_runners(printable(message)))
     end = _END_OF_WORDS.search(text)
@@ -199,7 +174,7 @@ def _unframed(lines: list[str]) -> list[str]:
 
 def plain_line(line: str) -> str:
     """Remove the log's time and superfluous blanks from a line."""
-    return _one_line(_LOG_TIME.sub("", line) if line[:1].isdigit() else line)
+    return _one_line(_LOG_TIME.sub("", line) if line[:1].isdigit() or line[:1] == "(" else line)
 
 
 def _words(line: str) -> str:
@@ -210,7 +185,7 @@ def _words(line: str) -> str:
         words = _DBT_HOOK.sub("hook failed: ", words)
     if "Error in " in words:
         words = _DBT_FRAME.sub(r"\1: ", words)
-    if " LINE " in words or " at " in words:
+    if " LINE " in words or " at " in words or " @: " in words:
         words = _QUOTED_SQL.sub("", words)
     words = words.strip()
     return _DBT_KIND.sub(r"\1:", words) if words.endswith("Error") else words
@@ -220,14 +195,14 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def _mask(text: str, keep: Callable[[str, str], bool]) -> str:
+def mask(text: str, keep: Callable[[str, str], bool]) -> str:
     """Blank quoted text, unless it is an error message itself or ``keep(before, quoted)`` is true."""
 
     def masked(found: re.Match[str]) -> str:
         quoted, before = found[0], found.string[max(0, found.start() - 60) : found.start()]
         mark, inside = quoted[0], quoted[1:-1]
         if _SPEAKS_BEFORE.search(before) or _SPEAKS_INSIDE.search(inside):
-            return mark + _mask(inside, keep) + mark
+            return mark + mask(inside, keep) + mark
         return quoted if keep(before, quoted) else f"{mark}…{mark}"
 
     return _QUOTED.sub(masked, text)
@@ -235,18 +210,11 @@ def _mask(text: str, keep: Callable[[str, str], bool]) -> str:
 
 def _is_safe_name(before: str, quoted: str) -> bool:
     """Keep hosts, PostgreSQL's own indexes and dbt's helper relations, which signatures need."""
-    if _HOST_BEFORE.search(before):
+    if HOST_BEFORE.search(before):
         return " " not in quoted
     return _CATALOG_INDEX.match(quoted) is not None or _DBT_HELPER.search(quoted) is not None
 
 
-def _is_no_value(before: str, quoted: str) -> bool:
-    """Keep names; text in single quotes is a value unless the words before it announce a name."""
-    if quoted.startswith("'"):
-        announced = _NAME_BEFORE.search(before) or _HOST_BEFORE.search(before)
-        return announced is not None and " " not in quoted
-    return not (quoted.startswith('"') and _VALUE_BEFORE.search(before))
-
-
-def _hide_bare_values(text: str) -> str:
+def hide_bare_values(text: str) -> str:
+    """Blank values that stand without quotes."""
     return _BARE_VALUE.sub(r"\1…", _KEY_VALUE.sub(r"\1(…)", text))

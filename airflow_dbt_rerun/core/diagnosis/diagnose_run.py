@@ -16,10 +16,11 @@ from airflow_dbt_rerun.core.dbt.merging import merged, undone
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.diagnosis import reached_host
-from airflow_dbt_rerun.core.diagnosis.classify_message import classify, clean, match
+from airflow_dbt_rerun.core.diagnosis.classify_message import classify, match
 from airflow_dbt_rerun.core.diagnosis.diagnosis import HARDEST_FIRST, Diagnosis, Finding
 from airflow_dbt_rerun.core.diagnosis.json_log import log_text
 from airflow_dbt_rerun.core.diagnosis.logs import LoggedError, error_block, says_why, was_interrupted
+from airflow_dbt_rerun.core.diagnosis.one_line import clean
 from airflow_dbt_rerun.core.diagnosis.step_log import StepLog
 from airflow_dbt_rerun.core.diagnosis.v2_failures import TEST_FAILED, failures
 from airflow_dbt_rerun.core.diagnosis.v2_report import V2Report, is_placeholder
@@ -122,7 +123,7 @@ class _Diagnoser:
             resource_type=node.resource_type,
             status=node.status,
             category=category,
-            message=clean(text) or "(dbt gave no message)",
+            message=clean(text, known) or "(dbt gave no message)",
             signature=name,
             signature_id=identity,
             path=self._facts.paths.get(node.unique_id) or _path_in(text),
@@ -174,7 +175,9 @@ class _Diagnoser:
         status = "fail" if error.text == TEST_FAILED else "error"
         category, known, text = self._hardest([error.text], self._facts.adapter, status)
         kind, name = error.resource_type or "node", error.name or "?"
-        return Finding(name, kind, "error", category, clean(text) or "(no message)", *_known(known), error.path)
+        return Finding(
+            name, kind, "error", category, clean(text, known) or "(no message)", *_known(known), error.path
+        )
 
     def _of_text(self, run: Run, resource_type: str, subject: str, text: str | None, evidence: str) -> Diagnosis:
         step = subject if resource_type == "step" else None
@@ -185,7 +188,9 @@ class _Diagnoser:
         """Judge an error outside any node."""
         status = run.status_name.lower()
         category, known, text = self._hardest([text], self._facts.adapter, status)
-        return Finding(subject, resource_type, status, category, clean(text) or "(no message)", *_known(known))
+        return Finding(
+            subject, resource_type, status, category, clean(text, known) or "(no message)", *_known(known)
+        )
 
 
 def _known(signature: Signature | None) -> tuple[str | None, str | None]:

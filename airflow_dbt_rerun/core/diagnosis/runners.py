@@ -24,7 +24,8 @@ _PREFIX = re.compile(
       | \[pod/[^\]\n]{{1,160}}\]\ ?
       | [a-z][\w.-]{{1,60}}\ {{1,20}}\|\ {{1,8}}(?=\S)    # docker compose
       | \[(?:\d{{1,2}};?){{1,3}}m    # a colour
-      | \^C
+      | \^C | \#\#\[error\](?=\S)
+      | \(MainThread\):\ (?=\S)
     )""",
     re.VERBOSE | re.MULTILINE,
 )

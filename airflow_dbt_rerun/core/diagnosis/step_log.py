@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
-from airflow_dbt_rerun.core.diagnosis.cleaning import clean
 from airflow_dbt_rerun.core.diagnosis.logs import LoggedError, failed_batches, logged_errors, says_why
+from airflow_dbt_rerun.core.diagnosis.one_line import clean
 
 
 class StepLog:

@@ -41,7 +41,7 @@ def _is_by(row: Mapping[str, Any], decided: Signature | None) -> bool:
     if decided is None:
         return False
     if row.get("id"):
-        return decided.id == row["id"]
+        return bool(decided.id == row["id"])
     return decided.pattern in (row.get("pattern"), *(row.get("patterns") or ()))
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.diagnosis.classify_message import classify, clean, match
-from airflow_dbt_rerun.core.diagnosis.cleaning import EVIDENCE_SIZE, ONE_LINE, evidence
+from airflow_dbt_rerun.core.diagnosis.classify_message import classify, match
+from airflow_dbt_rerun.core.diagnosis.cleaning import EVIDENCE_SIZE, evidence
+from airflow_dbt_rerun.core.diagnosis.one_line import ONE_LINE, clean
 from airflow_dbt_rerun.core.signatures import Signature
 
 DATA = Path(__file__).parents[2] / "data"

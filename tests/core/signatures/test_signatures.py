@@ -29,7 +29,9 @@ def test_every_signature_is_complete_and_searches_in_linear_time(signature: Sign
     assert not NESTED_REPEAT.search(signature.pattern)
 
 
-@pytest.mark.parametrize(("table", "row"), ROWS, ids=lambda value: value["id"] if isinstance(value, dict) else value)
+@pytest.mark.parametrize(
+    ("table", "row"), ROWS, ids=lambda value: value["id"] if isinstance(value, dict) else value
+)
 def test_every_row_decides_its_examples(table: str, row: dict[str, Any]) -> None:
     """A row without an example is refused: nobody could see what it is for."""
     found = problems([row], adapter_of(table), lambda text, adapter: match(text, adapter=adapter)[1])
@@ -86,7 +88,9 @@ def test_a_sign_lets_another_warehouse_speak() -> None:
         ("queued", None, False),
     ],
 )
-def test_a_short_phrase_of_another_warehouse_does_not_heal(text: str, adapter: str | None, *, healable: bool) -> None:
+def test_a_short_phrase_of_another_warehouse_does_not_heal(
+    text: str, adapter: str | None, *, healable: bool
+) -> None:
     """Two words are no sign: what they mean depends on who says them."""
     assert match(text, adapter=adapter)[0].healable is healable
 
