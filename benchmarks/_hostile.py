@@ -99,6 +99,8 @@ def _example(kind: Any, value: Any) -> str:
         return example(value[-1] if kind is op.SUBPATTERN else value)
     if kind in REPEATS:
         return example(value[2]) * max(int(value[0]), 1)
+    if kind is op.LITERAL:  # of any alphabet
+        return chr(value)
     found = characters(kind, value)
     return next((each for each in ALPHABET if each in found), "")
 

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.diagnosis.classify_message import match
-from airflow_dbt_rerun.core.diagnosis.cleaning import clean, evidence
+from airflow_dbt_rerun.core.diagnosis.cleaning import evidence
+from airflow_dbt_rerun.core.diagnosis.one_line import clean
 from airflow_dbt_rerun.core.signatures import all_signatures
 from airflow_dbt_rerun.core.signatures.signature import compiled
 from benchmarks._hostile import GENERIC, units

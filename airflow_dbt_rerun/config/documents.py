@@ -16,7 +16,7 @@ LONGEST_TEXT = 1_000_000
 """Characters. A longer text is not a policy or a list of signatures."""
 
 _NOT_YAML = ": not valid YAML: "
-_TOML_TABLE = re.compile(r"^\[\[?[a-z]+\]\]?[ \t]*(?:#.*)?$", re.MULTILINE)
+_TOML_TABLE = re.compile(r"^\[\[?[a-z]+\]{1,2}[ \t]*(?:#.*)?$", re.MULTILINE)
 """A line that begins a table of TOML, such as ``[[signatures]]``; in YAML it would be a list within a list."""
 
 

@@ -115,7 +115,7 @@ def test_examples_of_ones_own_are_tried(run: Run, own: Path) -> None:
         ("marketing.orders", "finance.orders", "which is not one of its examples"),
         ("postgres/deadlock", "postgres/deadlok", "did you mean 'postgres/deadlock'?"),
         ('category = "code"', 'category = "kode"', "there is no category 'kode'; did you mean 'code'?"),
-        ("[[signatures]]", "[[signatures", "not valid"),
+        ("[[signatures]]", "[[signatures]", "not valid"),
     ],
 )
 def test_what_is_wrong_with_ones_own_is_told(run: Run, own: Path, old: str, new: str, words: str) -> None:

@@ -17,9 +17,18 @@ PACKAGE = Path(airflow_dbt_rerun.__file__).parent
 PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 SIGNATURE = (
-    "core/signatures/postgres.py",
-    "    Category.THROTTLED,\n",
-    '    Category.THROTTLED,\n    (r"\\bflux capacitor is full\\b", "a test", "flux full"),\n',
+    "core/signatures/tables/postgres.toml",
+    "[[signatures]]\n",
+    """[[signatures]]
+id = "postgres/flux-capacitor"
+category = "throttled"
+name = "flux full"
+source = "a test"
+pattern = "flux capacitor is full"
+examples = ["the flux capacitor is full"]
+
+[[signatures]]
+""",
     (
         "from airflow_dbt_rerun import classify\n"
         "assert str(classify('the flux capacitor is full', adapter='postgres')) == 'throttled'"
@@ -117,7 +126,7 @@ def test_recipe_works(tmp_path: Path, file: str, before: str, after: str, check:
 
 def test_named_files_exist() -> None:
     """A path on the page that is gone would send a reader nowhere."""
-    named = re.findall(r"`([\w./]+\.(?:py|md|jsonl))`", PAGE)
+    named = re.findall(r"`([\w./]+\.(?:py|md|jsonl|toml))`", PAGE)
     assert named
     assert [path for path in named if not ((ROOT / path).exists() or (PACKAGE / path).exists())] == []
 
