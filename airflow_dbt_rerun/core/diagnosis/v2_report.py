@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 
 from airflow_dbt_rerun.core.dbt.fields import printable
 from airflow_dbt_rerun.core.dbt.results import NodeResult
@@ -41,10 +42,18 @@ _OF_NODE = (
 _PROCESSED = re.compile(rf"^{_TIME}Processed: (.*)$", re.MULTILINE)
 _COUNT = re.compile(r"(\d+) ([a-z ]+?)(?= \||$)")
 _FINISHED = re.compile(rf"^{_TIME}Finished '([\w -]+)' ", re.MULTILINE)
+_STARTED = re.compile(rf"^(?P<time>{_TIME})(?:\[\w+ *\]:)?\s*Loading profiles\.yml$", re.MULTILINE)
+_PROGRESS = re.compile(r"^(?:dbt(?:-fusion|-core)? 2\.\S+|\s.*|dbt command failed|)$")
+"""What the console shows before any error: the version, and indented lines. The last words are the platform's."""
 _WITHOUT_COUNT = frozenset({"retry", "show", "list", "deps", "clean", "debug", "parse"})
 
 CANCELLED = frozenset({"dbt1404", "dbt8995"})
 """Codes of what was cancelled because something else stopped the command: a signal, or ``--fail-fast``."""
+
+_CANCELLED_TEST = re.compile(
+    r"^Error materializing test .*: Cancelled: SQL statement execution was cancelled$", re.MULTILINE
+)
+"""A test that was cancelled for that reason, which has no code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +72,12 @@ class NodeLine:
 
 def is_placeholder(node: NodeResult) -> bool:
     """Return whether a failed node's message says nothing: dbt v2 writes it without knowing the cause."""
-    return node.message == "Compilation Error" or (node.message == "Error" and node.resource_type in TESTS)
+    return is_unjudged(node) or (node.message == "Error" and node.resource_type in TESTS)
+
+
+def is_unjudged(node: NodeResult) -> bool:
+    """Return whether a node has the result that every selected node gets if a command stops outside a node."""
+    return node.message == "Compilation Error"
 
 
 TESTS = ("test", "unit_test")
@@ -83,7 +97,7 @@ class V2Report:
     @cached_property
     def is_present(self) -> bool:
         """Whether the log has the shape of dbt v2's."""
-        return bool(_SHAPE.search(self._log))
+        return bool(_SHAPE.search(self._log)) or self.is_cut_off
 
     @cached_property
     def lines(self) -> tuple[NodeLine, ...]:
@@ -110,14 +124,25 @@ class V2Report:
     def errors(self) -> tuple[LoggedError, ...]:
         """The errors, each with its node if it names one; cancellations only if nothing else is said."""
         found = list(self._errors())
-        told = [error for code, error in found if code not in CANCELLED]
+        told = [error for code, error in found if not _is_cancelled(code, error)]
         return tuple(dict.fromkeys(told or [error for _, error in found]))
 
     @cached_property
     def was_interrupted(self) -> bool:
         """Whether everything that is said is that something was cancelled, as after a signal."""
-        codes = [code for code, _ in self._errors()]
-        return bool(codes) and all(code in CANCELLED for code in codes)
+        found = list(self._errors())
+        return any(code in CANCELLED for code, _ in found) and all(starmap(_is_cancelled, found))
+
+    @cached_property
+    def is_cut_off(self) -> bool:
+        """Whether the output just stops: no error, no summary, in the console no other words, such as a panic's.
+
+        A signal can end dbt before it prints them. ``dbt.log`` then still holds the cancellations.
+        """
+        started = _STARTED.search(self._log)
+        if started is None or self.errors or _FINISHED.search(self._log):
+            return False
+        return bool(started["time"]) or all(map(_PROGRESS.match, self._log.splitlines()))
 
     def covers(self, nodes: Collection[NodeResult]) -> bool:
         """Return whether node results hold every node that the command had to do.
@@ -155,6 +180,10 @@ class V2Report:
                 block.append(line)
         if block:
             yield code, block
+
+
+def _is_cancelled(code: str | None, error: LoggedError) -> bool:
+    return code in CANCELLED or bool(_CANCELLED_TEST.match(error.text))
 
 
 def _named(text: str) -> LoggedError:
