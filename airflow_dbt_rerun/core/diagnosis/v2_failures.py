@@ -6,12 +6,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from airflow_dbt_rerun.core.dbt.results import NodeResult, short_name
+from airflow_dbt_rerun.core.dbt.results import NodeResult
 from airflow_dbt_rerun.core.diagnosis.logs import LoggedError
-from airflow_dbt_rerun.core.diagnosis.v2_report import TESTS, V2Report, is_placeholder, is_unjudged, same_name
-
-Key = tuple[str, str]
-"""Kind and name of a node."""
+from airflow_dbt_rerun.core.diagnosis.v2_report import (
+    TESTS,
+    Key,
+    V2Report,
+    is_placeholder,
+    is_unjudged,
+    key_of,
+    same_name,
+)
 
 INTERRUPTED = "dbt was interrupted"
 TEST_FAILED = "the test failed"
@@ -66,7 +71,7 @@ def _told(
             yield node
         elif key in texts:
             yield replace(node, status="error", message="\n".join(texts[key]))
-        elif node.resource_type in TESTS and node.message == "Error":
+        elif node.resource_type in TESTS and (node.message == "Error" or key in lines):
             yield replace(node, status="fail", message=TEST_FAILED)
         elif key in lines:
             yield replace(node, message=None)
@@ -77,7 +82,7 @@ def _unrecorded(
 ) -> Iterator[LoggedError]:
     """Yield the failed nodes that only the log names: by an error or, if a test failed, by its line."""
     known = set(map(_node_key, nodes))
-    named = {_key(error): error for error in errors if error.name}
+    named = {key_of(error): error for error in errors if error.name}
     yield from (error for key, error in named.items() if key not in known)
     unnamed = sorted(lines - named.keys() - known)
     yield from (LoggedError(TEST_FAILED, kind, name) for kind, name in unnamed if kind in TESTS)
@@ -87,15 +92,9 @@ def _by_name(errors: Sequence[LoggedError]) -> Mapping[Key, Sequence[str]]:
     found: defaultdict[Key, list[str]] = defaultdict(list)
     for error in errors:
         if error.name:
-            found[_key(error)].append(error.text)
+            found[key_of(error)].append(error.text)
     return found
 
 
 def _node_key(node: NodeResult) -> Key:
     return node.resource_type, same_name(node.name)
-
-
-def _key(error: LoggedError) -> Key:
-    """Return kind and name; the log names some nodes by their unique id."""
-    kind, name = error.resource_type or "", error.name or ""
-    return kind, same_name(short_name(name) if name.startswith(f"{kind}.") else name)

@@ -14,7 +14,7 @@ from functools import cached_property
 from itertools import starmap
 
 from airflow_dbt_rerun.core.dbt.fields import printable
-from airflow_dbt_rerun.core.dbt.results import NodeResult
+from airflow_dbt_rerun.core.dbt.results import NodeResult, short_name
 from airflow_dbt_rerun.core.diagnosis.logs import LoggedError
 
 _TIME = r"(?:(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:\.\d+)?Z? +)?"
@@ -81,6 +81,8 @@ def is_unjudged(node: NodeResult) -> bool:
 
 
 TESTS = ("test", "unit_test")
+Key = tuple[str, str]
+"""Kind and name of a node."""
 
 
 def same_name(name: str) -> str:
@@ -106,12 +108,12 @@ class V2Report:
         return tuple(NodeLine(line[1], line[2], line[3]) for line in found if line)
 
     @cached_property
-    def done(self) -> frozenset[tuple[str, str]]:
+    def done(self) -> frozenset[Key]:
         """Kind and name of the nodes that did their work."""
         return frozenset(_key(line) for line in self.lines if line.is_done)
 
     @cached_property
-    def failed(self) -> frozenset[tuple[str, str]]:
+    def failed(self) -> frozenset[Key]:
         """Kind and name of the nodes and hooks that failed."""
         return frozenset(_key(line) for line in self.lines if line.ended == "Failed")
 
@@ -125,11 +127,13 @@ class V2Report:
         """The errors, each with its node if it names one; cancellations only if nothing else is said."""
         found = list(self._errors())
         told = [error for code, error in found if not _is_cancelled(code, error)]
-        return tuple(dict.fromkeys(told or [error for _, error in found]))
+        return tuple(dict.fromkeys(told if told or self._silent_tests else [error for _, error in found]))
 
     @cached_property
     def was_interrupted(self) -> bool:
         """Whether everything that is said is that something was cancelled, as after a signal."""
+        if self._silent_tests:
+            return False
         found = list(self._errors())
         return any(code in CANCELLED for code, _ in found) and all(starmap(_is_cancelled, found))
 
@@ -143,6 +147,12 @@ class V2Report:
         if started is None or self.errors or _FINISHED.search(self._log):
             return False
         return bool(started["time"]) or all(map(_PROGRESS.match, self._log.splitlines()))
+
+    @cached_property
+    def _silent_tests(self) -> frozenset[Key]:
+        """The tests that failed without an error: they found rows, and with ``--fail-fast`` stop the command."""
+        said = {key_of(error) for _, error in self._errors()}
+        return frozenset(key for key in self.failed - said if key[0] in TESTS)
 
     def covers(self, nodes: Collection[NodeResult]) -> bool:
         """Return whether node results hold every node that the command had to do.
@@ -182,6 +192,12 @@ class V2Report:
             yield code, block
 
 
+def key_of(error: LoggedError) -> Key:
+    """Return kind and name of the node that an error names; some are named by their unique id."""
+    kind, name = error.resource_type or "", error.name or ""
+    return kind, same_name(short_name(name) if name.startswith(f"{kind}.") else name)
+
+
 def _is_cancelled(code: str | None, error: LoggedError) -> bool:
     return code in CANCELLED or bool(_CANCELLED_TEST.match(error.text))
 
@@ -194,7 +210,7 @@ def _named(text: str) -> LoggedError:
     return LoggedError(text)
 
 
-def _key(line: NodeLine) -> tuple[str, str]:
+def _key(line: NodeLine) -> Key:
     name = line.name if line.kind in ("test", "hook") else line.name.rpartition(".")[2]
     return line.kind, same_name(name)
 

@@ -67,6 +67,7 @@ def test_dbts_own_log_file_is_read(each: Sample, *, results: bool) -> None:
     ("name", "undone"),
     [
         ("pg_refused/1-build", 8),  # nothing ran, and all of it is recorded
+        ("fail_fast_test/1-build", 1),  # the log shows the model after it as done
         ("fail_fast/1-build", 5),  # three of eight did their work: the log says so, the results do not
         ("a4_hook_end_fail/1-build", 1),
         ("microbatch_downstream/1-run", None),
