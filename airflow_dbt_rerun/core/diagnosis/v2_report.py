@@ -30,7 +30,7 @@ _DONE = frozenset({"Succeeded", "Passed", "Warned", "Reused", "No-op"})
 _ERROR = re.compile(rf"^{_TIME}\[error\]:? *(\[\w+ \((dbt\d+)\)\]: *)?(.*)")
 _CODE = re.compile(r"^\[\w+ \(dbt\d+\)\]: *")
 _OTHER = re.compile(rf"^(?:{_TIME}\[\w+\]|=+ |\d\d:\d\d:\d\d)|^{_TIME}(?:Finished '|Processed: |Summary: )")
-_BACKTRACE = re.compile(r"^\s*(?:\d+: <unknown>|\d+: 0x[0-9a-f]+|stack backtrace:)")
+_BACKTRACE = re.compile(r"^\s*(?:\d+: (?:<unknown>|0x[0-9a-f]+|\w+$)|at \S+:\d+:\d+$|stack backtrace:)")
 
 _OF_NODE = (
     re.compile(
@@ -42,7 +42,7 @@ _OF_NODE = (
 _PROCESSED = re.compile(rf"^{_TIME}Processed: (.*)$", re.MULTILINE)
 _COUNT = re.compile(r"(\d+) ([a-z ]+?)(?= \||$)")
 _FINISHED = re.compile(rf"^{_TIME}Finished '([\w -]+)' ", re.MULTILINE)
-_STARTED = re.compile(rf"^(?P<time>{_TIME})(?:\[\w+ *\]:)?\s*Loading profiles\.yml$", re.MULTILINE)
+_STARTED = re.compile(rf"^(?P<time>{_TIME})(?:\[\w+ *\]:)?\s*Loading .*profiles\.yml$", re.MULTILINE)
 _PROGRESS = re.compile(r"^(?:dbt(?:-fusion|-core)? 2\.\S+|\s.*|dbt command failed|)$")
 """What the console shows before any error: the version, and indented lines. The last words are the platform's."""
 _WITHOUT_COUNT = frozenset({"retry", "show", "list", "deps", "clean", "debug", "parse"})

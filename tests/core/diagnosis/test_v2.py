@@ -167,6 +167,12 @@ def test_log_that_lost_its_end_is_no_interruption(name: str) -> None:
     assert is_right(found, each.right)
 
 
+def test_profile_can_be_anywhere() -> None:
+    """The first line names it as the command was given it."""
+    each = sample("int_cut/1-build")
+    assert retold(each, each.log().replace("Loading profiles.yml", "Loading some where/profiles.yml")).interrupted
+
+
 def test_panic_is_no_interruption() -> None:
     """Whatever dbt says besides its progress is the cause."""
     each = sample("kill_running/1-build")
@@ -186,8 +192,10 @@ def test_backtrace_is_no_message() -> None:
     """With RUST_BACKTRACE each error is followed by a stack."""
     each = sample("pg_refused/1-build")
     stack = "".join(f"   {frame}: <unknown>\n" for frame in range(40))
+    stack += "  40: start_thread\n             at ./nptl/pthread_create.c:442:8\n"
     summary = "==================== Execution Summary"
     log = each.log().replace(summary, f"{stack}\n{summary}")
     found = retold(each, log)
     assert found.verdict is Category.TRANSIENT
     assert "unknown>" not in found.findings[0].message
+    assert "pthread" not in found.findings[0].message
