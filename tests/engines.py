@@ -8,6 +8,8 @@ import psutil  # type: ignore[import-untyped]
 import pytest
 
 V2 = Path(__file__).parents[1] / ".venv-dbt2" / "bin" / "dbt"
+V2_CACHE = V2.parents[1] / "cache"
+"""Holds the driver for Postgres."""
 NOT_SET_UP = "dbt v2 is not set up: make v2"
 ENGINES = ["core", pytest.param("v2", marks=pytest.mark.v2)]
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +25,7 @@ from airflow_dbt_rerun import (
 from airflow_dbt_rerun.audit import audit
 from airflow_dbt_rerun.core.policy.conditions import RerunState
 from tests.border import TaskInstance, run_task
-from tests.engines import platform_options, running_dbt
+from tests.engines import V2_CACHE, platform_options, running_dbt
 from tests.scenarios.test_traps import GOOD_PRICES, RESET, Nightly, kinds, lay_out
 from tests.support import LocalPlatform, local_platform
 
@@ -94,7 +96,7 @@ def has_healed(attempts: list[dict[str, Any]], *more: str) -> bool:
     )
 
 
-# --- The twelve; the third, a refused connection, needs a warehouse behind a port (tests/core/heal/test_v2.py)
+# --- The twelve
 
 
 def test_model_loses_its_connection(nightly: Make, platform: LocalPlatform) -> None:
@@ -113,6 +115,23 @@ def test_warehouse_is_locked_at_the_start(nightly: Make, platform: LocalPlatform
         assert holder.stdout is not None
         holder.stdout.readline()
         attempts = nightly("dbt build").heal(after(holder.kill))
+    assert has_healed(attempts)
+    assert attempts[0]["findings"][0]["category"] == "transient"
+
+
+def test_connection_is_refused(nightly: Make, platform: LocalPlatform, engine: str) -> None:
+    """3: nothing listens at the port of the warehouse; nothing ran."""
+    if engine == "v2" and not V2_CACHE.exists():
+        pytest.skip("dbt v2 was set up without the driver for Postgres: make v2")
+    profiles = platform.project / "profiles.yml"
+    right = profiles.read_text()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    wrong = right.replace("target: duckdb", "target: postgres")
+    profiles.write_text(
+        re.sub(r"port: .*", f"port: {port}", wrong).replace("'PGPASSWORD', ''", "'PGPASSWORD', 'x'")
+    )
+    attempts = nightly("dbt build").heal(after(lambda: profiles.write_text(right)))
     assert has_healed(attempts)
     assert attempts[0]["findings"][0]["category"] == "transient"
 
