@@ -60,7 +60,7 @@ $(DBT_READY): constraints/dbt.txt
 v2: $(V2_READY) ## the virtual environment of dbt v2 (120 MB of packages)
 
 $(V2_READY): constraints/dbt-v2.txt tools/set_up_dbt_v2.py
-	@echo "[setup] $(V2_VENV): dbt v2 with DuckDB ..."
+	@echo "[setup] $(V2_VENV): dbt v2 with DuckDB and Postgres ..."
 	@test -x $(V2_VENV)/bin/python || $(PYTHON) -m venv $(V2_VENV)
 	@$(call install,$(V2_VENV)) --only-binary :all: --requirement constraints/dbt-v2.txt
 	@$(V2_VENV)/bin/python tools/set_up_dbt_v2.py

@@ -23,12 +23,12 @@ JOBS = {
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip into a failure where the server that the test needs is there (``.ci/run`` says so)."""
+    """Turn a skip into a failure where the server or the dbt that the test needs is there (``.ci/run`` says so)."""
     report = yield
     required = os.environ.get("REQUIRE_SERVICES", "").split()
     if report.skipped and any(item.get_closest_marker(service) for service in required):
         report.outcome = "failed"
-        report.longrepr = f"{item.nodeid} was skipped, but its server is on this machine"
+        report.longrepr = f"{item.nodeid} was skipped, but what it needs is on this machine: {report.longrepr}"
     return report
 
 

@@ -28,9 +28,12 @@ PLACE = (
 _MARKER = re.compile(r"^\[dbt-rerun (?P<key>\w+)(?:>(?P<of_run>\d+))?\]")
 _COUNT = re.compile(r"\b\d+ of (\d+) ")
 _INTERRUPTED = re.compile(
-    r"KeyboardInterrupt|Exited because of keyboard interrupt|dbt was interrupted|\(dbt1404\)",
+    r"KeyboardInterrupt|Exited because of keyboard interrupt|dbt was interrupted",
     re.IGNORECASE,
 )
+_V2_START = re.compile(r"^dbt(?:-fusion|-core)? 2\.", re.MULTILINE)
+_V2_ERROR = re.compile(r"^\[error\].*", re.MULTILINE)
+_V2_CANCELLED = re.compile(r"\(dbt(?:1404|8995)\)|: Cancelled: SQL statement execution was cancelled$")
 _V2_END = re.compile(r"^Finished '([\w-]+)", re.MULTILINE)
 _V2_PROCESSED = re.compile(r"^Processed: (.+)$", re.MULTILINE)
 _V2_PART = re.compile(r"(\d+) (?!hook)[a-z]")
@@ -62,10 +65,22 @@ class StepRecord:
     @property
     def is_complete(self) -> bool:
         """Whether the artifact names all nodes that the log counts: an interrupted command leaves some out."""
-        if self.nodes is None or _INTERRUPTED.search(self.step.logs):
+        if self.nodes is None or self._is_interrupted:
             return False
         counts = [int(count) for count in _COUNT.findall(self.step.logs)]
         return max(counts, default=0) <= len(self.nodes) and self._is_complete_v2(self.nodes)
+
+    @property
+    def _is_interrupted(self) -> bool:
+        """Whether a signal stopped it; dbt v2 then reports cancellations only, or ends without a word.
+
+        Beside another error, a cancellation is what ``--fail-fast`` makes of the nodes that are left.
+        """
+        log = self.step.logs
+        errors = _V2_ERROR.findall(log)
+        if errors:
+            return all(map(_V2_CANCELLED.search, errors))
+        return bool(_INTERRUPTED.search(log) or (_V2_START.search(log) and not _V2_END.search(log)))
 
     def _is_complete_v2(self, nodes: Mapping[str, NodeResult]) -> bool:
         """Compare with what dbt v2 prints: which nodes failed, and how many there were to do."""

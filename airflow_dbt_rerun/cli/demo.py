@@ -73,8 +73,13 @@ def demo(arguments: argparse.Namespace) -> int:
         _run_dag(folder, environment)
         shown = [_read_job(platform, folder, name) for name in JOBS]
     status = _conclude(shown, folder)
-    _say(f"That took {time.monotonic() - began:.0f} s.")
+    versions = f"dbt {_dbt_version(shown)} and Airflow {version('apache-airflow')}"
+    _say(f"That took {time.monotonic() - began:.0f} s, with {versions}.")
     return status
+
+
+def _dbt_version(shown: list[_Shown]) -> str:
+    return next((run["dbt_version"] for each in shown for run in each.runs), "that ran nothing")
 
 
 def _say(words: str) -> None:

@@ -14,7 +14,7 @@ from airflow_dbt_rerun.local.options import TOKEN_VARIABLE, InvalidOptionError, 
 _REQUIRED = ("starlette", "uvicorn", "yaml")
 _INVALID_OPTIONS = 2
 _SIMULATE = "simulate dbt instead of running it; each command takes this many seconds (default: 0)"
-_ENGINE = "with --simulate: the dbt whose shapes are written; only those of dbt-core are by now (default: core)"
+_ENGINE = "with --simulate: which dbt to simulate, dbt-core 1.x or dbt v2 (default: core)"
 _TOKEN_FILE = (
     f"file that holds the API token (default: the environment variable {TOKEN_VARIABLE} or, without it, "
     "a random token, stored in the state directory)"

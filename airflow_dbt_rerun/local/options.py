@@ -149,9 +149,8 @@ def _simulated(options: argparse.Namespace) -> tuple[None, Engine, str]:
         raise InvalidOptionError("--dbt and --simulate: give only one of them")
     if not 0 <= options.simulate < math.inf:
         raise InvalidOptionError(f"--simulate: {options.simulate} is not a number of seconds")
-    if options.engine not in (None, Engine.CORE):
-        raise InvalidOptionError("--engine v2: the simulation writes what dbt-core writes; for v2, give its --dbt")
-    return None, Engine.CORE, SIMULATED_VERSIONS[Engine.CORE]
+    engine = Engine(options.engine or Engine.CORE)
+    return None, engine, SIMULATED_VERSIONS[engine]
 
 
 def _installed(options: argparse.Namespace) -> tuple[Path, Engine, str]:

@@ -41,6 +41,9 @@ def audited(first: Sample, *later: Record) -> Audit:
         ("parse_error_retry_fixed/2-build", "parse_error_retry_fixed/3-retry-fixed", Finding.NOT_DONE),
         ("retry_vars/1-build", "retry_vars/2-retry", Finding.NOT_DONE),
         ("int_pg/1-build", "int_pg/2-retry", Finding.NOT_DONE),
+        ("int_cut/1-build", "tiny_success/1-build", Finding.NOT_DONE),
+        ("int_test/1-build", "tiny_success/1-build", Finding.NOT_DONE),
+        ("tiny_fail_fast/1-build", "tiny_success/1-build", Finding.DONE),
     ],
 )
 def test_resume_settles_what_is_on_record(first: str, retry: str, finding: Finding) -> None:

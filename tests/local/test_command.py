@@ -54,11 +54,18 @@ def test_the_default_job_builds(
         assert platform.get("jobs/")[0]["execute_steps"] == ["dbt build"]
 
 
-def test_engine_that_is_not_simulated_is_refused(tmp_path: Path) -> None:
-    """Results of dbt-core under the version of v2 would teach tests something wrong."""
-    message = refused("--simulate", "--engine", "v2", folder=tmp_path)
-    assert "--engine v2" in message
-    assert "give its --dbt" in message
+@pytest.mark.parametrize(("engine", "version"), [("core", "1.11.0-simulated"), ("v2", "2.0.0-preview.196")])
+def test_the_simulated_engine_can_be_chosen(
+    new_platform: Callable[..., AbstractContextManager[LocalPlatform]], engine: str, version: str
+) -> None:
+    """Runs show its version."""
+    with new_platform("--simulate", "--engine", engine, jobs={"any": "dbt build"}) as platform:
+        assert platform.run("any")["dbt_version"] == version
+
+
+def test_engine_of_an_installed_dbt_is_not_chosen(tmp_path: Path) -> None:
+    """The executable says itself what it is."""
+    assert "--engine" in refused("--engine", "v2", folder=tmp_path)
 
 
 @pytest.mark.dbt

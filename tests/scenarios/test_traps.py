@@ -1,4 +1,4 @@
-"""The traps of ``dbt retry``, on real dbt: a retry that is green over undone work, or that can never succeed (P6).
+"""The traps of ``dbt retry``, on real dbt of both engines: green over undone work, or red for ever (P6).
 
 Each test falls into a trap on purpose. A person presses *Rerun from failure*, and what comes of it shows that the
 trap is real; then the task looks at what was left, and is green only when the work is done.
@@ -12,10 +12,10 @@ import signal
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]
 import pytest
 from tenacity import wait_fixed
 
@@ -32,6 +32,7 @@ from airflow_dbt_rerun import (
 )
 from airflow_dbt_rerun.audit import Finding, audit
 from tests.border import TaskInstance, run_task
+from tests.engines import platform_options, running_dbt
 from tests.support import EXAMPLE_PROJECT, Json, LocalPlatform, local_platform
 
 pytestmark = pytest.mark.dbt
@@ -43,17 +44,18 @@ WHATEVER_IT_WAS = RerunPolicy(rules=[RerunRule(lambda _: True)], wait=wait_fixed
 HOOK = """
 on-run-end:
   - "copy (select 1) to 'STATE/hooked.{{ invocation_id }}' (format csv)"
-  - "select error('Connection reset by peer') where (select count(*) from glob('STATE/hooked.*')) < 2"
+  - "copy (select error('Connection reset by peer') where (select count(*) from glob('STATE/hooked.*')) < 2)
+    to 'STATE/passed' (format csv)"
 """.replace("STATE", "{{ env_var('DBT_LOCAL_STATE') }}")
 """The first command with this hook fails; the next passes."""
 
 
 @pytest.fixture(scope="module")
-def tiny_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+def tiny_platform(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
     """One platform for all tests here, with a project of three models; its job keeps what dbt has parsed."""
     folder = tmp_path_factory.mktemp("traps")
     lay_out(folder / "project")
-    with local_platform(folder, jobs={"tiny": "dbt build"}) as platform:
+    with local_platform(folder, *platform_options(engine), jobs={"tiny": "dbt build"}) as platform:
         yield platform
 
 
@@ -154,6 +156,51 @@ def kinds(attempts: list[dict[str, Any]]) -> list[str]:
     return [attempt["kind"] for attempt in attempts]
 
 
+class Retry(Enum):
+    """What comes of a person's retry, once what was wrong is mended."""
+
+    HOLLOW = "green, and work is undone or may be"
+    FAILED = "red, and so is each further one"
+    DONE = "green, and all is done"
+
+
+@dataclass(frozen=True)
+class Trap:
+    """What a retry does on each engine, and why v2 differs."""
+
+    core: Retry
+    v2: Retry
+    why: str = ""
+
+    def on(self, engine: str) -> Retry:
+        """Return what is expected."""
+        return self.core if engine == "core" else self.v2
+
+
+TRAPS = {
+    "stale results": Trap(Retry.HOLLOW, Retry.FAILED, "v2 fails a retry that finds nothing to do"),
+    "interrupted": Trap(
+        Retry.HOLLOW, Retry.HOLLOW, "v2 reruns all that it records; that this is all is not proven"
+    ),
+    "hook": Trap(
+        Retry.HOLLOW,
+        Retry.DONE,
+        "v2 records all nodes as failed, and runs the hook again; from preview.205 on as core",
+    ),
+    "warn-error": Trap(Retry.HOLLOW, Retry.HOLLOW),
+    "no-op": Trap(Retry.FAILED, Retry.FAILED),
+    "renamed": Trap(Retry.FAILED, Retry.HOLLOW, "v2 leaves out a node that it does not know, without a word"),
+}
+
+
+def outcome(retried: Json) -> Retry:
+    """Return what came of the platform's own retry, by the auditor."""
+    if retried["status"] != 10:
+        return Retry.FAILED
+    found = audit(DbtCloudRerunHook().client, retried["id"]).finding
+    return Retry.DONE if found is Finding.DONE else Retry.HOLLOW
+
+
 def hollow_and_healed(attempts: list[dict[str, Any]]) -> bool:
     """Whether the person's rerun was seen to be hollow, and its command run once as a whole."""
     return (
@@ -164,27 +211,32 @@ def hollow_and_healed(attempts: list[dict[str, Any]]) -> bool:
     )
 
 
-def is_green_but_not_done(retried: Json) -> bool:
-    """Whether dbt calls the platform's own retry a success, and the auditor does not."""
-    return retried["status"] == 10 and audit(DbtCloudRerunHook().client, retried["id"]).finding is Finding.NOT_DONE
+def healed_after(retry: Retry, attempts: list[dict[str, Any]]) -> bool:
+    """Whether the task made good what the person's retry left, and no more than that."""
+    if retry is Retry.HOLLOW:
+        return hollow_and_healed(attempts)
+    if retry is Retry.DONE:
+        return kinds(attempts) == ["trigger", "rerun_from_failure"]
+    return (
+        kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_step"]
+        and "dbt_could_not_resume" in attempts[1]["decision"]
+    )
 
 
 # --- The eight traps
 
 
-def test_stale_results(nightly: Make, platform: LocalPlatform) -> None:
+def test_stale_results(nightly: Make, platform: LocalPlatform, engine: str) -> None:
     """A command that died early can show the results of the one before it: a retry has nothing to do."""
     platform.behave(results_outlive_steps=True)
     task = nightly("dbt run --select rates", "dbt run --select prices --target late")
     failed = task.fail()
     assert failed["can_retry"]
-    assert task.plan(failed) == (
-        "rerun_from_step",
-        "no failed node is recorded, so dbt retry would find nothing to do",
-    )
+    assert task.plan(failed)[0] == "rerun_from_step"
     add_the_target(platform.project)
-    assert is_green_but_not_done(platform.retry(failed))
-    assert hollow_and_healed(task.heal())
+    expected = TRAPS["stale results"].on(engine)
+    assert outcome(platform.retry(failed)) is expected
+    assert healed_after(expected, task.heal())
     assert task.results() == {"prices": "success"}
 
 
@@ -196,33 +248,39 @@ def add_the_target(project: Path) -> None:
     )
 
 
-def test_interrupted_run(nightly: Make, platform: LocalPlatform) -> None:
-    """An interrupted command leaves only what was done on record: a retry has nothing to do."""
+def test_interrupted_run(nightly: Make, platform: LocalPlatform, engine: str) -> None:
+    """dbt-core leaves only what was done on record: a retry has nothing to do."""
     platform.trouble({"node": "revenue", "times": 1, "seconds": 5})
     interrupt_when_troubled(platform, "revenue")
     task = nightly("dbt run --select prices revenue")
     failed = task.fail()
-    assert task.results() == {"prices": "success"}
+    placeholders = {"prices": "error", "revenue": "error"}
+    assert task.results() == ({"prices": "success"} if engine == "core" else placeholders)
     assert task.plan(failed)[0] == "rerun_from_step"
-    assert is_green_but_not_done(platform.retry(failed))
-    assert hollow_and_healed(task.heal())
+    expected = TRAPS["interrupted"].on(engine)
+    assert outcome(platform.retry(failed)) is expected
+    assert healed_after(expected, task.heal())
     assert task.results() == {"prices": "success", "revenue": "success"}
 
 
-def test_run_that_was_interrupted_after_a_failure(nightly: Make, platform: LocalPlatform) -> None:
-    """A retry heals the failed node and leaves out what had not begun, which is on no record at all."""
+def test_run_that_was_interrupted_after_a_failure(nightly: Make, platform: LocalPlatform, engine: str) -> None:
+    """A retry of dbt-core heals the failed node and leaves out what had not begun, which is on no record at all."""
     platform.trouble({"node": "prices", **RESET}, {"node": "rates", "times": 1, "seconds": 5})
     interrupt_when_troubled(platform, "rates")
     task = nightly("dbt run")
     failed = task.fail()
+    if engine == "v2":  # its nodes run side by side: chance decides whether the failure is printed or cancelled
+        assert task.results() == dict.fromkeys(["prices", "rates", "revenue"], "error")
+        platform.retry(failed)
+        assert kinds(task.heal())[:2] == ["trigger", "rerun_from_failure"]
+        assert {"prices", "rates", "revenue"} <= task.results().keys()
+        return
     assert task.results() == {"prices": "error"}
-    assert task.plan(failed) == (
-        "rerun_from_step",
-        "dbt was interrupted, so its unfinished nodes are not all recorded",
-    )
+    why = "dbt was interrupted, so its unfinished nodes are not all recorded"
+    assert task.plan(failed) == ("rerun_from_step", why)
     retried = platform.retry(failed)
     assert platform.results(retried) == {"prices": "success"}
-    assert is_green_but_not_done(retried)
+    assert outcome(retried) is Retry.HOLLOW
     assert hollow_and_healed(task.heal())
     assert set(task.results()) == {"prices", "rates", "revenue"}
 
@@ -232,74 +290,81 @@ def interrupt_when_troubled(platform: LocalPlatform, node: str) -> None:
 
     def interrupt() -> None:
         platform.until_troubled(node)
-        (fork_server,) = psutil.Process(platform.process.pid).children()
-        (dbt,) = fork_server.children()
-        dbt.send_signal(signal.SIGINT)
+        running_dbt(platform.process.pid).send_signal(signal.SIGINT)
 
     threading.Thread(target=interrupt, daemon=True).start()
 
 
-def test_hook_that_failed(nightly: Make, platform: LocalPlatform) -> None:
-    """A retry has nothing to do where only a hook failed: the hook does not run again."""
+def test_hook_that_failed(nightly: Make, platform: LocalPlatform, engine: str) -> None:
+    """A retry of dbt-core has nothing to do where only a hook failed: the hook does not run again."""
     with (platform.project / "dbt_project.yml").open("a") as file:
         file.write(HOOK)
     task = nightly("dbt run --select rates")
     failed = task.fail()
     assert task.plan(failed) == ("rerun_from_step", "only a hook failed, and dbt retry does not rerun hooks")
-    assert is_green_but_not_done(platform.retry(failed))
-    assert hollow_and_healed(task.heal())
+    expected = TRAPS["hook"].on(engine)
+    assert outcome(platform.retry(failed)) is expected
+    assert healed_after(expected, task.heal())
     assert task.attempts[0]["findings"][0]["resource_type"] == "operation"
-    assert task.results()["tiny-on-run-end-1"] == "success"
+    assert set(task.results().values()) == {"success"}
+    assert ("tiny-on-run-end-1" in task.results()) is (engine == "core")  # v2 records no hook
 
 
-def test_warn_error_that_is_forgotten(nightly: Make, platform: LocalPlatform) -> None:
+ALL_WARNINGS = {"core": "--warn-error", "v2": """--warn-error-options '{"error": "all"}'"""}
+"""What makes a test that warns an error: v2 ignores ``--warn-error`` for tests."""
+
+
+def test_warn_error_that_is_forgotten(nightly: Make, platform: LocalPlatform, engine: str) -> None:
     """A retry takes a warning for a warning again, though the command counts it as an error."""
     platform.trouble({"node": "no_price_is_zero", "times": 2, "failures": 3})
-    task = nightly("dbt --warn-error build --select prices --exclude no_price_is_missing")
+    task = nightly(f"dbt {ALL_WARNINGS[engine]} build --select prices --exclude no_price_is_missing")
     failed = task.fail()
     kind, why_not = task.plan(failed)
     assert kind == "rerun_from_step"
-    assert "ignores --warn-error" in why_not
+    assert "--warn-error" in why_not
+    expected = TRAPS["warn-error"].on(engine)
     retried = platform.retry(failed)
     assert platform.results(retried) == {"no_price_is_zero": "warn"}
-    assert is_green_but_not_done(retried)
-    assert hollow_and_healed(task.heal())
+    assert outcome(retried) is expected
+    assert healed_after(expected, task.heal())
     assert "only warned" in task.attempts[1]["verification"]
     assert task.results() == {"prices": "success", "no_price_is_zero": "pass"}
 
 
-def test_retry_after_a_no_op(nightly: Make, platform: LocalPlatform) -> None:
+NOTHING_TO_RETRY = {"core": "Could not find previous run", "v2": "nothing to retry"}
+
+
+def test_retry_after_a_no_op(nightly: Make, platform: LocalPlatform, engine: str) -> None:
     """From results without a node every retry fails, whatever was mended meanwhile."""
     platform.behave(results_outlive_steps=True)
     task = nightly("dbt run --select no_such_model", "dbt run --select prices --target late")
     failed = task.fail()
     assert task.plan(failed)[0] == "rerun_from_step"
     add_the_target(platform.project)
+    expected = TRAPS["no-op"].on(engine)
     retried = platform.retry(failed)
-    assert retried["status"] == 20
-    assert "Could not find previous run" in platform.steps(retried)[-1]["logs"]
-    attempts = task.heal()
-    assert kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_step"]
-    assert "dbt_could_not_resume" in attempts[1]["decision"]
+    assert outcome(retried) is expected
+    assert NOTHING_TO_RETRY[engine] in platform.steps(retried)[-1]["logs"]
+    assert healed_after(expected, task.heal())
     assert task.results() == {"prices": "success"}
 
 
-def test_node_that_was_renamed(nightly: Make, platform: LocalPlatform) -> None:
-    """A retry uses the node's old name and fails each time; the command as a whole uses the new one."""
+def test_node_that_was_renamed(nightly: Make, platform: LocalPlatform, engine: str) -> None:
+    """A retry uses the node's old name; the command as a whole uses the new one."""
     platform.trouble({"node": "revenue", **RESET})
     task = nightly("dbt run --select prices+")
     failed = task.fail()
     models = platform.project / "models"
     (models / "revenue.sql").rename(models / "earnings.sql")
-    assert platform.retry(failed)["status"] == 20
+    expected = TRAPS["renamed"].on(engine)
+    assert outcome(platform.retry(failed)) is expected
     attempts = task.heal()
-    assert kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_step"]
-    assert "dbt_could_not_resume" in attempts[1]["decision"]
+    assert healed_after(expected, attempts)
     assert "1 are no longer in the project: model.tiny.revenue" in attempts[2]["verification"]
     assert task.results() == {"prices": "success", "earnings": "success"}
 
 
-def test_partial_results(nightly: Make, platform: LocalPlatform) -> None:
+def test_partial_results(nightly: Make, platform: LocalPlatform, engine: str) -> None:
     """A retry's results name only what it ran: the chain's are put together, and nothing runs twice for that."""
     platform.trouble({"node": "prices", **RESET}, {"node": "revenue", **RESET})
     task = nightly("dbt run")
@@ -307,7 +372,7 @@ def test_partial_results(nightly: Make, platform: LocalPlatform) -> None:
     assert kinds(attempts) == ["trigger", "rerun_from_failure", "rerun_from_failure"]
     assert task.results() == {"revenue": "success"}
     assert attempts[2]["verification"].startswith("verified: 1 of 1 owed node")
-    assert attempts[2]["nodes_saved"] == 2
+    assert attempts[2]["nodes_saved"] == (2 if engine == "core" else 4)  # v2 also runs the tests of a node
 
 
 def test_tests_without_their_model(nightly: Make, platform: LocalPlatform) -> None:

@@ -50,6 +50,8 @@ _QUERY_AFTER = re.compile(r"^\s*Query was: .*", re.DOTALL | re.MULTILINE)
 _SQLSTATE = re.compile(r"\(SQLSTATE: \w{5}\)")
 _DBT_KIND = re.compile(r"^((?:[A-Za-z]\w* ){1,3}Error)$")
 _DBT_HOOK = re.compile(r"^(?:\S+\.)?on-run-(?:start|end)(?:\.\d+)? failed, error: ?")
+_ARROW_FRAME = "C Data interface error: "
+"""What dbt v2 puts before an error that came while a result was fetched, as in ``run_query``."""
 _EMPTY_KIND = re.compile(r"^(?:(?:Runtime|Database) Error: ?)+")
 _QUOTED_SQL = re.compile(r" (?:LINE \d+: |compiled (?:code|Code|SQL) at |@: Unparsed\w+\().*$")
 
@@ -185,6 +187,7 @@ def _words(line: str) -> str:
         words = _DBT_HOOK.sub("hook failed: ", words)
     if "Error in " in words:
         words = _DBT_FRAME.sub(r"\1: ", words)
+    words = words.removeprefix(_ARROW_FRAME)
     if " LINE " in words or " at " in words or " @: " in words:
         words = _QUOTED_SQL.sub("", words)
     words = words.strip()

@@ -6,9 +6,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from airflow_dbt_rerun.core.dbt.results import NodeResult, short_name
+from airflow_dbt_rerun.core.dbt.results import NodeResult
 from airflow_dbt_rerun.core.diagnosis.logs import LoggedError
-from airflow_dbt_rerun.core.diagnosis.v2_report import TESTS, V2Report, is_placeholder, same_name
+from airflow_dbt_rerun.core.diagnosis.v2_report import (
+    TESTS,
+    Key,
+    V2Report,
+    is_placeholder,
+    is_unjudged,
+    key_of,
+    same_name,
+)
 
 INTERRUPTED = "dbt was interrupted"
 TEST_FAILED = "the test failed"
@@ -34,24 +42,27 @@ class V2Failures:
 
 def failures(nodes: Collection[NodeResult], report: V2Report) -> V2Failures:
     """Read the results and the log of one step together."""
+    interrupted = report.was_interrupted or (report.is_cut_off and all(map(is_unjudged, nodes)))
+    errors, lines = ((), frozenset[Key]()) if interrupted else (report.errors, report.failed)
     failed = [node for node in nodes if node.is_failed]
-    errors = () if report.was_interrupted else report.errors
-    told = tuple(_told(failed, report, errors))
+    told = tuple(_told(failed, lines, errors))
     named = {node.unique_id for node in told}
     free = tuple(error for error in errors if error.name is None)
     hooks = tuple(LoggedError(error.text, "operation", name) for name in report.failed_hooks for error in free)
     return V2Failures(
         nodes=told,
-        unrecorded=tuple(_unrecorded(nodes, report, errors)),
+        unrecorded=tuple(_unrecorded(nodes, lines, errors)),
         hooks=hooks,
-        others=(LoggedError(INTERRUPTED),) if report.was_interrupted else () if hooks else free,
+        others=(LoggedError(INTERRUPTED),) if interrupted else () if hooks else free,
         not_done=tuple(n.unique_id for n in failed if n.unique_id not in named and _node_key(n) not in report.done),
-        interrupted=report.was_interrupted,
+        interrupted=interrupted,
         covered=report.covers(nodes),
     )
 
 
-def _told(failed: Sequence[NodeResult], report: V2Report, errors: Sequence[LoggedError]) -> Iterator[NodeResult]:
+def _told(
+    failed: Sequence[NodeResult], lines: Collection[Key], errors: Sequence[LoggedError]
+) -> Iterator[NodeResult]:
     """Yield the failed nodes of which anything says that they failed themselves, with what is known of it."""
     texts = _by_name(errors)
     for node in failed:
@@ -60,36 +71,30 @@ def _told(failed: Sequence[NodeResult], report: V2Report, errors: Sequence[Logge
             yield node
         elif key in texts:
             yield replace(node, status="error", message="\n".join(texts[key]))
-        elif node.resource_type in TESTS and node.message == "Error":
+        elif node.resource_type in TESTS and (node.message == "Error" or key in lines):
             yield replace(node, status="fail", message=TEST_FAILED)
-        elif key in report.failed and not report.was_interrupted:
+        elif key in lines:
             yield replace(node, message=None)
 
 
 def _unrecorded(
-    nodes: Collection[NodeResult], report: V2Report, errors: Sequence[LoggedError]
+    nodes: Collection[NodeResult], lines: frozenset[Key], errors: Sequence[LoggedError]
 ) -> Iterator[LoggedError]:
     """Yield the failed nodes that only the log names: by an error or, if a test failed, by its line."""
     known = set(map(_node_key, nodes))
-    named = {_key(error): error for error in errors if error.name}
+    named = {key_of(error): error for error in errors if error.name}
     yield from (error for key, error in named.items() if key not in known)
-    lines = () if report.was_interrupted else report.failed - named.keys() - known
-    yield from (LoggedError(TEST_FAILED, kind, name) for kind, name in sorted(lines) if kind in TESTS)
+    unnamed = sorted(lines - named.keys() - known)
+    yield from (LoggedError(TEST_FAILED, kind, name) for kind, name in unnamed if kind in TESTS)
 
 
-def _by_name(errors: Sequence[LoggedError]) -> Mapping[tuple[str, str], Sequence[str]]:
-    found: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
+def _by_name(errors: Sequence[LoggedError]) -> Mapping[Key, Sequence[str]]:
+    found: defaultdict[Key, list[str]] = defaultdict(list)
     for error in errors:
         if error.name:
-            found[_key(error)].append(error.text)
+            found[key_of(error)].append(error.text)
     return found
 
 
-def _node_key(node: NodeResult) -> tuple[str, str]:
+def _node_key(node: NodeResult) -> Key:
     return node.resource_type, same_name(node.name)
-
-
-def _key(error: LoggedError) -> tuple[str, str]:
-    """Return kind and name; the log names some nodes by their unique id."""
-    kind, name = error.resource_type or "", error.name or ""
-    return kind, same_name(short_name(name) if name.startswith(f"{kind}.") else name)

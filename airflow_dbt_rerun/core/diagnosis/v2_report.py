@@ -11,9 +11,10 @@ import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import starmap
 
 from airflow_dbt_rerun.core.dbt.fields import printable
-from airflow_dbt_rerun.core.dbt.results import NodeResult
+from airflow_dbt_rerun.core.dbt.results import NodeResult, short_name
 from airflow_dbt_rerun.core.diagnosis.logs import LoggedError
 
 _TIME = r"(?:(?:\d{4}-\d\d-\d\d[ T])?\d\d:\d\d:\d\d(?:\.\d+)?Z? +)?"
@@ -29,7 +30,7 @@ _DONE = frozenset({"Succeeded", "Passed", "Warned", "Reused", "No-op"})
 _ERROR = re.compile(rf"^{_TIME}\[error\]:? *(\[\w+ \((dbt\d+)\)\]: *)?(.*)")
 _CODE = re.compile(r"^\[\w+ \(dbt\d+\)\]: *")
 _OTHER = re.compile(rf"^(?:{_TIME}\[\w+\]|=+ |\d\d:\d\d:\d\d)|^{_TIME}(?:Finished '|Processed: |Summary: )")
-_BACKTRACE = re.compile(r"^\s*(?:\d+: <unknown>|\d+: 0x[0-9a-f]+|stack backtrace:)")
+_BACKTRACE = re.compile(r"^\s*(?:\d+: (?:<unknown>|0x[0-9a-f]+|\w+$)|at \S+:\d+:\d+$|stack backtrace:)")
 
 _OF_NODE = (
     re.compile(
@@ -41,10 +42,18 @@ _OF_NODE = (
 _PROCESSED = re.compile(rf"^{_TIME}Processed: (.*)$", re.MULTILINE)
 _COUNT = re.compile(r"(\d+) ([a-z ]+?)(?= \||$)")
 _FINISHED = re.compile(rf"^{_TIME}Finished '([\w -]+)' ", re.MULTILINE)
+_STARTED = re.compile(rf"^(?P<time>{_TIME})(?:\[\w+ *\]:)?\s*Loading .*profiles\.yml$", re.MULTILINE)
+_PROGRESS = re.compile(r"^(?:dbt(?:-fusion|-core)? 2\.\S+|\s.*|dbt command failed|)$")
+"""What the console shows before any error: the version, and indented lines. The last words are the platform's."""
 _WITHOUT_COUNT = frozenset({"retry", "show", "list", "deps", "clean", "debug", "parse"})
 
 CANCELLED = frozenset({"dbt1404", "dbt8995"})
 """Codes of what was cancelled because something else stopped the command: a signal, or ``--fail-fast``."""
+
+_CANCELLED_TEST = re.compile(
+    r"^Error materializing test .*: Cancelled: SQL statement execution was cancelled$", re.MULTILINE
+)
+"""A test that was cancelled for that reason, which has no code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +72,17 @@ class NodeLine:
 
 def is_placeholder(node: NodeResult) -> bool:
     """Return whether a failed node's message says nothing: dbt v2 writes it without knowing the cause."""
-    return node.message == "Compilation Error" or (node.message == "Error" and node.resource_type in TESTS)
+    return is_unjudged(node) or (node.message == "Error" and node.resource_type in TESTS)
+
+
+def is_unjudged(node: NodeResult) -> bool:
+    """Return whether a node has the result that every selected node gets if a command stops outside a node."""
+    return node.message == "Compilation Error"
 
 
 TESTS = ("test", "unit_test")
+Key = tuple[str, str]
+"""Kind and name of a node."""
 
 
 def same_name(name: str) -> str:
@@ -83,7 +99,7 @@ class V2Report:
     @cached_property
     def is_present(self) -> bool:
         """Whether the log has the shape of dbt v2's."""
-        return bool(_SHAPE.search(self._log))
+        return bool(_SHAPE.search(self._log)) or self.is_cut_off
 
     @cached_property
     def lines(self) -> tuple[NodeLine, ...]:
@@ -92,12 +108,12 @@ class V2Report:
         return tuple(NodeLine(line[1], line[2], line[3]) for line in found if line)
 
     @cached_property
-    def done(self) -> frozenset[tuple[str, str]]:
+    def done(self) -> frozenset[Key]:
         """Kind and name of the nodes that did their work."""
         return frozenset(_key(line) for line in self.lines if line.is_done)
 
     @cached_property
-    def failed(self) -> frozenset[tuple[str, str]]:
+    def failed(self) -> frozenset[Key]:
         """Kind and name of the nodes and hooks that failed."""
         return frozenset(_key(line) for line in self.lines if line.ended == "Failed")
 
@@ -110,14 +126,33 @@ class V2Report:
     def errors(self) -> tuple[LoggedError, ...]:
         """The errors, each with its node if it names one; cancellations only if nothing else is said."""
         found = list(self._errors())
-        told = [error for code, error in found if code not in CANCELLED]
-        return tuple(dict.fromkeys(told or [error for _, error in found]))
+        told = [error for code, error in found if not _is_cancelled(code, error)]
+        return tuple(dict.fromkeys(told if told or self._silent_tests else [error for _, error in found]))
 
     @cached_property
     def was_interrupted(self) -> bool:
         """Whether everything that is said is that something was cancelled, as after a signal."""
-        codes = [code for code, _ in self._errors()]
-        return bool(codes) and all(code in CANCELLED for code in codes)
+        if self._silent_tests:
+            return False
+        found = list(self._errors())
+        return any(code in CANCELLED for code, _ in found) and all(starmap(_is_cancelled, found))
+
+    @cached_property
+    def is_cut_off(self) -> bool:
+        """Whether the output just stops: no error, no summary, in the console no other words, such as a panic's.
+
+        A signal can end dbt before it prints them. ``dbt.log`` then still holds the cancellations.
+        """
+        started = _STARTED.search(self._log)
+        if started is None or self.errors or _FINISHED.search(self._log):
+            return False
+        return bool(started["time"]) or all(map(_PROGRESS.match, self._log.splitlines()))
+
+    @cached_property
+    def _silent_tests(self) -> frozenset[Key]:
+        """The tests that failed without an error: they found rows, and with ``--fail-fast`` stop the command."""
+        said = {key_of(error) for _, error in self._errors()}
+        return frozenset(key for key in self.failed - said if key[0] in TESTS)
 
     def covers(self, nodes: Collection[NodeResult]) -> bool:
         """Return whether node results hold every node that the command had to do.
@@ -157,6 +192,16 @@ class V2Report:
             yield code, block
 
 
+def key_of(error: LoggedError) -> Key:
+    """Return kind and name of the node that an error names; some are named by their unique id."""
+    kind, name = error.resource_type or "", error.name or ""
+    return kind, same_name(short_name(name) if name.startswith(f"{kind}.") else name)
+
+
+def _is_cancelled(code: str | None, error: LoggedError) -> bool:
+    return code in CANCELLED or bool(_CANCELLED_TEST.match(error.text))
+
+
 def _named(text: str) -> LoggedError:
     words = _CODE.sub("", text)
     for pattern in _OF_NODE:
@@ -165,7 +210,7 @@ def _named(text: str) -> LoggedError:
     return LoggedError(text)
 
 
-def _key(line: NodeLine) -> tuple[str, str]:
+def _key(line: NodeLine) -> Key:
     name = line.name if line.kind in ("test", "hook") else line.name.rpartition(".")[2]
     return line.kind, same_name(name)
 

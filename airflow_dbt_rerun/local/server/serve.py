@@ -30,6 +30,7 @@ from airflow_dbt_rerun.local.runs.lifecycle import RunLifecycle
 from airflow_dbt_rerun.local.runs.store import Store
 from airflow_dbt_rerun.local.server.app import build
 from airflow_dbt_rerun.local.simulated.runner import SimulatedRunner
+from airflow_dbt_rerun.local.simulated.v2 import SimulatedV2Runner
 
 HOST = "127.0.0.1"
 
@@ -65,7 +66,8 @@ async def _serve(platform: Platform, options: PlatformOptions, listener: socket.
 
 def _runner(options: PlatformOptions) -> Runner:
     if options.dbt is None:
-        return SimulatedRunner(options.seconds)
+        simulated = SimulatedRunner if options.engine is Engine.CORE else SimulatedV2Runner
+        return simulated(options.seconds)
     return DbtRunner(options.dbt) if options.engine is Engine.CORE else ProcessRunner(options.dbt)
 
 

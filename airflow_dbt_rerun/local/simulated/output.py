@@ -1,4 +1,4 @@
-"""The output of the simulated dbt: lines as dbt prints them, and artifacts as dbt writes them."""
+"""The output of the simulated dbt-core: lines as dbt prints them, and artifacts as dbt writes them."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Protocol, TextIO
 
 from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.simulated.project import Node, SimulatedProject
@@ -21,6 +21,19 @@ _RED, _GREEN, _YELLOW = 31, 32, 33
 _COLOURS = {"success": _GREEN, "pass": _GREEN, "skipped": _YELLOW}
 _WORDS = {"success": "OK", "pass": "PASS", "skipped": "SKIP", "error": "ERROR", "fail": "FAIL"}
 _VERBS = {"model": ("sql table model", "created", "creating"), "seed": ("seed file", "loaded", "loading")}
+
+
+class WrittenResult(Protocol):
+    """What ``run_results.json`` needs of a result."""
+
+    @property
+    def seconds(self) -> float:
+        """Its duration."""
+        ...
+
+    def to_artifact(self) -> dict[str, Any]:
+        """Return the element of ``results``."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +62,7 @@ class Result:
 
     def to_artifact(self) -> dict[str, Any]:
         """Return the element of ``results`` in ``run_results.json``."""
-        times = {"started_at": _moment(self.started_at), "completed_at": _moment(self.finished_at)}
+        times = {"started_at": moment(self.started_at), "completed_at": moment(self.finished_at)}
         phases = () if self.status == "skipped" else ("compile", "execute")
         return {
             "status": self.status,
@@ -127,7 +140,7 @@ class Console:
 
 
 def write_run_results(
-    target: Path, results: Sequence[Result], metadata: Mapping[str, Any], args: Mapping[str, Any]
+    target: Path, results: Sequence[WrittenResult], metadata: Mapping[str, Any], args: Mapping[str, Any]
 ) -> None:
     """Write ``run_results.json``, schema version 6."""
     written = {
@@ -141,6 +154,7 @@ def write_run_results(
 
 def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[str, Any]) -> None:
     """Write ``manifest.json``, schema version 12, with the parts that the simulated dbt knows."""
+    parents = {key: sorted(project.parents(key)) for key in project.nodes}
     written = {
         "metadata": {
             "dbt_schema_version": f"{_SCHEMAS}/manifest/v12.json",
@@ -150,20 +164,33 @@ def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[st
         "nodes": {key: _described(project, node) for key, node in project.nodes.items()},
         "sources": {},
         "unit_tests": {},
-        "parent_map": {key: sorted(project.parents(key)) for key in project.nodes},
+        "parent_map": parents,
+        "child_map": _reversed(parents),
     }
     (target / "manifest.json").write_text(json.dumps(written))
 
 
 def metadata_of(invocation: str, adapter: str, env: Mapping[str, str]) -> dict[str, Any]:
-    """Return the metadata of an artifact, with the ``DBT_ENV_CUSTOM_ENV_`` variables, as in dbt."""
+    """Return the metadata of an artifact, with the adapter, which dbt v2 names in the manifest only."""
+    return {**metadata_without_adapter(Engine.CORE, invocation, env), "adapter_type": adapter}
+
+
+def metadata_without_adapter(engine: Engine, invocation: str, env: Mapping[str, str]) -> dict[str, Any]:
+    """Return the metadata of an artifact, with the ``DBT_ENV_CUSTOM_ENV_`` variables, as both engines do."""
     return {
-        "dbt_version": SIMULATED_VERSIONS[Engine.CORE],
-        "generated_at": _moment(datetime.now(UTC)),
+        "dbt_version": SIMULATED_VERSIONS[engine],
+        "generated_at": moment(datetime.now(UTC)),
         "invocation_id": invocation,
         "env": {name.removeprefix(_CUSTOM): value for name, value in env.items() if name.startswith(_CUSTOM)},
-        "adapter_type": adapter,
     }
+
+
+def _reversed(parents: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    children: dict[str, list[str]] = {key: [] for key in parents}
+    for key, each in parents.items():
+        for parent in each:
+            children[parent].append(key)
+    return children
 
 
 def _described(project: SimulatedProject, node: Node) -> dict[str, Any]:
@@ -207,5 +234,6 @@ def _count(count: int, what: str) -> str:
     return f"{count} {name}{'' if count == 1 else 's'}"
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """Return a time as artifacts have it."""
     return at.isoformat().replace("+00:00", "Z")

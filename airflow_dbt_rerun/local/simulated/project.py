@@ -15,6 +15,8 @@ from airflow_dbt_rerun.local.dbt.project_copy import read_yaml
 _FILES = (("seed", "seed-paths", "seeds", "*.csv"), ("model", "model-paths", "models", "*.sql"))
 _TESTS = ("test", "test-paths", "tests", "*.sql")
 _REF = re.compile(r"""\bref\(\s*(?:['"]\w+['"]\s*,\s*)?['"](\w+)['"]""")
+_MATERIALIZED = re.compile(r"""\bmaterialized\s*=\s*['"](\w+)['"]""")
+_MICROBATCH = re.compile(r"""\bincremental_strategy\s*=\s*['"]microbatch['"]""")
 _SELECTOR = re.compile(r"(?P<up>\d*\+)?(?:(?P<method>\w+):)?(?P<value>[^+]+)(?P<down>\+\d*)?")
 
 
@@ -24,6 +26,8 @@ class Node:
 
     :param path: relative to the project
     :param parents: the names of the nodes that it refers to
+    :param materialized: as its own ``config`` says
+    :param is_microbatch: whether it is built batch by batch
     """
 
     unique_id: str
@@ -33,6 +37,8 @@ class Node:
     fqn: tuple[str, ...]
     tags: tuple[str, ...]
     parents: frozenset[str]
+    materialized: str = "table"
+    is_microbatch: bool = False
 
 
 class SimulatedProject:
@@ -119,10 +125,21 @@ class SimulatedProject:
 
     def _node(self, kind: str, section: str, file: Path, folder: Path) -> Node:
         fqn = (self.name, *file.relative_to(folder).with_suffix("").parts)
-        parents = frozenset() if kind == "seed" else frozenset(_REF.findall(file.read_text()))
+        code = "" if kind == "seed" else file.read_text()
+        found = _MATERIALIZED.search(code)
         unique_id = f"{kind}.{self.name}.{file.stem}"
         tags = tuple(_tags(self._settings.get(section), fqn))
-        return Node(unique_id, kind, file.stem, str(file.relative_to(self._root)), fqn, tags, parents)
+        return Node(
+            unique_id,
+            kind,
+            file.stem,
+            str(file.relative_to(self._root)),
+            fqn,
+            tags,
+            parents=frozenset(_REF.findall(code)),
+            materialized=found[1] if found else "table",
+            is_microbatch=bool(_MICROBATCH.search(code)),
+        )
 
 
 def _matches(node: Node, method: str | None, value: str) -> bool:

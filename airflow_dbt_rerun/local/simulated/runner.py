@@ -1,4 +1,4 @@
-"""A simulation of dbt that takes milliseconds: it reads the project's files and writes what dbt would write.
+"""A simulation of dbt-core that takes milliseconds: it reads the project's files and writes what dbt would write.
 
 It needs neither dbt nor a warehouse, and builds nothing. :mod:`.project` reads the project. Failures are requested
 in ``failures.json``, as in the example project.
@@ -8,17 +8,15 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from airflow_dbt_rerun.local.dbt.commands import subcommand_of
 from airflow_dbt_rerun.local.dbt.engine import Engine
-from airflow_dbt_rerun.local.dbt.project_copy import ProjectError, read_yaml
+from airflow_dbt_rerun.local.dbt.project_copy import ProjectError
 from airflow_dbt_rerun.local.simulated.output import (
     Console,
     Result,
@@ -27,25 +25,24 @@ from airflow_dbt_rerun.local.simulated.output import (
     write_run_results,
 )
 from airflow_dbt_rerun.local.simulated.project import Node, SimulatedProject
+from airflow_dbt_rerun.local.simulated.request import (
+    RUNS,
+    UNFINISHED,
+    PreviousRun,
+    read_options,
+    read_output,
+    read_previous_run,
+    selected_nodes,
+)
 from airflow_dbt_rerun.local.simulated.trouble import trouble_of
 from airflow_dbt_rerun.local.simulated.versions import SIMULATED_VERSIONS
 
-_RUNS = {
-    "build": {"model", "seed", "test"},
-    "run": {"model"},
-    "seed": {"seed"},
-    "snapshot": {"snapshot"},
-    "test": {"test"},
-}
-"""The resource types that each command runs."""
-
-_UNFINISHED = ("error", "fail", "skipped")
 _NODES_FAILED, _NOT_STARTED = 1, 2
 """dbt's exit codes."""
 
 
 class SimulatedRunner:
-    """Simulates dbt commands: writes the log and the artifacts that dbt would write.
+    """Simulates commands of dbt-core: writes the log and the artifacts that dbt would write.
 
     :param seconds: the time that each command takes before its first node
     """
@@ -77,24 +74,14 @@ class SimulatedRunner:
 
     async def _command(self, args: Sequence[str], cwd: Path, env: Mapping[str, str], console: Console) -> int:
         which = subcommand_of(args)
-        if which not in (*_RUNS, "retry", "deps"):
+        if which not in (*RUNS, "retry", "deps"):
             console.write(f"Error: No such command '{which or ' '.join(args)}' in the simulated dbt.")
             return _NOT_STARTED
         await asyncio.sleep(self._seconds)
         if which == "deps":
             console.write("Packages are not needed by the simulated dbt.")
             return 0
-        return await _Invocation(_options(args), SimulatedProject(cwd), cwd, env, console).run(which, args)
-
-
-@dataclass(frozen=True, slots=True)
-class _Output:
-    """The profile's output that a command uses."""
-
-    name: str
-    adapter: str
-    schema: str
-    threads: str
+        return await _Invocation(read_options(args), SimulatedProject(cwd), cwd, env, console).run(which, args)
 
 
 class _Invocation:
@@ -112,7 +99,7 @@ class _Invocation:
         self._project = project
         self._target = cwd / "target"
         self._state = Path(env["DBT_LOCAL_STATE"])
-        self._output = _output(Path(env["DBT_PROFILES_DIR"]), options.target)
+        self._output = read_output(Path(env["DBT_PROFILES_DIR"]), options.target)
         self._id = str(uuid.uuid4())
         self._metadata = metadata_of(self._id, self._output.adapter, env)
         self._console = console
@@ -122,7 +109,7 @@ class _Invocation:
         """Run the selected nodes and return dbt's exit code."""
         previous = _previous_run(self._options.state or self._target) if which == "retry" else None
         which = previous.which if previous else which
-        selected = previous.unfinished if previous else self._selected(which)
+        selected = previous.unfinished if previous else selected_nodes(self._project, which, self._options)
         self._target.mkdir(exist_ok=True)
         write_manifest(self._target, self._project, self._metadata)
         command = {"which": which, "invocation_command": " ".join(["dbt", *args])}
@@ -132,10 +119,6 @@ class _Invocation:
         finally:
             write_run_results(self._target, self._results, self._metadata, {**command, **selection})
         return _NODES_FAILED if any(result.is_failure for result in self._results) else 0
-
-    def _selected(self, which: str) -> frozenset[str]:
-        chosen = self._project.select(self._options.select, self._options.exclude)
-        return frozenset(key for key in chosen if self._project.nodes[key].resource_type in _RUNS[which])
 
     async def _run(self, selected: frozenset[str], *, tests_block: bool) -> None:
         began = datetime.now(UTC)
@@ -150,7 +133,7 @@ class _Invocation:
         for position, key in enumerate(todo, 1):
             blocked = bool(blocking & self._project.waits_for(key, tests_block=tests_block))
             result = await self._node(self._project.nodes[key], f"{position} of {len(todo)}", blocked=blocked)
-            blocking |= {key} if result.status in _UNFINISHED else set()
+            blocking |= {key} if result.status in UNFINISHED else set()
         self._console.summary(self._results, (datetime.now(UTC) - began).total_seconds())
 
     async def _node(self, node: Node, place: str, *, blocked: bool) -> Result:
@@ -180,46 +163,12 @@ class _Invocation:
         return "pass", None, 0
 
 
-@dataclass(frozen=True, slots=True)
-class _PreviousRun:
-    """The command and the unfinished nodes that a retry resumes."""
-
-    which: str
-    unfinished: frozenset[str]
-
-
-def _previous_run(state: Path) -> _PreviousRun:
+def _previous_run(state: Path) -> PreviousRun:
     """Read the results that a retry resumes.
 
     :raises ProjectError: if there are no results
     """
     try:
-        results: dict[str, Any] = json.loads((state / "run_results.json").read_text())
+        return read_previous_run(state)
     except OSError as error:
         raise ProjectError(f"Could not find previous run in '{state}' target directory") from error
-    unfinished = (result["unique_id"] for result in results["results"] if result["status"] in _UNFINISHED)
-    return _PreviousRun(results["args"]["which"], frozenset(unfinished))
-
-
-def _options(args: Sequence[str]) -> argparse.Namespace:
-    """Read the options that the simulation honours; others are ignored."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False, exit_on_error=False)
-    parser.add_argument("--select", "--models", "-s", "-m", nargs="+", action="extend", default=[])
-    parser.add_argument("--exclude", nargs="+", action="extend", default=[])
-    parser.add_argument("--target", "-t")
-    parser.add_argument("--state", type=Path)
-    return parser.parse_known_args(args)[0]
-
-
-def _output(profiles: Path, requested: str | None) -> _Output:
-    """Return the output of the profile that the platform wrote for this run.
-
-    :raises ProjectError: if the profile does not have the output
-    """
-    [(name, profile)] = read_yaml(profiles / "profiles.yml").items()
-    target = requested or profile["target"]
-    if target not in profile["outputs"]:
-        raise ProjectError(f"The profile '{name}' does not have a target named '{target}'.")
-    output = profile["outputs"][target]
-    schema, threads = str(output.get("schema") or "main"), str(output.get("threads") or 1)
-    return _Output(target, str(output.get("type")), schema, threads)

@@ -67,6 +67,7 @@ def test_dbts_own_log_file_is_read(each: Sample, *, results: bool) -> None:
     ("name", "undone"),
     [
         ("pg_refused/1-build", 8),  # nothing ran, and all of it is recorded
+        ("fail_fast_test/1-build", 1),  # the log shows the model after it as done
         ("fail_fast/1-build", 5),  # three of eight did their work: the log says so, the results do not
         ("a4_hook_end_fail/1-build", 1),
         ("microbatch_downstream/1-run", None),
@@ -91,6 +92,9 @@ def test_undone_counts_what_the_log_does_not_show_as_done(name: str, undone: int
         ("missing_source/1-build", FROM_STEP, "the same"),
         ("jinja_undefined_macro/1-build", FROM_STEP, "nothing is recorded"),
         ("int_pg/1-build", FROM_STEP, "interrupted"),
+        ("int_cut/1-build", FROM_STEP, "interrupted before it could say so"),
+        ("int_test/1-build", FROM_STEP, "interrupted in a test"),
+        ("kill_running/1-build", FROM_STEP, "killed"),
         ("a4_hook_end_fail/1-build", FROM_STEP, "a hook"),
         ("retry_vars/1-build", FROM_STEP, "--vars and --full-refresh would be forgotten"),
         ("retry_target/1-build", FROM_STEP, "--target would be"),
@@ -149,12 +153,49 @@ def test_placeholders_without_a_log_say_nothing() -> None:
     assert [finding.message for finding in found.findings] == ["(dbt gave no message)"]
 
 
+def retold(each: Sample, log: str) -> Diagnosis:
+    """Diagnose a recorded command as if it had printed something else."""
+    return diagnose(replace(each.run(), steps=(replace(each.run().steps[0], logs=log),)), each.results)
+
+
+@pytest.mark.parametrize("name", ["model_sql_error/1-build", "duck_reset_model/1-build", "data_test_fail/1-build"])
+def test_log_that_lost_its_end_is_no_interruption(name: str) -> None:
+    """The results are then those of a command that ended by itself; a signal leaves placeholders only."""
+    each = sample(name)
+    found = retold(each, each.log().partition("\n\n")[0])
+    assert not found.interrupted
+    assert is_right(found, each.right)
+
+
+def test_profile_can_be_anywhere() -> None:
+    """The first line names it as the command was given it."""
+    each = sample("int_cut/1-build")
+    assert retold(each, each.log().replace("Loading profiles.yml", "Loading some where/profiles.yml")).interrupted
+
+
+def test_panic_is_no_interruption() -> None:
+    """Whatever dbt says besides its progress is the cause."""
+    each = sample("kill_running/1-build")
+    found = retold(each, f"{each.log()}thread 'main' panicked at src/lib.rs:5\nindex out of bounds\n")
+    assert not found.interrupted
+    assert found.findings[0].signature == "dbt's own bug"
+
+
+@pytest.mark.parametrize("name", ["duck_result_model/1-build", "duck_result_test/1-build"])
+def test_frame_of_an_error_in_a_result_is_not_shown(name: str) -> None:
+    """Arrow puts words of its own before an error that comes while a result is fetched."""
+    (finding,) = sample(name).diagnosed().findings
+    assert finding.message == "Invalid Input Error: Connection reset by peer"
+
+
 def test_backtrace_is_no_message() -> None:
     """With RUST_BACKTRACE each error is followed by a stack."""
     each = sample("pg_refused/1-build")
     stack = "".join(f"   {frame}: <unknown>\n" for frame in range(40))
+    stack += "  40: start_thread\n             at ./nptl/pthread_create.c:442:8\n"
     summary = "==================== Execution Summary"
     log = each.log().replace(summary, f"{stack}\n{summary}")
-    found = diagnose(replace(each.run(), steps=(replace(each.run().steps[0], logs=log),)), each.results)
+    found = retold(each, log)
     assert found.verdict is Category.TRANSIENT
     assert "unknown>" not in found.findings[0].message
+    assert "pthread" not in found.findings[0].message
