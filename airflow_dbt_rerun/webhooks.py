@@ -242,9 +242,14 @@ class Inbox:
     reverse the order. Tasks of this package wait for late artifacts, so there is no need to wait here.
 
     :param seen: remembers accepted events. Defaults to the memory of this process.
+    :raises TypeError: if it is a set, whose ``add`` does not return whether the key is new.
     """
 
     def __init__(self, seen: Seen | None = None) -> None:
+        if isinstance(seen, set):
+            raise TypeError(
+                "seen takes an object whose add() returns whether a key is new; a set's returns nothing"
+            )
         self._seen: Seen = RecentlySeen() if seen is None else seen
 
     def accepts(self, event: WebhookEvent) -> bool:

@@ -328,3 +328,9 @@ def test_needs_no_airflow() -> None:
     program = "import sys, airflow_dbt_rerun.webhooks; print('airflow' in sys.modules, 'requests' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]
+
+
+def test_set_is_refused_as_the_memory_of_an_inbox() -> None:
+    """``set.add`` returns None, which would drop every event in silence."""
+    with pytest.raises(TypeError, match="seen takes an object whose add"):
+        Inbox(set())  # type: ignore[arg-type]

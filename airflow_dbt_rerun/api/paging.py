@@ -26,20 +26,21 @@ T = TypeVar("T", bound=Listed)
 class Paging(Generic[T]):
     """The walk over one list. Send ``upcoming`` and hand its page to :meth:`take`, until ``upcoming`` is None."""
 
-    def __init__(self, endpoint: Endpoint[Page[T]]) -> None:
+    def __init__(self, endpoint: Endpoint[Page[T]], *, most: int = MOST_PAGES) -> None:
         self.upcoming: Endpoint[Page[T]] | None = endpoint
+        self._most = most
         self._known: set[int] = set()
         self._pages = 0
 
     def take(self, page: Page[T]) -> list[T]:
         """Return what is new on a page. One that brings nothing new is the last, as where ``offset`` is ignored.
 
-        :raises DbtBadAnswerError: if the list has more than :data:`MOST_PAGES` pages.
+        :raises DbtBadAnswerError: if the list has more than ``most`` pages.
         """
         assert self.upcoming
         self._pages += 1
-        if self._pages > MOST_PAGES:
-            raise DbtBadAnswerError(f"{self.upcoming}: the list does not end: it has more than {MOST_PAGES} pages")
+        if self._pages > self._most:
+            raise DbtBadAnswerError(f"{self.upcoming}: the list does not end: it has more than {self._most} pages")
         new = [item for item in page if item.id not in self._known]
         self._known.update(item.id for item in new)
         self.upcoming = next_page(self.upcoming, page) if new else None

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, Id, get_job, get_run, get_step_results, list_runs
 from airflow_dbt_rerun.audit.ledger import Audit, Ledger
 from airflow_dbt_rerun.audit.records import Record, StepRecord
+from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.exceptions import DbtNotFoundError
+
+EDITED = "the job was edited after the first run had started: what it had not executed yet is not known"
 
 T = TypeVar("T")
 
@@ -34,12 +38,16 @@ def audit(client: Sender, run_id: Id, *, of_run: Id | None = None) -> Audit:
     """
     chain = _Chain(client, None if of_run is None else int(of_run)).up_to(int(run_id))
     records = [_record(client, run) for run in chain]
-    commands = records[0].run.commands or get_commands(client, records[0].run)
+    root = records[0].run
+    root = root if root.commands else replace(root, commands=get_commands(client, root))
+    edited = is_of_another_definition(root)
+    commands = executed(root) if edited else root.commands
     ledger = Ledger(commands, records[0].place)
     for record in records:
         ledger.enter(record)
     unfinished = [run.id for run in chain if not run.is_terminal]
-    problem = f"runs {unfinished} are still in progress" if unfinished else ledger.doubt
+    doubt = EDITED if edited and not root.is_success else ledger.doubt
+    problem = f"runs {unfinished} are still in progress" if unfinished else doubt
     return Audit(tuple(run.id for run in chain), ledger.close(), problem)
 
 

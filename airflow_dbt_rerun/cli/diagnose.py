@@ -90,7 +90,7 @@ def _run(opinion: Opinion) -> dict[str, Any]:
         "job_id": run.job_id,
         "job_name": job.name if job else None,
         "status": run.status_name,
-        "step": run.stopping_step.name if run.stopping_step else None,
+        "step": run.stopping_step.title if run.stopping_step else None,
         "dbt_version": run.dbt_version,
         "finished_at": run.finished_at,
         "url": run.href,

@@ -103,7 +103,7 @@ def _subtitles(case: Case) -> Iterator[str]:
             f"written {_moment(case.written_at)}" if case.written_at else "",
         )
     else:
-        stopped = f"stopped by step {step.index}: {step.name}" if step else ""
+        stopped = f"stopped by step {step.index}: {step.title}" if step else ""
         about = (stopped, version, f"ended {_moment(run.finished_at)}" if run.finished_at else "")
     yield from [", ".join(part for part in about if part)] if any(about) else []
     yield from [run.href] if run.href else []

@@ -58,9 +58,13 @@ def _read(where: str, kind: Value, value: object) -> object:
     if _is_nothing(value):
         raise DbtConfigError(f"{where} is {value!r} after rendering: check its template, {_fix(kind)}")
     read = kind.from_text(value) if isinstance(value, str) else value
+    if isinstance(value, str) and read is None:
+        raise DbtConfigError(f"{where} is {value!r} after rendering, which says nothing: {_fix(kind)}")
     fields = _of(kind)
     if not isinstance(fields, Fields) or not isinstance(read, Mapping):
         return read
+    if isinstance(value, str) and (empty := next((n for n, each in read.items() if each is None), None)):
+        raise DbtConfigError(f"{where}[{empty!r}] is null after rendering: check its template, or leave it out")
     return {n: _read(f"{where}[{n!r}]", fields.takes.get(n, _ANY), each) for n, each in read.items()}
 
 

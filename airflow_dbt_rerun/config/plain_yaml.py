@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 from yaml.composer import ComposerError
 from yaml.constructor import ConstructorError
-from yaml.nodes import Node, ScalarNode
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from airflow_dbt_rerun.core.plain_data import DEEPEST, LARGEST, too_deep
 
@@ -51,6 +51,15 @@ class PlainLoader(yaml.SafeLoader):
         place = "".join(parts).removeprefix(".")
         return f"{place}: " if place else ""
 
+    def _mapping(self, node: MappingNode) -> Any:
+        """Build a mapping, unless a key is repeated: then one of the two would silently be lost."""
+        names = [key.value for key, _ in node.value if isinstance(key, ScalarNode)]
+        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        if twice is not None:
+            raise ConstructorError(None, None, f"the key {twice!r} is given twice", node.start_mark)
+        self.flatten_mapping(node)
+        return super().construct_mapping(node, deep=True)
+
     def _number(self, node: ScalarNode) -> Any:
         if len(node.value) > _LONGEST_NUMBER:
             text = f"a number has more than {_LONGEST_NUMBER} characters; put it in quotes if it is a text"
@@ -63,5 +72,6 @@ def _part(index: Any) -> str:
     return f".{index.value}" if isinstance(index, ScalarNode) else f"[{index}]"
 
 
+PlainLoader.add_constructor("tag:yaml.org,2002:map", PlainLoader._mapping)  # noqa: SLF001 - PyYAML's own way
 for _kind in ("int", "float"):
     PlainLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", PlainLoader._number)  # noqa: SLF001 - PyYAML's own way

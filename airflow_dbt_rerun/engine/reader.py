@@ -21,6 +21,7 @@ from airflow_dbt_rerun.api.endpoints import (
     list_runs,
     preview_retry,
 )
+from airflow_dbt_rerun.core.dbt.executed import is_whole
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
@@ -32,6 +33,12 @@ from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.exceptions import BEARABLE, DbtApiError, DbtBadAnswerError, DbtNotFoundError
 
 T = TypeVar("T")
+
+_LAST_ATTEMPTS = 3
+"""How often a run is still asked for after the deadline: it may have ended just in time."""
+
+_CANDIDATES = 5
+"""Newer runs that are read, to find one that stands for a superseded run."""
 ReadResults = Callable[[], StepResults | None]
 
 
@@ -85,12 +92,14 @@ class RunReader:
         self._with_manifest = with_manifest
         self._fits = fits
         self._verify_success = verify_success
+        self._deadline: float | None = None
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
         self._sleep = sleep
 
     def observe(self, session: RerunSession, run_id: int) -> Observation:
         """Read a run now, with the evidence that its status calls for."""
+        self._deadline = session.deadline
         try:
             run = self.read(run_id)
             if run.is_error:
@@ -161,8 +170,16 @@ class RunReader:
             return seen
         runs = self._listed_with_newer(run)
         newer = tuple(each for each in runs if each.id > run.id)
-        fitting = tuple(filter(self._fits, newer))
-        return replace(seen, newer=fitting, newest=newer[0] if newer else None, rerun=find_rerun(run, runs))
+        fitting = tuple(filter(self._fits, newer))[:_CANDIDATES]
+        read = {each.id: self._with_steps(each) for each in (*newer[:1], *fitting)}
+        newest = read[newer[0].id] if newer else None
+        return replace(
+            seen, newer=tuple(read[each.id] for each in fitting), newest=newest, rerun=find_rerun(run, runs)
+        )
+
+    def _with_steps(self, run: Run) -> Run:
+        """Read a listed run with its steps: they, and not the job of today, say what it executed."""
+        return self.read(run.id) if is_whole(run) else run
 
     def _listed_with_newer(self, run: Run) -> list[Run]:
         """List the job's runs; where dbt says that there is a newer one, wait a little until it is listed."""
@@ -253,14 +270,19 @@ class RunReader:
                 return self._client.send(get_step_results(run_id, step=index, path=path))
         return None
 
+    @property
+    def _is_too_late(self) -> bool:
+        grace = _LAST_ATTEMPTS * self._pace.trouble_pause
+        return self._deadline is not None and self._clock() >= self._deadline + grace
+
     def patiently(self, ask: Callable[[], T]) -> T:
-        """Call ``ask`` again while the API returns errors that may pass, for at most the pace's tolerance."""
+        """Call ``ask`` again while the API returns errors that may pass, within tolerance and deadline."""
         began = self._clock()
         while True:
             try:
                 return ask()
             except BEARABLE as error:
-                if self._clock() - began >= self._pace.tolerance:
+                if self._clock() - began >= self._pace.tolerance or self._is_too_late:
                     raise
                 self._log.warning("dbt API error, asking again in %.0f s: %s", self._pace.trouble_pause, error)
                 self._sleep(self._pace.trouble_pause)

@@ -166,7 +166,8 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
         return step.run_id
 
     def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
-        in_progress = step.run is not None and not step.run.is_terminal
+        unread = step.run is None and session.run_id is not None
+        in_progress = unread or (step.run is not None and not step.run.is_terminal)
         if step.kind == "timeout" and in_progress and self.cancel_on_kill and is_ours(session):
             self._cancel(session.run_id)
         self._in_progress = None

@@ -26,6 +26,9 @@ T = TypeVar("T")
 LONGEST_WITHOUT_SEARCH = 600.0
 """Most seconds between two searches, whatever the hints say."""
 
+_MOST_PAGES = 50
+"""Five thousand new runs between two polls: a list without an end must not keep all waiters from their ends."""
+
 
 class NewRunsPoller:
     """List the new runs of an account, once for all waiters in an event loop.
@@ -71,7 +74,7 @@ class NewRunsPoller:
 
     async def _newer_than(self, run_id: int) -> Sequence[Run]:
         runs: list[Run] = []
-        paging = Paging(list_runs(id_gt=run_id))
+        paging = Paging(list_runs(id_gt=run_id), most=_MOST_PAGES)
         while paging.upcoming:
             runs += paging.take(await self._send(paging.upcoming))
             if runs and runs[-1].id <= run_id:  # dbt ignored the filter

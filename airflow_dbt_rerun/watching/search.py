@@ -13,6 +13,9 @@ from airflow_dbt_rerun.core.watch.awaited_run import LATEST, Awaited
 SLACK = timedelta(days=1)
 """How far the requested range reaches into the future, since dbt's clock may be ahead of ours."""
 
+_MOST_PAGES = 50
+"""Five thousand runs of one job: a list without an end must not keep a waiting task from its deadline."""
+
 Runs = Endpoint[Page[Run]]
 Search = Generator[Runs, Page[Run], Run | None]
 
@@ -29,7 +32,8 @@ def search(awaited: Awaited, now: float) -> Search:
             created_at=(since, until + SLACK),
             include_related=("trigger",),
             order_by="-id" if awaited.match == LATEST else "id",
-        )
+        ),
+        most=_MOST_PAGES,
     )
     listed: list[Run] = []
     while paging.upcoming is not None:

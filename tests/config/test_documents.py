@@ -25,6 +25,20 @@ def test_yaml_in_braces_and_json_with_tabs() -> None:
     assert read_data('{\n\t"any_node": ["transient"]\n}', "x") == {"any_node": ["transient"]}
 
 
+def test_a_repeated_key_is_refused() -> None:
+    """One of the two would silently be lost: here, all default rules."""
+    with pytest.raises(ValueError, match="the key 'rules' is given twice"):
+        read_policy("rules: [default_rules]\nrules: []\n", "x")
+
+
+def test_toml() -> None:
+    """The format of the built-in tables."""
+    (signature,) = read_signatures('[[signatures]]\ncategory = "transient"\npattern = "gone away"\n', "x")
+    assert signature.pattern == "gone away"
+    with pytest.raises(ValueError, match="x: not valid TOML"):
+        read_signatures("[[signatures]]\ncategory = \n", "x")
+
+
 def test_signatures() -> None:
     """A list of mappings."""
     (signature,) = read_signatures("- {category: transient, pattern: gone away}", "x")

@@ -367,6 +367,25 @@ def test_rendered_text_stands_for_what_it_says(cls: Any, given: str, rendered_to
     assert getattr(operator, attribute) == read
 
 
+@pytest.mark.parametrize(
+    ("given", "rendered_to", "words"),
+    [
+        ("steps_override", "null", "steps_override is 'null' after rendering, which says nothing"),
+        ("steps_override", "~", "steps_override takes a list, not '~'"),
+        ("additional_run_config", "null", "additional_run_config is 'null' after rendering"),
+        ("additional_run_config", '{"schema_override": null}', "additional_run_config['schema_override'] is null"),
+        ("policy", "null", "policy takes a mapping of rules"),
+    ],
+)
+def test_template_that_renders_to_null_is_refused(given: str, rendered_to: str, words: str) -> None:
+    """``{{ params.x | tojson }}`` of None: without its override, the job would build into production."""
+    operator = made(DbtCloudJobOperator, **{given: "{{ x }}"})
+    setattr(operator, given, rendered_to)
+    with pytest.raises(DbtConfigError) as caught:
+        operator._read_arguments()
+    assert words in str(caught.value)
+
+
 @pytest.mark.usefixtures("connected")
 @pytest.mark.parametrize("value", ["None", "", "  "])
 @pytest.mark.parametrize(

@@ -255,7 +255,8 @@ def test_metrics_are_counted(simulated: LocalPlatform, instance: TaskInstance, m
     simulated.trouble(RESET)
     run_task(job(simulated), instance)
     assert [call.args[0] for call in stats.incr.call_args_list] == ["dbt_rerun.attempt", "dbt_rerun.healed"]
-    assert stats.incr.call_args_list[0].kwargs["tags"] == {"kind": "rerun_from_failure", "verdict": "transient"}
+    tags = {"kind": "rerun_from_failure", "verdict": "transient", "signature": "general/connection-reset"}
+    assert stats.incr.call_args_list[0].kwargs["tags"] == tags
     stats.incr.side_effect = OSError("statsd is gone")
     run_task(job(simulated), TaskInstance(run_id=f"{instance.run_id} 2"))
 

@@ -263,6 +263,14 @@ def unreadable(task: Task) -> None:
     task.live(task.job(poll_tolerance=0.3, hook_params={"retry_limit": 1}))
 
 
+@tells("DbtRunTimeout", 2)
+def unreadable_until_the_time_is_over(task: Task) -> None:
+    """Nothing can be read of the run, and the time is over long before the tolerance: the run is cancelled."""
+    task.platform.trouble(HANGS)
+    task.platform.fault("status", status=503, count=-1, method="GET", path=r"/runs/\d+/$")
+    task.live(task.job(timeout=0.5, poll_tolerance=600, hook_params={"retry_limit": 1}))
+
+
 @tells("DbtRunFailed", 2)
 def deactivated_before_the_rerun(task: Task) -> None:
     """The job was deactivated when the rerun is due."""

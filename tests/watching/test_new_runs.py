@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from airflow_dbt_rerun.api.endpoints import Endpoint, Page
+from airflow_dbt_rerun.api.endpoints import Endpoint, Page, list_runs
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import DbtForbiddenError, DbtServerError
 from airflow_dbt_rerun.watching.new_runs import LONGEST_WITHOUT_SEARCH, JobWatcher, NewRunsPoller
@@ -260,3 +260,21 @@ def test_who_waits_for_what_comes_later_goes_without_hints(account: Account) -> 
         assert JobWatcher(account.poller, 1, INTERVAL, alone=True, dice=lambda: 1.0).pause() < INTERVAL
 
     asyncio.run(story())
+
+
+def test_account_without_any_run_is_waited_for(account: Account) -> None:
+    """The first look finds nothing: the next one asks for runs after 0."""
+    account.runs.clear()
+
+    async def story() -> list[int | None]:
+        waiting = watchers(account)
+        await round_of(account, waiting)
+        account.runs.insert(0, Run(51, 1, 1))
+        return await round_of(account, waiting)
+
+    assert 51 in asyncio.run(story())
+
+
+def test_list_of_new_runs_accepts_zero() -> None:
+    """No run has the id 0, but all runs are after it."""
+    assert "id__gt=0" in list_runs(id_gt=0).location(1)

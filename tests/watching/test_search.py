@@ -11,6 +11,7 @@ import pytest
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page
 from airflow_dbt_rerun.core.dbt.models import Run, RunTrigger
 from airflow_dbt_rerun.core.watch.awaited_run import Awaited
+from airflow_dbt_rerun.exceptions import DbtBadAnswerError
 from airflow_dbt_rerun.watching.search import find, find_async
 from tests.core.builders import run
 
@@ -59,3 +60,18 @@ def test_search_asks_no_more_than_it_has_to() -> None:
     assert find(account.send, Awaited(7, SINCE), SINCE) is OTHERS[0]
     assert len(account.asked) == 1
     assert find(account.send, Awaited(7, SINCE, ("merge",)), SINCE) is None
+
+
+def test_list_without_an_end_is_given_up() -> None:
+    """P7: a waiting task hears its deadline between two searches."""
+    pages = 0
+
+    def send(endpoint: Endpoint[Page[Run]]) -> Page[Run]:
+        nonlocal pages
+        pages += 1
+        first = endpoint.params["offset"] + 1000
+        return Page(tuple(run(first + n, created_at=CREATED) for n in range(100)), 10**9)
+
+    with pytest.raises(DbtBadAnswerError, match="does not end"):
+        find(send, Awaited(7, SINCE, ("scheduled",)), SINCE + 60)
+    assert pages < 100

@@ -39,7 +39,7 @@ _UNPRINTABLE = re.compile(
 
 _LINE_BREAK = re.compile(r"\r\n?")
 _WHOLE = re.compile(r"-?[0-9]{1,19}")
-_HREF = re.compile(r"(?:https://|http://(?:127\.0\.0\.1|localhost|\[::1\])[:/])[!-~]*")
+_HREF = re.compile(r"(?:https://(?![^/?#]*@)|http://(?:127\.0\.0\.1|localhost|\[::1\])(?::\d+)?/)[!-~]*")
 
 
 class FieldError(ValueError):

@@ -24,6 +24,7 @@ from airflow_dbt_rerun.core.dbt.fields import (
     line,
     link,
     moment,
+    one_line,
     part,
     parts,
     texts,
@@ -76,6 +77,11 @@ class RunStep:
         """The dbt command between the backquotes of the step's name, or None for a built-in step."""
         found = _COMMAND_IN_STEP_NAME.search(self.name)
         return found.group(1) if found else None
+
+    @property
+    def title(self) -> str:
+        """The step's name for people, on one line of bounded length."""
+        return one_line(self.name)
 
     @property
     def is_error(self) -> bool:

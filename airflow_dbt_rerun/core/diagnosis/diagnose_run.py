@@ -87,16 +87,16 @@ class _Diagnoser:
         findings = (
             *(self._finding(node, told, self._adapter(own)) for node in found.nodes),
             *map(self._logged, (*found.unrecorded, *found.hooks)),
-            *(self._unnamed(run, step.name, "step", error.text) for error in found.others),
+            *(self._unnamed(run, step.title, "step", error.text) for error in found.others),
         )
         if not findings and not found.not_done:
             return None
         skipped = tuple(name for name, node in nodes.items() if node.is_skipped)
         return Diagnosis(
             run.id,
-            findings or (Finding(step.name, "step", "error", Category.UNKNOWN, "(dbt gave no message)"),),
+            findings or (Finding(step.title, "step", "error", Category.UNKNOWN, "(dbt gave no message)"),),
             (*skipped, *found.not_done),
-            step.name,
+            step.title,
             f"the results and the log of step {step.index}" if own else f"the log of step {step.index}",
             interrupted=found.interrupted,
             unrecorded=not found.covered or bool(found.unrecorded),
@@ -113,7 +113,7 @@ class _Diagnoser:
             return None
         failed = reached_host.judged(failed, reached=reached_host.nodes_reached_it(nodes))
         skipped = tuple(node.unique_id for node in nodes if node.is_skipped)
-        return Diagnosis(run.id, failed, skipped, step.name, f"the results of step {step.index}")
+        return Diagnosis(run.id, failed, skipped, step.title, f"the results of step {step.index}")
 
     def _finding(self, node: NodeResult, log: StepLog, adapter: str | None) -> Finding:
         category, known, text = self._without_message(node) or self._judged(node, log, adapter)
@@ -164,12 +164,14 @@ class _Diagnoser:
         if named:
             reached = reached_host.log_reached_it(log.text)
             findings = reached_host.judged(map(self._logged, named), reached=reached)
-            return Diagnosis(run.id, findings, step=step.name, evidence=evidence)
+            return Diagnosis(run.id, findings, step=step.title, evidence=evidence)
         block = error_block(step.logs)
         if block:
-            return self._of_text(run, "step", step.name, block, evidence)
-        message = f"{step.name} failed; neither node results nor a log could be read"
-        return Diagnosis(run.id, (Finding(step.name, "step", "error", Category.UNKNOWN, message),), step=step.name)
+            return self._of_text(run, "step", step.title, block, evidence)
+        message = f"{step.title} failed; neither node results nor a log could be read"
+        return Diagnosis(
+            run.id, (Finding(step.title, "step", "error", Category.UNKNOWN, message),), step=step.title
+        )
 
     def _logged(self, error: LoggedError) -> Finding:
         status = "fail" if error.text == TEST_FAILED else "error"

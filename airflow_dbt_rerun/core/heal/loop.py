@@ -40,7 +40,7 @@ def next_step(
     :param signatures: the user's own error signatures, tried first.
     """
     if isinstance(seen, NotReadable):
-        return session, Fail(seen.reason, kind="unwatchable", retryable=True)
+        return session, _on_not_readable(session, seen, now)
     if isinstance(seen, NoRun):
         return _on_no_run(session)
     if isinstance(seen, Refused):
@@ -67,6 +67,13 @@ def diagnosed(seen: RunSeen, signatures: Sequence[Signature] = ()) -> Diagnosis:
     return diagnose(seen.run, seen.results, signatures=signatures, facts=seen.facts)
 
 
+def _on_not_readable(session: RerunSession, seen: NotReadable, now: float) -> Fail:
+    if session.deadline is None or now < session.deadline:
+        return Fail(seen.reason, kind="unwatchable", retryable=True)
+    allowed = session.deadline - session.started_at
+    return Fail(f"stopped waiting after {allowed:.0f} s; {seen.reason}", kind="timeout", retryable=True)
+
+
 def _on_no_run(session: RerunSession) -> tuple[RerunSession, NextStep]:
     if session.current is None:
         return session, StartRun()
@@ -88,7 +95,7 @@ def _record(session: RerunSession, seen: RunSeen) -> RerunSession:
         if not seen.certain:
             session = session.with_current(certain=False, ours=False)
     current = session.attempts[-1]
-    return session.with_current(
+    return session.remembering(run).with_current(
         status=run.status_name,
         url=run.href or current.url,
         git_sha=run.git_sha or current.git_sha,

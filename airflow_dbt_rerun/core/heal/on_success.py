@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_dbt_rerun.core.dbt.commands import warns_as_errors
+from airflow_dbt_rerun.core.dbt.executed import executed, leaves_out
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.decision import count_post, rerun_state
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
@@ -29,6 +31,8 @@ def on_success(
     run, current = seen.run, session.attempts[-1]
     session = session.with_current(warnings=_warnings(seen))
     if not session.repaired_by(run.id):
+        if leaves_out(session.executed, run):
+            return _of_other_commands(session, run)
         whole = None if current.kind in (TRIGGERED, GIVEN) else f"{Proof.VERIFIED}: the commands ran as a whole"
         session = session.with_current(proof=whole and Proof.VERIFIED, verification=whole)
         return session, Succeed(run.id, _why_done(current))
@@ -51,6 +55,20 @@ def on_success(
     if checked.is_hollow:
         return _on_hollow(session, seen, checked, policy, now)
     return session, Succeed(run.id, checked.summary)
+
+
+def _of_other_commands(session: RerunSession, run: Run) -> tuple[RerunSession, NextStep]:
+    """Refuse a whole run that is green, but of a job that was edited meanwhile: what had failed was not run."""
+    did, owed = "; ".join(executed(run)), "; ".join(session.executed)
+    why = f"dbt run {run.id} executed {did}, and not {owed} as the run that failed"
+    session = session.with_current(
+        proof=Proof.HOLLOW,
+        verification=f"hollow: {why}",
+        hollow=True,
+        decision="fail: the job was edited meanwhile",
+    )
+    hint = "the job was edited meanwhile: clear this task to run the job as it is now"
+    return session, Fail(f"{why}; {hint}", kind="hollow", run=run)
 
 
 def _warnings(seen: RunSeen) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from airflow_dbt_rerun.core.dbt.commands import forgotten_options, warns_as_errors
+from airflow_dbt_rerun.core.dbt.executed import is_of_another_definition
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
@@ -61,6 +62,12 @@ class RerunChoice:
     """The commands that it runs or resumes; empty for a rerun from start."""
 
 
+EDITED = (
+    "the job was edited after this run had started, so what was left of its commands is not known: "
+    "rerun it in dbt, or clear this task to run the job as it is now"
+)
+
+
 def choose_kind(
     wanted: RerunAction,
     run: Run,
@@ -83,6 +90,8 @@ def choose_kind(
     :param why_superseded: why a run that is not the latest cannot be left to the newer one, if that is the case.
     """
     commands = commands_from_failed_step(run, tuple(resumed))
+    if not resumed and is_of_another_definition(run):
+        return _of_edited_job(wanted, run, diagnosis, overrides or {}, why_superseded)
     if wanted is RerunAction.REBUILD_TESTED:
         choice = _rebuild(commands, diagnosis, fallback, facts)
     elif wanted is RerunAction.RERUN_FROM_FAILURE and why_superseded:
@@ -92,6 +101,22 @@ def choose_kind(
     else:
         choice = RerunChoice(wanted, commands=commands)
     return _with_commands(choice)
+
+
+def _of_edited_job(
+    wanted: RerunAction,
+    run: Run,
+    diagnosis: Diagnosis,
+    overrides: Mapping[str, Any],
+    why_superseded: str | None,
+) -> RerunChoice:
+    """Resume a run whose job was edited since it started, or leave it to a person: its commands are not known."""
+    command = (run.stopping_step.command if run.stopping_step else None) or ""
+    cannot = why_superseded or _why_not_resume(run, diagnosis, overrides, (command,))
+    if wanted is RerunAction.RERUN_FROM_FAILURE and cannot is None:
+        return RerunChoice(wanted)
+    also = f" ({cannot})" if cannot and wanted is RerunAction.RERUN_FROM_FAILURE else ""
+    return RerunChoice(RerunAction.FAIL, f"{EDITED}{also}")
 
 
 def _rebuild(

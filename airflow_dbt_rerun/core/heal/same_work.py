@@ -7,9 +7,10 @@ timeouts and the generation of docs change how a run works, not what it builds.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
+from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition, is_whole, leaves_out, words_of
 from airflow_dbt_rerun.core.dbt.models import Run
 
 PULL_REQUESTS = (
@@ -35,14 +36,7 @@ def overrides_of(run: Run) -> Mapping[str, Any]:
 
 
 def _commands(run: Run) -> tuple[tuple[str, ...], ...]:
-    return tuple(map(_words, run.commands))
-
-
-def _words(command: str) -> tuple[str, ...]:
-    try:
-        return tuple(shlex.split(command))
-    except ValueError:  # an open quote: the platform splits it in its own way
-        return tuple(command.split())
+    return tuple(map(words_of, run.commands))
 
 
 IN_FORCE: Mapping[str, Callable[[Run], Any]] = {
@@ -59,34 +53,30 @@ IN_FORCE: Mapping[str, Callable[[Run], Any]] = {
 """What two runs must have in common, and how each is read from a run."""
 
 
-def differences(ours: Run, other: Run) -> tuple[str, ...]:
+def differences(ours: Run, other: Run, begun: Sequence[str] = ()) -> tuple[str, ...]:
     """Name what another run does otherwise than ours; nothing if it does the same work.
 
     :param ours: a run with its trigger and its job.
-    :param other: another one, read the same way.
+    :param other: another one, read the same way, or with its steps.
+    :param begun: the commands that ours executed until it failed, as far as they are known.
     """
-    if not (ours.commands and other.commands):
+    if not (ours.commands and other.commands) or is_of_another_definition(ours):
         return ("the commands are not known",)
+    if other.trigger is None:
+        return ("it is not known how it was started",)
+    if is_of_another_definition(other) or leaves_out(begun, other):
+        return (f"commands {'; '.join(executed(other))} instead of {'; '.join(ours.commands)}",)
     return tuple(_said(name, ours, other) for name in IN_FORCE if _differs(name, ours, other))
 
 
-def is_same_work(ours: Run, other: Run) -> bool:
-    """Return whether another run did the same work as ours in the same place."""
-    return not differences(ours, other)
-
-
-def stand_in(ours: Run, newer: Iterable[Run]) -> Run | None:
+def stand_in(ours: Run, newer: Iterable[Run], begun: Sequence[str] = ()) -> Run | None:
     """Return the newest run that stands for ours, if any: a whole run of the same work.
 
     :param newer: newer runs of the job, with their triggers and their job.
+    :param begun: the commands that ours executed until it failed, as far as they are known.
     """
-    candidates = (run for run in newer if is_whole(run) and is_same_work(ours, run))
+    candidates = (run for run in newer if is_whole(run) and not differences(ours, run, begun))
     return max(candidates, key=lambda run: run.id, default=None)
-
-
-def is_whole(run: Run) -> bool:
-    """Return whether a run is a run of its own, not the *rerun from failure* of another one."""
-    return run.retrying_run_id is None and not (run.trigger and run.trigger.cause_category == "rerun")
 
 
 def place_of(run: Run) -> tuple[str, ...]:

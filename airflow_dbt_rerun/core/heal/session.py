@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
+from airflow_dbt_rerun.core.dbt.executed import executed
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
@@ -109,6 +110,8 @@ class RerunSession:
     plan: PlannedRerun | None = None
     overrides: Mapping[str, Any] = field(default_factory=dict)
     """The overrides that attempt 1 was triggered with; a rerun from start carries them again."""
+    executed: tuple[str, ...] = ()
+    """The commands that attempt 1 executed until it failed: the job may be edited meanwhile."""
     adopted: bool = False
     """Whether an earlier try of the task left the newest run behind, and none has been started since."""
     spent: int = 0
@@ -147,6 +150,11 @@ class RerunSession:
     def theirs(self) -> frozenset[int]:
         """The runs of this work that were started outside this task."""
         return frozenset(attempt.run_id for attempt in self.attempts if not attempt.ours)
+
+    def remembering(self, run: Run) -> RerunSession:
+        """Keep what attempt 1 executed, once it is over."""
+        is_first = bool(self.attempts) and self.attempts[0].run_id == run.id
+        return replace(self, executed=executed(run)) if is_first and run.is_terminal and run.steps else self
 
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
         """Return the runs, oldest first, whose work ``run_id`` continues; empty if it runs everything."""
@@ -202,7 +210,7 @@ class RerunSession:
         started_at = epoch(runs[1 if given else 0].created_at)
         session = cls(now if started_at is None else min(started_at, now), deadline)
         for run, following in pairwise(runs):
-            session = session.following(run)
+            session = session.following(run).remembering(run)
             if given and len(session.attempts) == 1:
                 session = session.with_current(kind=GIVEN, ours=False)
             session = session.planning(following, after=run, certain=following.id not in uncertain)
@@ -280,6 +288,7 @@ class RerunSession:
             attempts=tuple(map(Attempt.from_dict, data["attempts"])),
             plan=PlannedRerun.from_dict(data["plan"]) if data["plan"] else None,
             overrides=dict(data["overrides"]),
+            executed=tuple(data.get("executed", ())),
             adopted=data["adopted"],
             spent=data["spent"],
             first_at=data["first_at"],

@@ -28,7 +28,7 @@ def follow_superseding(
         )
         session = session.following(rerun).with_current(ours=False)
         return replace(session, adopted=False), WaitForRun(rerun.id)
-    found = stand_in(_as_asked_for(session, seen.run), seen.newer)
+    found = stand_in(_as_asked_for(session, seen.run), seen.newer, session.executed)
     return (session.following(found), WaitForRun(found.id)) if found else None
 
 
@@ -44,7 +44,7 @@ def follow_replacing(
         return None
     category = seen.run.trigger.cause_category if seen.run.trigger else None
     newer = [run for run in seen.newer if run.trigger and run.trigger.cause_category == category]
-    found = stand_in(_as_asked_for(session, seen.run), newer)
+    found = stand_in(_as_asked_for(session, seen.run), newer, session.executed)
     if found is None:
         return None
     session = session.with_current(decision=f"follow run {found.id}: dbt cancelled this one for it")
@@ -57,7 +57,7 @@ def why_not_followed(session: RerunSession, seen: RunSeen) -> str | None:
         return None
     if seen.newest is None:
         return "dbt says that the job has a newer run, but does not list it"
-    other = differences(_as_asked_for(session, seen.run), seen.newest)
+    other = differences(_as_asked_for(session, seen.run), seen.newest, session.executed)
     did = f"which did other work ({'; '.join(other)})" if other else "which does not stand for this one"
     return f"the job has a newer run, {seen.newest.id}, {did}"
 
@@ -66,4 +66,6 @@ def _as_asked_for(session: RerunSession, run: Run) -> Run:
     """Return a run with the overrides and commands of attempt 1: those define the work."""
     trigger = replace(run.trigger or RunTrigger(), overrides=session.overrides)
     commands = tuple(session.overrides.get("steps_override") or run.job_commands or run.commands)
-    return replace(run, trigger=trigger, commands=commands)
+    return replace(
+        run, trigger=trigger, commands=commands, steps=run.steps if run.id == session.attempts[0].run_id else ()
+    )

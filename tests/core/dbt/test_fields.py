@@ -125,6 +125,8 @@ def test_links_that_people_may_follow(href: str) -> None:
         "http://evil.example/",
         "http://localhost.evil.example/",
         "http://127.0.0.1@evil.example/",
+        "https://user:secret@evil.example/",
+        "http://127.0.0.1:80@evil.example/",
         "data:text/html,x",
         "https://a/\n::group::forged",
         "https://a/\x1b[31m",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import yaml
 
 from airflow_dbt_rerun.core.dbt.models import OVERRIDE_FIELDS, Run, RunTrigger
 from airflow_dbt_rerun.core.heal.same_work import IN_FORCE, differences, stand_in
-from tests.core.builders import run
+from tests.core.builders import run, steps
 
 SPEC = yaml.safe_load((Path(__file__).parents[2] / "data" / "dbt-admin-api-v2.yaml").read_text(encoding="utf-8"))
 DOCS = Path(__file__).parents[3] / "docs" / "rerunning.md"
@@ -54,13 +55,13 @@ def started(
         (started(), started(azure_pull_request_id=5), "azure pull request 5 instead of the job's own"),
         (started(), started(non_native_pull_request_id=5), "non native pull request 5 instead of the job's own"),
         (
-            started(changes={"commands": ("dbt build",)}),
-            started(changes={"commands": ("dbt build --vars '{a: 1}'",)}),
+            started(changes={"commands": ("dbt build",), "steps": ()}),
+            started(changes={"commands": ("dbt build --vars '{a: 1}'",), "steps": ()}),
             "commands dbt build --vars '{a: 1}' instead of dbt build",
         ),
         (
-            started(changes={"commands": ("dbt build",)}),
-            started(changes={"commands": ("dbt build --full-refresh",)}),
+            started(changes={"commands": ("dbt build",), "steps": ()}),
+            started(changes={"commands": ("dbt build --full-refresh",), "steps": ()}),
             "commands dbt build --full-refresh instead of dbt build",
         ),
     ],
@@ -79,8 +80,8 @@ def test_other_work_is_named(ours: Run, other: Run, words: str) -> None:
         (started(), started(102, threads_override=8, generate_docs_override=True, timeout_seconds_override=60)),
         (started(), started(102, changes={"git_branch": None})),
         (
-            started(changes={"commands": ("dbt build --select  a",)}),
-            started(102, changes={"commands": ('dbt build --select "a"',)}),
+            started(changes={"commands": ("dbt build --select  a",), "steps": ()}),
+            started(102, changes={"commands": ('dbt build --select "a"',), "steps": ()}),
         ),
         (started(), started(102, category="scheduled")),
     ],
@@ -95,9 +96,26 @@ def test_same_work_is_the_same(ours: Run, other: Run) -> None:
 @pytest.mark.parametrize("side", ["ours", "other"])
 def test_unknown_commands_are_no_proof(side: str) -> None:
     """Where the commands are not on record nothing is claimed."""
-    unknown, known = started(changes={"commands": ()}), started()
+    unknown, known = started(changes={"commands": (), "steps": ()}), started()
     pair = (unknown, known) if side == "ours" else (known, unknown)
     assert differences(*pair) == ("the commands are not known",)
+
+
+def test_run_whose_start_is_not_known_is_no_proof() -> None:
+    """Without its trigger, nobody knows which overrides it was started with."""
+    assert differences(started(), replace(started(), trigger=None)) == ("it is not known how it was started",)
+
+
+def test_steps_tell_more_than_the_job_of_today() -> None:
+    """The job may have been edited before or after either run: what each executed is in its own steps."""
+    built = steps("dbt seed", "dbt build", failed=False)
+    both = {"commands": ("dbt seed", "dbt build")}
+    ours = started(changes={**both, "steps": built})
+    shorter = started(102, changes={**both, "steps": built[:-1], "status": 10})
+    assert differences(ours, started(102, changes={**both, "steps": built, "status": 10})) == ()
+    assert differences(ours, shorter) == ("commands dbt seed instead of dbt seed; dbt build",)
+    edited = started(changes={"commands": ("dbt seed",), "steps": built})
+    assert differences(edited, shorter) == ("the commands are not known",)
 
 
 def test_newest_whole_run_stands_for_ours() -> None:

@@ -1,0 +1,61 @@
+"""What a run executed, by its own steps: the job that is shown with it is the job as it is defined now.
+
+Somebody can edit a job while a run of it waits to be rerun. The platform then shows the new commands with the old
+run, and with every other one. The steps of a run are its own record; the commands of a trigger request are, too.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+
+from airflow_dbt_rerun.core.dbt.models import Run
+
+_BOXES = (("dbt", "deps"), ("dbt", "source", "freshness"), ("dbt", "docs", "generate"))
+"""Commands that the platform also runs because of a job's other settings."""
+
+
+def executed(run: Run) -> tuple[str, ...]:
+    """Return the commands that a run has executed, in order, without those that the platform may have added."""
+    return tuple(step.command for step in run.steps if step.command and words_of(step.command) not in _BOXES)
+
+
+def is_of_another_definition(run: Run) -> bool:
+    """Return whether a run executed something else than the commands that are shown with it.
+
+    A run that resumes another one executes a part of its commands, and is not judged. The name of a step may hold
+    options that the platform added, so it has to hold the words of the command, and may hold more.
+    """
+    done = [words_of(step.command) for step in run.steps if step.command]
+    if not (run.commands and done) or not is_whole(run):
+        return False
+    place = 0
+    for command in done:
+        if place < len(run.commands) and set(words_of(run.commands[place])) <= set(command):
+            place += 1
+        elif command not in _BOXES:
+            return True
+    left = (command for command in run.commands[place:] if words_of(command) not in _BOXES)
+    return run.is_success and any(left)
+
+
+def leaves_out(done: Sequence[str], run: Run) -> bool:
+    """Return whether a whole run executed other commands than another run of its work had begun with.
+
+    :param done: what the other run executed until it failed; empty if that is not known.
+    """
+    after = executed(run)
+    return bool(done) and bool(after) and tuple(map(words_of, after[: len(done)])) != tuple(map(words_of, done))
+
+
+def is_whole(run: Run) -> bool:
+    """Return whether a run is a run of its own, not the *rerun from failure* of another one."""
+    return run.retrying_run_id is None and not (run.trigger and run.trigger.cause_category == "rerun")
+
+
+def words_of(command: str) -> tuple[str, ...]:
+    """Return the words of a command, however it quotes them."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:  # an open quote: the platform splits it in its own way
+        return tuple(command.split())
