@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from airflow_dbt_rerun.api.client import AsyncDbtClient
-from airflow_dbt_rerun.api.endpoints import cancel_run, get_run
+from typing import Protocol, TypeVar
+
+from airflow_dbt_rerun.api.endpoints import Endpoint, cancel_run, get_run
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.engine.reader import Sender
 from airflow_dbt_rerun.exceptions import DbtApiError
+
+T = TypeVar("T")
+
+
+class AsyncSender(Protocol):
+    """A client that sends an endpoint in an event loop. Its class is not imported: it brings two HTTP libraries."""
+
+    async def send(self, endpoint: Endpoint[T]) -> T:
+        """Send one request."""
+        ...
 
 
 def cancel(client: Sender, run_id: int) -> str:
@@ -22,7 +33,7 @@ def cancel(client: Sender, run_id: int) -> str:
     return what_became_of(client.send(get_run(run_id)), refusal)
 
 
-async def cancel_async(client: AsyncDbtClient, run_id: int) -> str:
+async def cancel_async(client: AsyncSender, run_id: int) -> str:
     """Do the same in an event loop."""
     refusal = None
     try:

@@ -145,6 +145,8 @@ def give_up(platform: Any, session: RerunSession, step: Fail) -> Ended:
             platform.send(cancel_run(session.current.run_id))
         except DbtApiError:
             return Ended("timeout")
+    if step.kind == "timeout" and step.run is None and session.current:  # the time was over in an outage
+        return Ended("unwatchable")
     unsure = step.kind == "cancelled" and step.retryable
     return Ended(step.kind, final=not unsure and issubclass(ERRORS[step.kind], AirflowFailException))
 

@@ -116,12 +116,18 @@ class StepResults:
     ) -> StepResults:
         """Build from a whole ``run_results.json`` or ``sources.json``.
 
+        Results that name another run say nothing about this one, and count as none: a command that wrote no results
+        leaves those of an earlier one, and a cache may mix them up.
+
+        :param run_id: the run that it was read from.
         :raises FieldError: if it lists something else than results of nodes.
         """
         metadata = part(artifact, "metadata")
         return cls(
             step_index=step_index,
-            nodes=tuple(
+            nodes=()
+            if _is_of_another_run(part(metadata, "env"), run_id)
+            else tuple(
                 NodeResult.from_artifact(result, step_index=step_index) for result in parts(artifact, "results")
             ),
             adapter=line(metadata, "adapter_type"),
@@ -129,6 +135,12 @@ class StepResults:
             run_id=run_id,
             kept_options=_kept_options(part(artifact, "args")),
         )
+
+
+def _is_of_another_run(env: JsonObject, run_id: int | None) -> bool:
+    """Return whether the platform's ``DBT_CLOUD_RUN_ID``, as dbt keeps it in its artifacts, is another run's."""
+    named = env.get("DBT_CLOUD_RUN_ID")
+    return run_id is not None and isinstance(named, str) and named.isdigit() and int(named) != run_id
 
 
 def _kept_options(args: JsonObject) -> tuple[str, ...] | None:

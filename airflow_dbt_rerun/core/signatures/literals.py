@@ -6,6 +6,7 @@ have thousands of such errors; searching for the required words first is many ti
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -16,6 +17,10 @@ Words = frozenset[str]
 """At least one of these, in lower case, is in every text that the pattern matches. Empty: none is known."""
 
 UNKNOWN: Words = frozenset()
+_NAME = ".{1,120}"
+_ESCAPED = re.compile(r"\\([^\w\s])")
+_PLAIN = re.compile(r"(?:[^\\.^$*+?{}\[\]()|]|\\[^\w\s]|\.\{1,120\})+")
+"""A text with places for names, as in the tables of other languages: hundreds, which need not be parsed."""
 TOO_MANY = 40
 """Searching for more words than this is no faster than the pattern itself."""
 
@@ -23,6 +28,8 @@ TOO_MANY = 40
 @cache
 def words_of(pattern: str) -> Words:
     """Return words of which every match contains at least one; none if the pattern could match without any."""
+    if plain := _PLAIN.fullmatch(pattern):
+        return frozenset({max(_ESCAPED.sub(r"\1", plain[0]).split(_NAME), key=len).lower()})
     try:
         from re import _parser  # type: ignore[attr-defined]  # noqa: PLC0415 - how re itself reads patterns
 

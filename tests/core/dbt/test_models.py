@@ -113,3 +113,14 @@ def test_timestamps(timestamp: str) -> None:
 def test_short_names_are_what_dbt_prints(unique_id: str, name: str) -> None:
     """A person searches the log for the name that dbt printed."""
     assert short_name(unique_id) == name
+
+
+@pytest.mark.parametrize(
+    ("env", "nodes"),
+    [({}, 1), ({"DBT_CLOUD_RUN_ID": "5"}, 1), ({"DBT_CLOUD_RUN_ID": "4"}, 0), ({"DBT_CLOUD_RUN_ID": 4}, 1)],
+)
+def test_results_of_another_run_count_as_none(env: dict[str, Any], nodes: int) -> None:
+    """A command that wrote no results leaves those of an earlier run, which are no proof."""
+    artifact = {"metadata": {"env": env}, "results": [{"unique_id": "model.a.b", "status": "success"}]}
+    assert len(StepResults.from_artifact(artifact, run_id=5).nodes) == nodes
+    assert len(StepResults.from_artifact(artifact).nodes) == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,12 @@ def test_not_knowing_the_adapter_heals_neither_more_nor_less() -> None:
 
 
 def _said(sample: dict[str, Any], *, adapter: str | None) -> Category:
-    return classify(sample["message"], adapter=adapter, node_status=sample["node_status"])
+    return _classified(sample["message"], adapter, sample["node_status"])
+
+
+@cache
+def _classified(message: str, adapter: str | None, node_status: str | None) -> Category:
+    return classify(message, adapter=adapter, node_status=node_status)
 
 
 def _expected(sample: dict[str, Any]) -> Category:
@@ -65,7 +71,7 @@ def _expected(sample: dict[str, Any]) -> Category:
 def test_accuracy_is_what_is_promised(name: str) -> None:
     """95 % right on whether a rerun could heal it, 90 % on the category; 1 % of permanent ones called healable."""
     samples = corpus(name)
-    said = [classify(each["message"], adapter=each["adapter"], node_status=each["node_status"]) for each in samples]
+    said = [_said(each, adapter=each["adapter"]) for each in samples]
     labels = [Category(each["category"]) for each in samples]
     permanent = [found for found, label in zip(said, labels, strict=True) if label in PERMANENT]
     assert share(found == label for found, label in zip(said, labels, strict=True)) >= 0.90

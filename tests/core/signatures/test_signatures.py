@@ -37,9 +37,12 @@ def test_every_row_decides_its_examples(name: str) -> None:
     assert list(found) == []
 
 
-@pytest.mark.parametrize("name", table_names())
+@pytest.mark.parametrize("name", [name for name in table_names() if not name.endswith("_languages")])
 def test_every_row_could_be_written_by_a_user(name: str) -> None:
-    """The tables are in the format of docs/signatures.md: what they hold passes the check of users' own."""
+    """The tables are in the format of docs/signatures.md: what they hold passes the check of users' own.
+
+    Those that a tool writes are plain texts, and many.
+    """
     assert own.read(raw_table(name), name)
 
 
