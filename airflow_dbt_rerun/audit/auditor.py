@@ -42,7 +42,7 @@ def audit(client: Sender, run_id: Id, *, of_run: Id | None = None) -> Audit:
     root = root if root.commands else replace(root, commands=get_commands(client, root))
     edited = is_of_another_definition(root)
     commands = executed(root) if edited else root.commands
-    ledger = Ledger(commands, records[0].place)
+    ledger = Ledger(commands, records[0].place, root.environment_id)
     for record in records:
         ledger.enter(record)
     unfinished = [run.id for run in chain if not run.is_terminal]

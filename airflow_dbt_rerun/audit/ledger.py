@@ -83,17 +83,23 @@ class Ledger:
 
     :param commands: what the work consists of.
     :param place: the overrides of the first run: where it builds.
+    :param environment_id: the environment of the first run.
     """
 
-    def __init__(self, commands: Sequence[str], place: Mapping[str, Any]) -> None:
+    def __init__(
+        self, commands: Sequence[str], place: Mapping[str, Any], environment_id: int | None = None
+    ) -> None:
         self._debts = [Debt(command) for command in commands]
         self._paid: dict[int, str] = {}
         self._warnings: dict[int, list[str]] = {}
         self._place = dict(place)
+        self._environment_id = environment_id
         self.doubt: str | None = None
 
     def enter(self, record: Record) -> None:
         """Book one run of the work, oldest first."""
+        if None not in (self._environment_id, here := record.run.environment_id) and here != self._environment_id:
+            return  # the job was moved to another environment
         if dict(record.place) != self._place:
             if record.is_resumed and not record.place:
                 self.doubt = f"dbt does not record whether run {record.run.id} kept the overrides that it resumes"

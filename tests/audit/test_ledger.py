@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -164,3 +165,14 @@ def test_newest_run_counts() -> None:
     """A command that failed again after it had succeeded is owed again."""
     again = record(2, step(SEED, FAILED), resumes=None)
     assert audited(record(1, *map(step, COMMANDS)), again).finding is Finding.NOT_DONE
+
+
+def test_run_in_another_environment_settles_nothing() -> None:
+    """The job was moved meanwhile: what it builds now is built elsewhere."""
+    ledger = Ledger(COMMANDS, {}, 3)
+    ledger.enter(replace(FAILS, run=replace(FAILS.run, environment_id=3)))
+    whole = record(2, step(SEED), step(BUILD), step(DOCS))
+    ledger.enter(replace(whole, run=replace(whole.run, environment_id=4)))
+    assert [each.finding for each in ledger.close()] == [Finding.DONE, Finding.NOT_DONE, Finding.NOT_DONE]
+    ledger.enter(replace(whole, run=replace(whole.run, environment_id=3)))
+    assert [each.finding for each in ledger.close()] == [Finding.DONE] * 3

@@ -30,9 +30,9 @@ def on_success(
     """
     run, current = seen.run, session.attempts[-1]
     session = session.with_current(warnings=_warnings(seen))
+    if why := _why_other_work(session, run):
+        return _on_other_work(session, run, why)
     if not session.repaired_by(run.id):
-        if leaves_out(session.executed, run):
-            return _of_other_commands(session, run)
         whole = None if current.kind in (TRIGGERED, GIVEN) else f"{Proof.VERIFIED}: the commands ran as a whole"
         session = session.with_current(proof=whole and Proof.VERIFIED, verification=whole)
         return session, Succeed(run.id, _why_done(current))
@@ -57,10 +57,18 @@ def on_success(
     return session, Succeed(run.id, checked.summary)
 
 
-def _of_other_commands(session: RerunSession, run: Run) -> tuple[RerunSession, NextStep]:
-    """Refuse a whole run that is green, but of a job that was edited meanwhile: what had failed was not run."""
-    did, owed = "; ".join(executed(run)), "; ".join(session.executed)
-    why = f"dbt run {run.id} executed {did}, and not {owed} as the run that failed"
+def _why_other_work(session: RerunSession, run: Run) -> str | None:
+    """Say how a green run differs from the one that failed, as it does if the job was edited meanwhile."""
+    if None not in (session.environment_id, run.environment_id) and session.environment_id != run.environment_id:
+        return f"ran in environment {run.environment_id}, and not in {session.environment_id}"
+    if not session.repaired_by(run.id) and leaves_out(session.executed, run):
+        return f"executed {'; '.join(executed(run))}, and not {'; '.join(session.executed)}"
+    return None
+
+
+def _on_other_work(session: RerunSession, run: Run, difference: str) -> tuple[RerunSession, NextStep]:
+    """Refuse a green run of a job that was edited meanwhile: what had failed was not run."""
+    why = f"dbt run {run.id} {difference} as the run that failed"
     session = session.with_current(
         proof=Proof.HOLLOW,
         verification=f"hollow: {why}",

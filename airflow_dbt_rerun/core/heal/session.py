@@ -112,6 +112,8 @@ class RerunSession:
     """The overrides that attempt 1 was triggered with; a rerun from start carries them again."""
     executed: tuple[str, ...] = ()
     """The commands that attempt 1 executed until it failed: the job may be edited meanwhile."""
+    environment_id: int | None = None
+    """Where attempt 1 ran: the job may be moved meanwhile."""
     adopted: bool = False
     """Whether an earlier try of the task left the newest run behind, and none has been started since."""
     spent: int = 0
@@ -152,9 +154,11 @@ class RerunSession:
         return frozenset(attempt.run_id for attempt in self.attempts if not attempt.ours)
 
     def remembering(self, run: Run) -> RerunSession:
-        """Keep what attempt 1 executed, once it is over."""
+        """Keep what attempt 1 executed and where, once it is over."""
         is_first = bool(self.attempts) and self.attempts[0].run_id == run.id
-        return replace(self, executed=executed(run)) if is_first and run.is_terminal and run.steps else self
+        if not (is_first and run.is_terminal and run.steps):
+            return self
+        return replace(self, executed=executed(run), environment_id=run.environment_id)
 
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
         """Return the runs, oldest first, whose work ``run_id`` continues; empty if it runs everything."""
@@ -289,6 +293,7 @@ class RerunSession:
             plan=PlannedRerun.from_dict(data["plan"]) if data["plan"] else None,
             overrides=dict(data["overrides"]),
             executed=tuple(data.get("executed", ())),
+            environment_id=data.get("environment_id"),
             adopted=data["adopted"],
             spent=data["spent"],
             first_at=data["first_at"],

@@ -12,7 +12,7 @@ from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.loop import next_step
-from airflow_dbt_rerun.core.heal.next_steps import NextStep, Rerun, Succeed
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule
@@ -162,3 +162,19 @@ def test_renamed_node_of_a_later_command_is_gone() -> None:
     session, answer = play(RunSeen(run(104, 10), done, before=before), session=session)
     assert isinstance(answer, Succeed)
     assert "no longer in the project" in answer.reason
+
+
+def test_rerun_in_another_environment_is_not_the_work() -> None:
+    """P1: the job was moved to another environment meanwhile, so its green rerun built elsewhere."""
+    seen = failed(101, "dbt run", *at_command(1, node(ORDERS)))
+    here = replace(seen, run=replace(seen.run, environment_id=3))
+    session, answer = play(here)
+    assert isinstance(answer, Rerun)
+    elsewhere = run(102, 10, retrying_run_id=101, environment_id=4, commands=COMMANDS)
+    done = RunSeen(elsewhere, at_command(1, node(ORDERS, "success")), before=here.results)
+    _, end = play(done, session=session)
+    assert isinstance(end, Fail)
+    assert end.kind == "hollow"
+    assert "ran in environment 4, and not in 3 as the run that failed" in end.reason
+    _, same = play(replace(done, run=replace(elsewhere, environment_id=3)), session=session)
+    assert isinstance(same, Succeed)
