@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, Id, get_job, get_run, get_step_results, list_runs
 from airflow_dbt_rerun.audit.ledger import Audit, Ledger
 from airflow_dbt_rerun.audit.records import Record, StepRecord
-from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition
+from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition, was_edited_since
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.exceptions import DbtNotFoundError
@@ -46,6 +46,7 @@ def audit(client: Sender, run_id: Id, *, of_run: Id | None = None) -> Audit:
     for record in records:
         ledger.enter(record)
     unfinished = [run.id for run in chain if not run.is_terminal]
+    edited = edited or was_edited_since(root, root.created_at)
     doubt = EDITED if edited and not root.is_success else ledger.doubt
     problem = f"runs {unfinished} are still in progress" if unfinished else doubt
     return Audit(tuple(run.id for run in chain), ledger.close(), problem)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 
+from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run
 
 _BOXES = (("dbt", "deps"), ("dbt", "source", "freshness"), ("dbt", "docs", "generate"))
@@ -37,6 +38,22 @@ def is_of_another_definition(run: Run) -> bool:
             return True
     left = (command for command in run.commands[place:] if words_of(command) not in _BOXES)
     return run.is_success and any(left)
+
+
+def was_edited_since(run: Run, began: str | None) -> bool:
+    """Return whether the job that is shown with a run was changed after a moment, as far as dbt says."""
+    changed, since = epoch(run.job_updated_at), epoch(began)
+    return changed is not None and since is not None and changed > since
+
+
+def did_not_finish(owed: Sequence[str], run: Run) -> bool:
+    """Return whether a run left out commands after the first of those that it was to run or to resume.
+
+    The first one may be named ``dbt retry`` in a run that resumes another.
+    """
+    tail = tuple(words_of(command) for command in owed[1:] if words_of(command) not in _BOXES)
+    after = tuple(map(words_of, executed(run)))
+    return bool(after) and bool(tail) and after[-len(tail) :] != tail
 
 
 def leaves_out(done: Sequence[str], run: Run) -> bool:

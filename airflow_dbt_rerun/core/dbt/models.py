@@ -181,6 +181,8 @@ class Run:
     """The job's target name, if the job was requested with the run."""
     job_dbt_version: str | None = None
     """The job's dbt version, if the job was requested with the run; None if the environment's version applies."""
+    job_updated_at: str | None = None
+    """When the job's definition was changed last."""
     failed_runs: int | None = None
     """Failed runs of the job in a row (the job's ``run_failure_count``); dbt deactivates a job at 100."""
 
@@ -270,6 +272,7 @@ class Run:
             job_commands=texts(job, "execute_steps"),
             job_target=words(part(job, "settings"), "target_name"),
             job_dbt_version=words(job, "dbt_version"),
+            job_updated_at=moment(job, "updated_at"),
             failed_runs=whole_or_none(job, "run_failure_count"),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_dbt_rerun.core.dbt.commands import warns_as_errors
-from airflow_dbt_rerun.core.dbt.executed import executed, leaves_out
+from airflow_dbt_rerun.core.dbt.executed import did_not_finish, executed, leaves_out, was_edited_since
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.decision import count_post, rerun_state
@@ -18,6 +18,11 @@ from airflow_dbt_rerun.core.messages import counted, listed
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 
 _SHOWN = 5
+
+EDITED = (
+    "the job was edited after the first run had started, so the commands that were left are not known; "
+    "dbt's own status counts"
+)
 
 
 def on_success(
@@ -35,7 +40,7 @@ def on_success(
     if not session.repaired_by(run.id):
         whole = None if current.kind in (TRIGGERED, GIVEN) else f"{Proof.VERIFIED}: the commands ran as a whole"
         session = session.with_current(proof=whole and Proof.VERIFIED, verification=whole)
-        return session, Succeed(run.id, _why_done(current))
+        return _doubting(session, run), Succeed(run.id, _why_done(current))
     checked = verify(
         seen.before,
         seen.results,
@@ -54,15 +59,35 @@ def on_success(
     )
     if checked.is_hollow:
         return _on_hollow(session, seen, checked, policy, now)
-    return session, Succeed(run.id, checked.summary)
+    session = _doubting(session, run)
+    return session, Succeed(run.id, session.attempts[-1].verification or checked.summary)
+
+
+def _doubting(session: RerunSession, run: Run) -> RerunSession:
+    """Claim less where what was left of attempt 1 is not known, or not shown as done.
+
+    How dbt names the steps of a resumed run is not documented, so a difference there is no proof either.
+    """
+    why = None
+    if len(session.attempts) > 1 and was_edited_since(run, session.created_at):
+        why = EDITED
+    elif session.attempts[0].kind == TRIGGERED and did_not_finish(session.attempts[-1].resumes, run):
+        why = f"the steps of run {run.id} do not show all of {'; '.join(session.attempts[-1].resumes)}"
+    if why is None:
+        return session
+    return session.with_current(proof=Proof.NOT_VERIFIABLE, verification=f"{Proof.NOT_VERIFIABLE}: {why}")
 
 
 def _why_other_work(session: RerunSession, run: Run) -> str | None:
     """Say how a green run differs from the one that failed, as it does if the job was edited meanwhile."""
-    if None not in (session.environment_id, run.environment_id) and session.environment_id != run.environment_id:
-        return f"ran in environment {run.environment_id}, and not in {session.environment_id}"
+    there, here = session.environment_id, run.environment_id
+    if None not in (there, here) and there != here:
+        return f"ran in environment {here}, and not in {there}"
     if not session.repaired_by(run.id) and leaves_out(session.executed, run):
         return f"executed {'; '.join(executed(run))}, and not {'; '.join(session.executed)}"
+    owed = session.attempts[-1].resumes
+    if session.attempts[-1].kind == RerunAction.RERUN_FROM_STEP and did_not_finish(owed, run):
+        return f"executed {'; '.join(executed(run))}, and not all of {'; '.join(owed)}"
     return None
 
 

@@ -114,6 +114,8 @@ class RerunSession:
     """The commands that attempt 1 executed until it failed: the job may be edited meanwhile."""
     environment_id: int | None = None
     """Where attempt 1 ran: the job may be moved meanwhile."""
+    created_at: str | None = None
+    """When dbt created attempt 1, as dbt writes it."""
     adopted: bool = False
     """Whether an earlier try of the task left the newest run behind, and none has been started since."""
     spent: int = 0
@@ -158,7 +160,7 @@ class RerunSession:
         is_first = bool(self.attempts) and self.attempts[0].run_id == run.id
         if not (is_first and run.is_terminal and run.steps):
             return self
-        return replace(self, executed=executed(run), environment_id=run.environment_id)
+        return replace(self, executed=executed(run), environment_id=run.environment_id, created_at=run.created_at)
 
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
         """Return the runs, oldest first, whose work ``run_id`` continues; empty if it runs everything."""
@@ -294,6 +296,7 @@ class RerunSession:
             overrides=dict(data["overrides"]),
             executed=tuple(data.get("executed", ())),
             environment_id=data.get("environment_id"),
+            created_at=data.get("created_at"),
             adopted=data["adopted"],
             spent=data["spent"],
             first_at=data["first_at"],

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
-from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition, leaves_out
+from airflow_dbt_rerun.core.dbt.executed import (
+    did_not_finish,
+    executed,
+    is_of_another_definition,
+    leaves_out,
+    was_edited_since,
+)
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep, RunTrigger
 
 BUILTIN = ("Clone git repository", "Create profile from connection DuckDB", "Invoke dbt with `dbt deps`")
@@ -65,3 +72,28 @@ def test_what_the_platform_adds_is_left_out() -> None:
 def test_whole_run_begins_as_the_one_that_failed(begun: list[str], done: list[str], *, left: bool) -> None:
     """Nothing is claimed where one of the two is not known."""
     assert leaves_out(begun, ran(*done, shown=done, status=10)) is left
+
+
+@pytest.mark.parametrize(
+    ("owed", "done", "left"),
+    [
+        (["dbt build", "dbt test"], ["dbt retry", "dbt test"], False),
+        (["dbt build", "dbt test"], ["dbt retry"], True),
+        (["dbt build", "dbt test"], ["dbt build"], True),
+        (["dbt build"], ["dbt retry"], False),
+        (["dbt build", "dbt docs generate"], ["dbt build"], False),
+        (["dbt build", "dbt test"], [], False),
+    ],
+)
+def test_rerun_goes_on_to_the_last_command(owed: list[str], done: list[str], *, left: bool) -> None:
+    """What stood behind the failed command is owed, too."""
+    assert did_not_finish(owed, ran(*done, shown=done, status=10)) is left
+
+
+def test_edit_is_known_by_the_moment_of_the_jobs_last_change() -> None:
+    """Nothing is claimed where dbt does not say when it was."""
+    edited = replace(ran("dbt build", shown=["dbt build"]), job_updated_at="2026-11-29T05:00:00Z")
+    assert was_edited_since(edited, "2026-11-29 04:00:00+00:00")
+    assert not was_edited_since(edited, "2026-11-29 06:00:00+00:00")
+    assert not was_edited_since(edited, None)
+    assert not was_edited_since(ran("dbt build", shown=[]), "2026-11-29 04:00:00+00:00")
