@@ -94,3 +94,8 @@ def test_mode() -> Iterator[None]:
 def instance(request: pytest.FixtureRequest) -> TaskInstance:
     """Return separate work for each test in each mode."""
     return TaskInstance(run_id=request.node.name)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that wait for Airflow's components: at the end, one worker would wait for them alone."""
+    items.sort(key=lambda item: "tests/system" not in item.nodeid)
