@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import yaml
@@ -53,8 +54,8 @@ class PlainLoader(yaml.SafeLoader):
 
     def _mapping(self, node: MappingNode) -> Any:
         """Build a mapping, unless a key is repeated: then one of the two would silently be lost."""
-        names = [key.value for key, _ in node.value if isinstance(key, ScalarNode)]
-        twice = next((name for place, name in enumerate(names) if name in names[:place]), None)
+        counted = Counter(key.value for key, _ in node.value if isinstance(key, ScalarNode))
+        twice = next((name for name, count in counted.items() if count > 1), None)
         if twice is not None:
             raise ConstructorError(None, None, f"the key {twice!r} is given twice", node.start_mark)
         self.flatten_mapping(node)
