@@ -178,3 +178,24 @@ def test_rerun_in_another_environment_is_not_the_work() -> None:
     assert "ran in environment 4, and not in 3 as the run that failed" in end.reason
     _, same = play(replace(done, run=replace(elsewhere, environment_id=3)), session=session)
     assert isinstance(same, Succeed)
+
+
+def test_rerun_from_the_step_that_stops_short_is_not_the_work() -> None:
+    """P1: it was to run two commands, and its steps show one."""
+    session, answer = play(failed(101, "dbt run", *at_command(1, node(ORDERS)), logs=INTERRUPTED))
+    assert is_whole_rerun_of(answer, *COMMANDS)
+    short = run(102, 10, commands=COMMANDS, steps=steps("dbt run", failed=False))
+    _, end = play(RunSeen(short, at_command(1, node(ORDERS, "success"))), session=session)
+    assert isinstance(end, Fail)
+    assert "executed dbt run, and not all of dbt run; dbt test" in end.reason
+
+
+def test_resumed_run_that_does_not_show_all_commands_is_not_verifiable() -> None:
+    """How dbt names the steps of a resumed run is not documented, so that is neither a proof nor a failure."""
+    seen = failed(101, "dbt run", *at_command(1, node(ORDERS)))
+    session, _ = play(seen)
+    resumed = run(102, 10, retrying_run_id=101, commands=COMMANDS, steps=steps("dbt retry", failed=False))
+    done = RunSeen(resumed, at_command(1, node(ORDERS, "success")), before=seen.results)
+    session, end = play(done, session=session)
+    assert isinstance(end, Succeed)
+    assert session.attempts[-1].proof == "not verifiable"
