@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import itertools
 import logging
+import math
 import random
 import ssl
 import time
@@ -39,6 +40,9 @@ log = logging.getLogger(__name__)
 
 NOT_HTTP = Failure("an answer that is not HTTP", sent=True, hopeless=True, unreadable=True)
 
+LEAST_SECONDS = 10.0
+"""What a request may take although the client's time is over: the last reading of a run, or its cancel."""
+
 USER_AGENT = f"airflow-provider-dbt-rerun/{__version__}"
 
 
@@ -58,6 +62,14 @@ class _Client:
         self._mask = Mask(settings.token)
         self._clock = clock
         self._dice = dice
+        self._end = math.inf
+
+    def give_up_after(self, seconds: float) -> None:
+        """Limit all further requests: none is sent again after that time, and none takes much longer.
+
+        :param seconds: from now. A request that is sent later still has :data:`LEAST_SECONDS`.
+        """
+        self._end = self._clock() + seconds
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.settings!r}, {self.retries!r})"
@@ -69,17 +81,21 @@ class _Client:
         return Reply(status, {name.lower(): value for name, value in headers.items()}, self._mask.body(body))
 
     def _seconds(self, endpoint: Endpoint[Any]) -> float:
-        return self.settings.limits.seconds(endpoint, self.settings.timeout)
+        left = max(self._end - self._clock(), LEAST_SECONDS)
+        return min(self.settings.limits.seconds(endpoint, self.settings.timeout), left)
 
     def _megabytes(self, endpoint: Endpoint[Any]) -> float:
         return self.settings.limits.megabytes(endpoint)
 
     def _pause(self, endpoint: Endpoint[Any], outcome: RequestOutcome, tries: int, started: float) -> float | None:
         """Log an outcome, and return the seconds to wait before the next try, or None if this was the last."""
-        elapsed = self._clock() - started
+        now = self._clock()
+        elapsed = now - started
         pause = pause_before_retry(
             endpoint, outcome, tries=tries, elapsed=elapsed, retries=self.retries, dice=self._dice()
         )
+        if pause is not None and now + pause > self._end:
+            pause = None
         what = outcome.reason if isinstance(outcome, Failure) else f"HTTP {outcome.status}"
         if pause is None:
             log.debug("%s: %s after %.3f s", endpoint, what, elapsed)

@@ -198,7 +198,7 @@ class Driver:
             for line in tell(before, session, step):
                 self._log.info("%s", one_line(line))  # it may quote a command, which is kept as it is
             if isinstance(step, StartRun):
-                seen = self._with_evidence(session, self._starter.start())
+                seen = self._with_definition(self._with_evidence(session, self._starter.start()))
             elif isinstance(step, Rerun):
                 seen = self._rerun(session, step)
             else:
@@ -243,6 +243,12 @@ class Driver:
         if isinstance(seen, RunSeen) and seen.run.is_terminal:
             return self._reader.observe(session, seen.run.id)
         return seen
+
+    def _with_definition(self, seen: Observation) -> Observation:
+        """Read the run that was just started with its job, which somebody may edit before the run is over."""
+        if self._policy is None or not isinstance(seen, RunSeen) or seen.run.is_terminal:
+            return seen
+        return replace(seen, run=self._reader.read_at_once(seen.run))
 
     def observe(self, session: RerunSession, run_id: int) -> Observation:
         """Read a run now, with the evidence that its status calls for."""

@@ -125,6 +125,14 @@ class RunReader:
             raise DbtBadAnswerError(f"dbt run {run_id} is one of job {run.job_id}, not of job {self._job_id}")
         return run if run.job_commands else self._with_commands(run)
 
+    def read_at_once(self, run: Run) -> Run:
+        """Read a run with its job by one request; return it as it is if that fails."""
+        try:
+            return self._client.send(get_run(run.id, include_related=FULL_RUN))
+        except DbtApiError as error:
+            self._log.info("Cannot read what run %s was started to do; continuing without: %s", run.id, error)
+            return run
+
     def _with_commands(self, run: Run) -> Run:
         """Read the job's commands from the job itself, where the run's answer holds only a part of it."""
         try:

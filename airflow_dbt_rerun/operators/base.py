@@ -149,6 +149,7 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
 
     def _run_to_end(self, context: Context, deadline: float) -> int:
         driver = self._driver(context, team_signatures(self.log))
+        self._limit_requests(deadline - time.time())
         session, seen = driver.begin(deadline=deadline)
         self._in_progress = driver.work
         return self._continue(context, driver, session, seen)
@@ -207,6 +208,9 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
     def hook(self) -> DbtCloudRerunHook:
         """The hook of this task's connection."""
         return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **(self.hook_params or {}))
+
+    def _limit_requests(self, seconds: float) -> None:
+        self.hook.client.give_up_after(seconds)
 
     def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
         self._read_arguments()

@@ -50,6 +50,10 @@ class DeferralMixin(BaseOperator):
     def _seconds_allowed(self) -> float:
         """Return the seconds that the whole work may take."""
 
+    @abstractmethod
+    def _limit_requests(self, seconds: float) -> None:
+        """Send no request again after that many seconds from now."""
+
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
         """Resume after a deferral: read the run again, then decide."""
         if not event or event.get("outcome") not in OUTCOMES:
@@ -62,10 +66,13 @@ class DeferralMixin(BaseOperator):
         driver = self._driver(context, team_signatures(self.log, strict=False), event.get("usual"))
         session = self._remembered(event, driver.work)
         if session is None:
+            self._limit_requests(self._seconds_allowed())
             session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
             self._in_progress = driver.work
         else:
             self._in_progress = replace(driver.work, theirs=session.theirs)
+            if session.deadline is not None:
+                self._limit_requests(session.deadline - time.time())
             seen = self._seen(driver, session, event)
         return self._continue(context, driver, session, seen)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun.api import endpoints
+from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.endpoints import Endpoint, Page
 from airflow_dbt_rerun.api.limits import Limits, TooLargeError, whole
 from airflow_dbt_rerun.api.paging import MOST_PAGES, Paging
@@ -114,3 +115,14 @@ def test_list_without_end_is_refused() -> None:
         paging.take(Page((Job(first, "a"), Job(first + 1, "b")), total=10**12))
     with pytest.raises(DbtBadAnswerError, match="the list does not end"):
         paging.take(Page((Job(10**6, "a"),), total=10**12))
+
+
+def test_request_after_the_time_of_the_client_ends_soon(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """P7: the last reading and the cancel of a task whose timeout is over do not wait as long as others may."""
+    monkeypatch.setattr("airflow_dbt_rerun.api.client.LEAST_SECONDS", 0.5)
+    with playing(slow_body) as address, DbtClient(replace(settings, base_url=f"http://{address}")) as client:
+        client.give_up_after(-1.0)
+        with pytest.raises(DbtApiError, match=r"no whole answer within 0\.5 s"):
+            client.send(endpoints.get_run(7))

@@ -8,6 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from airflow_dbt_rerun.api import endpoints
+from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.replies import Failure, Reply, RequestOutcome
 from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries, pause_before_retry
 from airflow_dbt_rerun.api.settings import Settings
@@ -162,3 +163,22 @@ def test_no_retries_means_one_try(server: ScriptedServer, settings: Settings, se
     with pytest.raises(DbtServerError):
         sender.send(settings, GET, retries=NO_RETRIES)
     assert len(server.asked) == 1
+
+
+@pytest.mark.parametrize(("left", "waits"), [(60.0, [1, 2, 4, 8]), (8.0, [1, 2, 4]), (0.5, []), (-3.0, [])])
+def test_no_try_after_the_time_of_the_client(
+    server: ScriptedServer, settings: Settings, left: float, waits: list[float]
+) -> None:
+    """P7: a task's timeout also ends the tries of the request that is in flight."""
+    now, slept = [100.0], list[float]()
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    server.answers(error(503, None))
+    with DbtClient(settings, sleep=sleep, clock=lambda: now[0], dice=lambda: 0.0) as client:
+        client.give_up_after(left)
+        with pytest.raises(DbtServerError):
+            client.send(GET)
+    assert slept == waits

@@ -12,10 +12,18 @@ from typing import Any
 import pytest
 from tenacity import wait_fixed
 
-from airflow_dbt_rerun import DbtCloudJobOperator, RerunAction, RerunPolicy, RerunRule, any_node
+from airflow_dbt_rerun import (
+    DbtCloudJobOperator,
+    DbtCloudRerunOperator,
+    RerunAction,
+    RerunPolicy,
+    RerunRule,
+    any_node,
+)
 from airflow_dbt_rerun.audit.auditor import audit
 from airflow_dbt_rerun.exceptions import DbtRerunError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance, run_task
 from tests.support import Json, LocalPlatform
 
@@ -60,7 +68,8 @@ def heal(job: int, policy: RerunPolicy, meanwhile: Callable[[], None], name: str
     thread.start()
     task = DbtCloudJobOperator(task_id="build", job_id=job, policy=policy, check_interval=0.05)
     try:
-        run_task(task, instance)
+        with set_testing(True, keep_waits=True):  # the policy's wait is the moment in which somebody acts
+            run_task(task, instance)
         end = "green"
     except DbtRerunError as error:
         end = f"{type(error).__name__}: {error}"
@@ -74,6 +83,16 @@ def after_failure(platform: LocalPlatform, job: int, act: Callable[[], Any]) -> 
     def wait_and_act() -> None:
         platform.until_troubled("orders")
         platform.wait(runs_of(platform, job)[0])
+        act()
+
+    return wait_and_act
+
+
+def while_it_runs(platform: LocalPlatform, act: Callable[[], Any]) -> Callable[[], None]:
+    """Act while the job's first run is in progress: it is not over before its failing node is."""
+
+    def wait_and_act() -> None:
+        platform.until_troubled("orders")
         act()
 
     return wait_and_act
@@ -113,24 +132,37 @@ def test_green_run_of_other_commands_is_not_adopted(
 def test_edited_job_is_left_to_a_person(
     simulated: LocalPlatform, job: int, edit: Edit, action: str, commands: Sequence[str]
 ) -> None:
-    """P1: what was left of the old commands may not be known, and the new ones are other work."""
+    """P1: the new commands are other work, and the old ones are what a person has just changed."""
     simulated.trouble(RESET)
-    meanwhile = after_failure(simulated, job, lambda: edit(commands))
+    meanwhile = while_it_runs(simulated, lambda: edit(commands))
     end, _ = heal(job, policy(action), meanwhile, f"{action} {commands}")
-    if end == "green":  # the run was read before the edit: its old commands are known
-        last = simulated.steps(runs_of(simulated, job)[-1])
-        assert f"Invoke dbt with `{ORIGINAL[-1]}`" in [step["name"] for step in last]
-    else:
-        assert "the job was edited" in end
+    assert f"the job was edited after this run had started, and its commands were {'; '.join(ORIGINAL)}" in end
+    assert len(runs_of(simulated, job)) == 1
 
 
 def test_edited_job_is_still_resumed(simulated: LocalPlatform, job: int, edit: Edit) -> None:
-    """A resumed run goes on with the commands of the run that failed."""
+    """A resumed run goes on with the commands of the run that failed, which are remembered from its start."""
     simulated.trouble(RESET)
-    meanwhile = after_failure(simulated, job, lambda: edit(SHORTER))
+    meanwhile = while_it_runs(simulated, lambda: edit(SHORTER))
     end, instance = heal(job, policy("rerun_from_failure"), meanwhile, "resumed")
     assert end == "green"
-    assert instance.xcom("dbt_rerun_report")["verified"] == "not verifiable"
+    assert instance.xcom("dbt_rerun_report")["verified"] == "verified"
+
+
+def test_edited_target_is_not_claimed(simulated: LocalPlatform, job: int) -> None:
+    """Whether a resumed run keeps the target that its job had is not documented."""
+    simulated.trouble(RESET)
+
+    def edit_target() -> None:
+        definition = simulated.get(f"jobs/{job}/")
+        settings = {**definition["settings"], "target_name": "elsewhere"}
+        simulated.post(f"jobs/{job}/", {**definition, "settings": settings})
+
+    end, instance = heal(job, policy("rerun_from_failure"), while_it_runs(simulated, edit_target), "target")
+    report = instance.xcom("dbt_rerun_report")
+    assert end == "green"
+    assert report["verified"] == "not verifiable"
+    assert "its target was" in report["attempts"][-1]["verification"]
 
 
 def test_audit_of_a_failed_run_goes_by_its_own_steps(simulated: LocalPlatform, job: int, edit: Edit) -> None:
@@ -148,16 +180,33 @@ def test_audit_of_a_failed_run_goes_by_its_own_steps(simulated: LocalPlatform, j
 
 
 @pytest.mark.parametrize("action", ["rerun_from_step", "rerun_from_start"])
-def test_command_that_was_dropped_behind_the_failed_one_is_not_claimed(
+def test_command_that_was_dropped_behind_the_failed_one_is_known(
     simulated: LocalPlatform, job: int, edit: Edit, action: str
 ) -> None:
-    """P1: no step of the failed run tells that there had been a third command, but the job was edited."""
+    """P1: no step of the failed run tells that there had been a third command, but the job did at its start."""
     edit([*ORIGINAL, "dbt test"])
     simulated.trouble(RESET)
-    meanwhile = after_failure(simulated, job, lambda: edit(ORIGINAL))
-    end, instance = heal(job, policy(action), meanwhile, f"dropped {action}")
-    assert end == "green"
+    meanwhile = while_it_runs(simulated, lambda: edit(ORIGINAL))
+    end, _ = heal(job, policy(action), meanwhile, f"dropped {action}")
+    assert "the job was edited" in end
+    assert "its commands were" in end
+    assert "dbt test" in end
+
+
+@pytest.mark.parametrize("action", ["rerun_from_step", "rerun_from_start"])
+def test_command_that_was_dropped_from_a_given_run_is_not_claimed(
+    simulated: LocalPlatform, job: int, edit: Edit, action: str
+) -> None:
+    """P1: a run that somebody else started is first read after its job was edited."""
+    edit([*ORIGINAL, "dbt test"])
+    simulated.trouble(RESET)
+    failed = simulated.wait(simulated.post(f"jobs/{job}/run/", {"cause": "a person"}))
+    edit(ORIGINAL)
+    instance = TaskInstance(dag_id=f"given {action}")
+    task = DbtCloudRerunOperator(
+        task_id="again", run_id=failed["id"], mode=action.removeprefix("rerun_"), check_interval=0.05
+    )
+    run_task(task, instance)
     assert instance.xcom("dbt_rerun_report")["verified"] == "not verifiable"
-    first = runs_of(simulated, job)[0]["id"]
-    found = audit(DbtCloudRerunHook().client, instance.xcom("job_run_id"), of_run=first)
+    found = audit(DbtCloudRerunHook().client, instance.xcom("job_run_id"), of_run=failed["id"])
     assert str(found.finding) == "not verifiable"

@@ -10,10 +10,15 @@ import shlex
 from collections.abc import Sequence
 
 from airflow_dbt_rerun.core.dbt.fields import epoch
-from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep
 
 _BOXES = (("dbt", "deps"), ("dbt", "source", "freshness"), ("dbt", "docs", "generate"))
-"""Commands that the platform also runs because of a job's other settings."""
+"""Commands that the platform also runs because of a job's other settings.
+
+Such a step may fail without failing the run (docs.getdbt.com/docs/deploy/job-commands).
+"""
+
+_DID_NOT_SUCCEED = frozenset({RunStatus.ERROR, RunStatus.CANCELLED})
 
 
 def executed(run: Run) -> tuple[str, ...]:
@@ -63,6 +68,15 @@ def leaves_out(done: Sequence[str], run: Run) -> bool:
     """
     after = executed(run)
     return bool(done) and bool(after) and tuple(map(words_of, after[: len(done)])) != tuple(map(words_of, done))
+
+
+def contradicting_step(run: Run) -> RunStep | None:
+    """Return the first step whose own status contradicts the success of its run; None if there is none."""
+    return next((step for step in run.steps if step.status in _DID_NOT_SUCCEED and not _is_box(step)), None)
+
+
+def _is_box(step: RunStep) -> bool:
+    return step.command is not None and words_of(step.command) in _BOXES
 
 
 def is_whole(run: Run) -> bool:

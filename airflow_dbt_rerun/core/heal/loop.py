@@ -49,6 +49,8 @@ def next_step(
     run = seen.run
     found_cancelled = session.adopted and session.run_id != run.id and run.cancelled_by_starter
     session = _record(session, seen)
+    run = session.as_defined(run)
+    seen = replace(seen, run=run)
     if run.is_success:
         return on_success(session, seen, policy, now)
     if run.is_cancelled or run.is_error:
@@ -230,6 +232,7 @@ def _choose(
         resumed=resumed,
         facts=seen.facts,
         why_superseded=why_superseded,
+        edited=session.edited(seen.run),
     )
 
 

@@ -5,8 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from airflow_dbt_rerun.core.dbt.commands import warns_as_errors
-from airflow_dbt_rerun.core.dbt.executed import did_not_finish, executed, leaves_out, was_edited_since
-from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.dbt.executed import (
+    contradicting_step,
+    did_not_finish,
+    executed,
+    is_of_another_definition,
+    leaves_out,
+    was_edited_since,
+)
+from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.decision import count_post, rerun_state
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
@@ -35,12 +42,12 @@ def on_success(
     """
     run, current = seen.run, session.attempts[-1]
     session = session.with_current(warnings=_warnings(seen))
+    if step := contradicting_step(run):
+        return _on_contradiction(session, run, step)
     if why := _why_other_work(session, run):
         return _on_other_work(session, run, why)
     if not session.repaired_by(run.id):
-        whole = None if current.kind in (TRIGGERED, GIVEN) else f"{Proof.VERIFIED}: the commands ran as a whole"
-        session = session.with_current(proof=whole and Proof.VERIFIED, verification=whole)
-        return _doubting(session, run), Succeed(run.id, _why_done(current))
+        return _doubting(_ran_whole(session, run), run), Succeed(run.id, _why_done(current))
     checked = verify(
         seen.before,
         seen.results,
@@ -63,19 +70,50 @@ def on_success(
     return session, Succeed(run.id, session.attempts[-1].verification or checked.summary)
 
 
+def _on_contradiction(session: RerunSession, run: Run, step: RunStep) -> tuple[RerunSession, NextStep]:
+    """Refuse a success that the run's own steps contradict: a person has to look."""
+    ended = "Error" if step.is_error else "Cancelled"
+    why = f"dbt reports that run {run.id} succeeded, but that its step {step.index} ({step.title}) ended in {ended}"
+    session = session.with_current(
+        proof=Proof.HOLLOW,
+        verification=f"hollow: {why}",
+        hollow=True,
+        decision="fail: dbt's record contradicts itself",
+    )
+    return session, Fail(f"{why}: look at the run in dbt, then clear this task", kind="hollow", run=run)
+
+
+def _ran_whole(session: RerunSession, run: Run) -> RerunSession:
+    """Record what a run of the whole job proves: its steps, and not its status alone, tell that it ran."""
+    if session.attempts[-1].kind in (TRIGGERED, GIVEN):
+        return session
+    proof, why = Proof.VERIFIED, "the commands ran as a whole"
+    if not executed(run):
+        proof, why = Proof.NOT_VERIFIABLE, f"no step of run {run.id} can be read, so dbt's own status counts"
+    return session.with_current(proof=proof, verification=f"{proof}: {why}")
+
+
 def _doubting(session: RerunSession, run: Run) -> RerunSession:
     """Claim less where what was left of attempt 1 is not known, or not shown as done.
 
     How dbt names the steps of a resumed run is not documented, so a difference there is no proof either.
     """
-    why = None
-    if len(session.attempts) > 1 and was_edited_since(run, session.created_at):
-        why = EDITED
-    elif session.attempts[0].kind == TRIGGERED and did_not_finish(session.attempts[-1].resumes, run):
-        why = f"the steps of run {run.id} do not show all of {'; '.join(session.attempts[-1].resumes)}"
+    why, owed = None, session.attempts[-1].resumes
+    if len(session.attempts) > 1:
+        why = _what_was_edited(session, run)
+    if session.attempts[0].kind == TRIGGERED and did_not_finish(owed, run):
+        why = f"the steps of run {run.id} do not show all of {'; '.join(owed)}"
     if why is None:
         return session
     return session.with_current(proof=Proof.NOT_VERIFIABLE, verification=f"{Proof.NOT_VERIFIABLE}: {why}")
+
+
+def _what_was_edited(session: RerunSession, run: Run) -> str | None:
+    """Say what is not known because the job was edited; None if what this run had to do is known."""
+    if session.definition is None:
+        return EDITED if was_edited_since(run, session.created_at) else None
+    moved = session.definition.moved(run, session.overrides)
+    return f"the job was edited after the first run had started: {moved}" if moved else None
 
 
 def _why_other_work(session: RerunSession, run: Run) -> str | None:
@@ -83,24 +121,35 @@ def _why_other_work(session: RerunSession, run: Run) -> str | None:
     there, here = session.environment_id, run.environment_id
     if None not in (there, here) and there != here:
         return f"ran in environment {here}, and not in {there}"
-    if not session.repaired_by(run.id) and leaves_out(session.executed, run):
-        return f"executed {'; '.join(executed(run))}, and not {'; '.join(session.executed)}"
-    owed = session.attempts[-1].resumes
-    if session.attempts[-1].kind == RerunAction.RERUN_FROM_STEP and did_not_finish(owed, run):
+    if not session.repaired_by(run.id) and len(session.attempts) > 1 and (wanted := _left_out(session, run)):
+        return f"executed {'; '.join(executed(run))}, and not {'; '.join(wanted)}"
+    owed, kind = session.attempts[-1].resumes, session.attempts[-1].kind
+    was_cut = kind == RerunAction.RERUN_FROM_STEP or session.edited(run)
+    if was_cut and did_not_finish(owed, run):
         return f"executed {'; '.join(executed(run))}, and not all of {'; '.join(owed)}"
     return None
 
 
+def _left_out(session: RerunSession, run: Run) -> tuple[str, ...]:
+    """Return the commands of the work, if a whole run of it executed other ones."""
+    if session.definition is None:
+        return session.executed if leaves_out(session.executed, run) else ()
+    commands = session.definition.commands
+    return commands if is_of_another_definition(replace(run, commands=commands)) else ()
+
+
 def _on_other_work(session: RerunSession, run: Run, difference: str) -> tuple[RerunSession, NextStep]:
-    """Refuse a green run of a job that was edited meanwhile: what had failed was not run."""
+    """Refuse a green run that did not do what had failed, as happens where the job was edited meanwhile."""
     why = f"dbt run {run.id} {difference} as the run that failed"
+    is_known = session.edited(run) or was_edited_since(run, session.created_at)
+    cause = "the job was edited meanwhile" if is_known else "the job may have been edited meanwhile"
     session = session.with_current(
         proof=Proof.HOLLOW,
         verification=f"hollow: {why}",
         hollow=True,
-        decision="fail: the job was edited meanwhile",
+        decision=f"fail: {cause}",
     )
-    hint = "the job was edited meanwhile: clear this task to run the job as it is now"
+    hint = f"{cause}: clear this task to run the job as it is now"
     return session, Fail(f"{why}; {hint}", kind="hollow", run=run)
 
 

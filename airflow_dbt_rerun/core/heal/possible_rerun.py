@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from airflow_dbt_rerun.core.dbt.commands import forgotten_options, warns_as_errors
@@ -62,10 +62,9 @@ class RerunChoice:
     """The commands that it runs or resumes; empty for a rerun from start."""
 
 
-EDITED = (
-    "the job was edited after this run had started, so what was left of its commands is not known: "
-    "rerun it in dbt, or clear this task to run the job as it is now"
-)
+EDITED = "the job was edited after this run had started"
+NOT_KNOWN = "what was left of its commands is not known"
+WHAT_TO_DO = "rerun it in dbt, or clear this task to run the job as it is now"
 
 
 def choose_kind(
@@ -78,6 +77,7 @@ def choose_kind(
     resumed: Sequence[str] = (),
     facts: ManifestFacts | None = None,
     why_superseded: str | None = None,
+    edited: str | None = None,
 ) -> RerunChoice:
     """Choose the kind of rerun that the platform and dbt allow.
 
@@ -88,10 +88,16 @@ def choose_kind(
     :param resumed: the commands that this run resumed, if it is itself a rerun from failure.
     :param facts: what the run's manifest adds, if it was read.
     :param why_superseded: why a run that is not the latest cannot be left to the newer one, if that is the case.
+    :param edited: what was edited in the job since the first run of this work was started, if that is known.
     """
     commands = commands_from_failed_step(run, tuple(resumed))
+    if edited:
+        choice = _resume(run, diagnosis, RerunAction.FAIL, overrides or {}, commands)
+        return _of_edited_job(wanted, choice, edited, why_superseded)
     if not resumed and is_of_another_definition(run):
-        return _of_edited_job(wanted, run, diagnosis, overrides or {}, why_superseded)
+        command = (run.stopping_step.command if run.stopping_step else None) or ""
+        choice = replace(_resume(run, diagnosis, RerunAction.FAIL, overrides or {}, (command,)), commands=())
+        return _of_edited_job(wanted, choice, NOT_KNOWN, why_superseded)
     if wanted is RerunAction.REBUILD_TESTED:
         choice = _rebuild(commands, diagnosis, fallback, facts)
     elif wanted is RerunAction.RERUN_FROM_FAILURE and why_superseded:
@@ -103,20 +109,17 @@ def choose_kind(
     return _with_commands(choice)
 
 
-def _of_edited_job(
-    wanted: RerunAction,
-    run: Run,
-    diagnosis: Diagnosis,
-    overrides: Mapping[str, Any],
-    why_superseded: str | None,
-) -> RerunChoice:
-    """Resume a run whose job was edited since it started, or leave it to a person: its commands are not known."""
-    command = (run.stopping_step.command if run.stopping_step else None) or ""
-    cannot = why_superseded or _why_not_resume(run, diagnosis, overrides, (command,))
+def _of_edited_job(wanted: RerunAction, resume: RerunChoice, what: str, why_superseded: str | None) -> RerunChoice:
+    """Resume a run whose job was edited since it started, or leave it to a person.
+
+    A resumed run goes on with the commands that it was started with; any other kind would run other work, or undo
+    what a person has just changed.
+    """
+    cannot = why_superseded or resume.why_not_wanted
     if wanted is RerunAction.RERUN_FROM_FAILURE and cannot is None:
-        return RerunChoice(wanted)
+        return resume
     also = f" ({cannot})" if cannot and wanted is RerunAction.RERUN_FROM_FAILURE else ""
-    return RerunChoice(RerunAction.FAIL, f"{EDITED}{also}")
+    return RerunChoice(RerunAction.FAIL, f"{EDITED}, and {what}{also}: {WHAT_TO_DO}")
 
 
 def _rebuild(

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field, replace
 from itertools import pairwise
 from typing import Any, Self
 
+from airflow_dbt_rerun.core.dbt.definition import Definition
 from airflow_dbt_rerun.core.dbt.executed import executed
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run
@@ -112,6 +113,8 @@ class RerunSession:
     """The overrides that attempt 1 was triggered with; a rerun from start carries them again."""
     executed: tuple[str, ...] = ()
     """The commands that attempt 1 executed until it failed: the job may be edited meanwhile."""
+    definition: Definition | None = None
+    """What attempt 1 was started to do; None if the job was edited before it was read for the first time."""
     environment_id: int | None = None
     """Where attempt 1 ran: the job may be moved meanwhile."""
     created_at: str | None = None
@@ -156,11 +159,24 @@ class RerunSession:
         return frozenset(attempt.run_id for attempt in self.attempts if not attempt.ours)
 
     def remembering(self, run: Run) -> RerunSession:
-        """Keep what attempt 1 executed and where, once it is over."""
-        is_first = bool(self.attempts) and self.attempts[0].run_id == run.id
-        if not (is_first and run.is_terminal and run.steps):
+        """Keep what attempt 1 was defined to do and, once it is over, what it executed and where."""
+        if not (self.attempts and self.attempts[0].run_id == run.id):
             return self
-        return replace(self, executed=executed(run), environment_id=run.environment_id, created_at=run.created_at)
+        session = replace(self, definition=self.definition or Definition.of(run))
+        if not (run.is_terminal and run.steps):
+            return session
+        return replace(
+            session, executed=executed(run), environment_id=run.environment_id, created_at=run.created_at
+        )
+
+    def as_defined(self, run: Run) -> Run:
+        """Return attempt 1 with the commands that it was started with, instead of those of the job as it is now."""
+        is_first = bool(self.attempts) and self.attempts[0].run_id == run.id
+        return replace(run, commands=self.definition.commands) if is_first and self.definition else run
+
+    def edited(self, run: Run) -> str | None:
+        """Say what was edited in the job since attempt 1 was started; None if nothing was, or nobody knows."""
+        return self.definition.edited(run, self.overrides) if self.definition else None
 
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
         """Return the runs, oldest first, whose work ``run_id`` continues; empty if it runs everything."""
@@ -295,6 +311,7 @@ class RerunSession:
             plan=PlannedRerun.from_dict(data["plan"]) if data["plan"] else None,
             overrides=dict(data["overrides"]),
             executed=tuple(data.get("executed", ())),
+            definition=Definition.from_dict(data["definition"]) if data.get("definition") else None,
             environment_id=data.get("environment_id"),
             created_at=data.get("created_at"),
             adopted=data["adopted"],

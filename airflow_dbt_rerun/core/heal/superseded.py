@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from airflow_dbt_rerun.core.dbt.executed import executed
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunTrigger
 from airflow_dbt_rerun.core.heal.next_steps import NextStep, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import RunSeen
@@ -38,9 +39,9 @@ def follow_replacing(
     """Follow a newer run of the same work and the same trigger, because of which dbt cancelled this one.
 
     dbt's scheduler cancels a queued run when the next one is queued (docs.getdbt.com/docs/deploy/job-scheduler):
-    that is no failure, so it needs no policy.
+    that is no failure, so it needs no policy. A run that had begun its commands was not in the queue.
     """
-    if policy is not None and policy.superseded not in ADOPTS:
+    if executed(seen.run) or (policy is not None and policy.superseded not in ADOPTS):
         return None
     category = seen.run.trigger.cause_category if seen.run.trigger else None
     newer = [run for run in seen.newer if run.trigger and run.trigger.cause_category == category]
@@ -65,7 +66,8 @@ def why_not_followed(session: RerunSession, seen: RunSeen) -> str | None:
 def _as_asked_for(session: RerunSession, run: Run) -> Run:
     """Return a run with the overrides and commands of attempt 1: those define the work."""
     trigger = replace(run.trigger or RunTrigger(), overrides=session.overrides)
-    commands = tuple(session.overrides.get("steps_override") or run.job_commands or run.commands)
+    defined = session.definition.commands if session.definition else ()
+    commands = tuple(session.overrides.get("steps_override") or defined or run.job_commands or run.commands)
     return replace(
         run, trigger=trigger, commands=commands, steps=run.steps if run.id == session.attempts[0].run_id else ()
     )

@@ -73,6 +73,36 @@ def test_first_success_is_success() -> None:
     assert len(session.attempts) == 1
 
 
+@pytest.mark.parametrize("status", [20, 30])
+@pytest.mark.parametrize("policy", [None, AT_ONCE])
+def test_success_that_a_step_contradicts_is_not_done(status: int, policy: RerunPolicy | None) -> None:
+    """P1: dbt ends a job at its first failed command, so one of the two statuses is wrong."""
+    shown = (step(4, "dbt seed"), step(5, "dbt build", status))
+    _, answer = play([RunSeen(run(status=10, steps=shown))], policy)
+    assert isinstance(answer, Fail)
+    assert answer.kind == "hollow"
+    assert "step 5" in answer.reason
+
+
+@pytest.mark.parametrize("box", ["dbt source freshness", "dbt docs generate"])
+def test_box_that_failed_does_not_fail_a_run(box: str) -> None:
+    """The boxes of a job's settings may fail (docs.getdbt.com/docs/deploy/job-commands)."""
+    assert isinstance(play([RunSeen(run(status=10, steps=(step(4, box, 20), step(5, "dbt build"))))])[1], Succeed)
+
+
+def test_run_from_start_without_readable_steps_is_not_verified() -> None:
+    """P1: its status alone does not tell that the commands ran."""
+    policy = RerunPolicy(rules=[RerunRule(any_node("transient"), RerunAction.RERUN_FROM_START)], wait=wait_fixed(0))
+    for shown, proof in (
+        (steps(*COMMANDS, failed=False), "verified"),
+        ((), "not verifiable"),
+    ):
+        session, _ = play([failed()], policy)
+        session, answer = next_step(session, RunSeen(run(102, 10, steps=shown)), policy, NOW)
+        assert isinstance(answer, Succeed)
+        assert str(session.attempts[-1].proof) == proof
+
+
 def test_transient_failure_is_rerun_from_failure() -> None:
     """The main road: Error, diagnosed transient, resumed, verified, done."""
     session, answer = play([RunSeen(run(status=1)), failed()])
@@ -436,6 +466,14 @@ def test_other_newer_runs_do_not_explain_a_cancellation(newer: Run) -> None:
     """Only the next run of the same trigger and the same work does."""
     cancelled = RunSeen(run(101, 30, trigger=RunTrigger("scheduled", "scheduled")), newer=(newer,))
     _, answer = play([cancelled])
+    assert isinstance(answer, Fail)
+
+
+def test_cancelled_run_that_had_begun_was_not_in_the_queue() -> None:
+    """P2: whoever stopped it, dbt's scheduler did not, so a newer run does not stand for it by itself."""
+    scheduled = RunTrigger("scheduled", "scheduled")
+    begun = run(101, 30, trigger=scheduled, steps=(step(4, "dbt seed", 30),))
+    _, answer = play([RunSeen(begun, newer=(run(150, 3, trigger=scheduled),))], None)
     assert isinstance(answer, Fail)
 
 
