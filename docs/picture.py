@@ -10,7 +10,7 @@ COLUMNS, LINE, LETTER = 150, 17, 7.3
 COLOURS = {
     "[ok]": "#7ee787",
     "[FAILED]": "#ff7b72",
-    "Diagnosis": "#ffa657",
+    "model": "#ffa657",
     "Decision": "#79c0ff",
     "Done": "#7ee787",
 }

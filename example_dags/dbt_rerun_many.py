@@ -23,6 +23,11 @@ with DAG(
         """Return the jobs to run; here, all of the Variable."""
         return jobs
 
-    DbtCloudJobOperator.partial(task_id="build", deferrable=True, check_interval=5).expand(
+    DbtCloudJobOperator.partial(
+        task_id="build",
+        deferrable=True,
+        check_interval=5,
+        map_index_template="job {{ task.job_id }}",  # shown in the grid instead of 0, 1, 2
+    ).expand(
         job_id=job_ids("{{ var.json.dbt_jobs }}")  # type: ignore[arg-type]
     )

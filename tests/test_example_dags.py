@@ -9,7 +9,7 @@ from types import SimpleNamespace
 from typing import Any, NoReturn
 
 import pytest
-from airflow.providers.common.compat.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException
 from pytest_mock import MockerFixture
 
 from airflow_dbt_rerun.operators.base import HealingOperator
@@ -44,3 +44,17 @@ def test_event_example_heals_each_run_that_may_pass_once() -> None:
     choose = dag.get_task("failed_runs").python_callable
     assert choose({"one asset": events[:3], "another": events[3:]}) == [2, 3, 4]
     assert choose(None) == []
+
+
+@pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no asset watchers")
+def test_event_example_does_not_end_green_in_silence() -> None:
+    """What no rerun heals fails a task that names the run and its page; Airflow then calls whom it always calls."""
+    path = next(path for path in EXAMPLES if path.stem == "dbt_rerun_on_event")
+    check = runpy.run_path(str(path))["dag"].get_task("left_to_people").python_callable
+    told = {"job_name": "nightly", "url": "https://dbt.example/runs/5/"}
+    passing, broken = (
+        {"payload": {**told, "run_id": n, "category": c}} for n, c in ((4, "transient"), (5, "code"))
+    )
+    assert check({"one asset": [SimpleNamespace(extra=passing)]}) is None
+    with pytest.raises(AirflowFailException, match=r"nightly, run 5 \(code\): https://dbt.example/runs/5/"):
+        check({"one asset": [SimpleNamespace(extra=passing), SimpleNamespace(extra=broken)]})

@@ -9,7 +9,6 @@ from dataclasses import replace
 from airflow_dbt_rerun.cli.cases import Advice, Case, Opinion
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
-from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.session import TRIGGERED, Attempt, RerunSession
@@ -29,15 +28,13 @@ def judge(case: Case, policy: RerunPolicy, *, attempt: int = 1, signatures: Sequ
         return Opinion(case)
     seen = case.seen
     diagnosis = diagnose(seen.run, seen.results, signatures=signatures, facts=seen.facts)
-    advice = _advice(case, diagnosis, policy, attempt, signatures)
+    advice = _advice(case, policy, attempt, signatures)
     if case.is_file:  # a file's steps were not counted
         diagnosis = replace(diagnosis, evidence=diagnosis.evidence.partition(" of step")[0])
     return Opinion(case, diagnosis, advice)
 
 
-def _advice(
-    case: Case, diagnosis: Diagnosis, policy: RerunPolicy, attempt: int, signatures: Sequence[Signature]
-) -> Advice:
+def _advice(case: Case, policy: RerunPolicy, attempt: int, signatures: Sequence[Signature]) -> Advice:
     now = time.time()
     session, step = next_step(_session(case.seen.run, attempt, now), case.seen, policy, now, signatures=signatures)
     if isinstance(step, WaitForRun) and session.plan is not None:  # a rerun is planned: see how it would go on
@@ -55,8 +52,7 @@ def _advice(
         case WaitForRun():
             return Advice(ADOPT, f"the job has a newer run ({step.run_id}): how it ends decides")
         case Fail():
-            why = _plain(step.reason, case.seen.run, diagnosis)
-            return Advice(str(RerunAction.FAIL), why, exhausted=step.kind == "exhausted")
+            return Advice(str(RerunAction.FAIL), step.why or step.reason, exhausted=step.kind == "exhausted")
     raise AssertionError(f"the loop answered a failed run with {step!r}")
 
 
@@ -65,9 +61,3 @@ def _session(run: Run, attempt: int, now: float) -> RerunSession:
     overrides = dict(run.trigger.overrides or {}) if run.trigger else {}
     attempts = (Attempt(0, TRIGGERED),) * (attempt - 1) + (Attempt(run.id, TRIGGERED, run.href),)
     return RerunSession(now, attempts=attempts, overrides=overrides)
-
-
-def _plain(reason: str, run: Run, diagnosis: Diagnosis) -> str:
-    """Remove what the page shows elsewhere: the run and its first finding."""
-    first = f". {diagnosis.findings[0]}" if diagnosis.findings else ""
-    return reason.removeprefix(f"dbt run {run.id} ended in Error: ").removesuffix(first)

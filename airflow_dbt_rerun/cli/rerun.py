@@ -128,5 +128,8 @@ class _Terminal:
     def info(self, message: str, /, *values: Any) -> None:
         _say(message % values)
 
+    def error(self, message: str, /, *values: Any) -> None:
+        _say(message % values)
+
     def warning(self, message: str, /, *values: Any) -> None:
         sys.stderr.write(message % values + "\n")

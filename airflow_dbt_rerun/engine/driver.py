@@ -10,6 +10,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from logging import ERROR, WARNING
 from typing import Any
 
 from airflow_dbt_rerun.api.endpoints import get_run
@@ -21,7 +22,7 @@ from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, StartRun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, NotStarted, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.plan import RerunPlan, plan_rerun
-from airflow_dbt_rerun.core.heal.report import happened, tell
+from airflow_dbt_rerun.core.heal.report import Line, happened, tell
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
@@ -196,13 +197,17 @@ class Driver:
             if isinstance(step, (StartRun, Rerun)) and self._is_too_late(session):
                 step = _too_late(session, seen)
             for line in tell(before, session, step):
-                self._log.info("%s", one_line(line))  # it may quote a command, which is kept as it is
+                self._say(line)
             if isinstance(step, StartRun):
                 seen = self._with_definition(self._with_evidence(session, self._starter.start()))
             elif isinstance(step, Rerun):
                 seen = self._rerun(session, step)
             else:
                 return session, step
+
+    def _say(self, line: Line) -> None:
+        say = {ERROR: self._log.error, WARNING: self._log.warning}.get(line.level, self._log.info)
+        say("%s", one_line(line.text))  # it may quote a command, which is kept as it is
 
     def _is_too_late(self, session: RerunSession) -> bool:
         return session.deadline is not None and self._clock() >= session.deadline

@@ -59,6 +59,9 @@ class Log(Protocol):
     def warning(self, message: str, /, *values: Any) -> None:
         """Log a problem that may need attention."""
 
+    def error(self, message: str, /, *values: Any) -> None:
+        """Log why the work ends without success."""
+
 
 class RunReader:
     """Read the runs of one account, or of one of its jobs.

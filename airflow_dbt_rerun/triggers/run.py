@@ -34,6 +34,15 @@ KILL_TIMEOUT = 25.0
 """Seconds allowed for cancelling the run of a killed task; Airflow allows 30 (``[triggerer] on_kill_timeout``)."""
 
 
+class Payload(dict[str, Any]):
+    """An event's payload that prints in short: Airflow logs every event, and the session can take pages."""
+
+    def __repr__(self) -> str:
+        """Return what a reader of the triggerer's log needs."""
+        shown = {name: self[name] for name in ("outcome", "run_id", "reason") if self.get(name) is not None}
+        return repr(shown)
+
+
 class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
     """Fire once: when the dbt run has ended, at ``until``, at the deadline, or if the run cannot be watched.
 
@@ -116,13 +125,13 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
         return TriggerEvent(
-            {
-                "outcome": outcome,
-                "run_id": self.run_id,
-                "reason": reason,
-                "session": self.session,
-                "usual": self.pace.usual,
-            }
+            Payload(
+                outcome=outcome,
+                run_id=self.run_id,
+                reason=reason,
+                session=self.session,
+                usual=self.pace.usual,
+            )
         )
 
     async def on_kill(self) -> None:

@@ -64,6 +64,9 @@ class Quiet:
     def warning(self, message: str, /, *values: Any) -> None:
         """Keep still."""
 
+    def error(self, message: str, /, *values: Any) -> None:
+        """Keep still."""
+
 
 @dataclass(frozen=True, slots=True)
 class Task:

@@ -52,6 +52,13 @@ def environment(home: Path) -> dict[str, str]:
     }
 
 
+def labels(home: Path, dag_id: str) -> set[str]:
+    """Return what the grid shows instead of the map indexes."""
+    with sqlite3.connect(home / "airflow.db") as database:
+        query = "select rendered_map_index from task_instance where dag_id = ? and map_index >= 0"
+        return {label for (label,) in database.execute(query, (dag_id,))}
+
+
 @pytest.fixture
 def run_dag(home: Path, platform: LocalPlatform) -> RunDag:
     """Run an example and give the state of each task, by name and map index."""
@@ -80,10 +87,11 @@ def test_first_example(run_dag: RunDag, platform: LocalPlatform) -> None:
     assert len(platform.posts()) == 1
 
 
-def test_mapped_example(run_dag: RunDag, platform: LocalPlatform) -> None:
+def test_mapped_example(run_dag: RunDag, platform: LocalPlatform, home: Path) -> None:
     """One mapped task for each job, each with its own work: two tasks, two runs, no adoption across them."""
     states = run_dag("dbt_rerun_many")
     assert states == {("job_ids", -1): "success", ("build", 0): "success", ("build", 1): "success"}
+    assert labels(home, "dbt_rerun_many") == {f"job {platform.jobs[name]}" for name in ("seeds", "nightly")}
     assert len(platform.posts()) == 2
 
 

@@ -67,6 +67,17 @@ def test_fires_when_the_run_is_over(platform: LocalPlatform) -> None:
     assert platform.get(f"runs/{run['id']}/")["is_complete"]
 
 
+def test_event_prints_in_short(platform: LocalPlatform) -> None:
+    """Airflow logs each event; the session of a long heal would fill the page."""
+
+    async def shown(made: DbtCloudRunTrigger) -> list[str]:
+        return [repr(event) async for event in made.run()]
+
+    run = platform.trigger("seeds")
+    events = asyncio.run(shown(trigger(run, session={"version": 1, "long": "x" * 9_000})))
+    assert events == [f"TriggerEvent<{{'outcome': 'over', 'run_id': {run['id']}}}>"]
+
+
 def test_fires_when_the_moment_has_come(platform: LocalPlatform) -> None:
     """A wait between attempts asks the API nothing."""
     moment = time.time() + 0.5

@@ -5,13 +5,13 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.results import short_name
-from airflow_dbt_rerun.core.messages import and_more, listed
+from airflow_dbt_rerun.core.messages import and_more, counted, listed
 
 HARDEST_FIRST = (
     Category.CANCELLED,
@@ -72,9 +72,10 @@ class Finding:
         return short_name(self.subject) if is_unique_id else self.subject
 
     def __str__(self) -> str:
-        """Return the finding on one line for people."""
-        known = f", {self.signature}" if self.signature else ""
-        return f"{self.resource_type} {self.name}: {self.category}{known}: {self.message}"
+        """Return the finding on one line for people: what failed and why, then what kind of error that is."""
+        kind = f"{self.category}, {self.signature}" if self.signature else str(self.category)
+        where = f"; {self.path}" if self.path else ""
+        return f"{self.resource_type} {self.name}: {self.message} ({kind}{where})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain JSON values."""
@@ -88,6 +89,13 @@ class Finding:
             "message": self.message,
             "path": self.path,
         }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """Read a finding from its plain form, which leaves out the tags."""
+        names = ("subject", "resource_type", "status", "message", "signature", "signature_id", "path")
+        known: dict[str, Any] = {name: data.get(name) for name in names}
+        return cls(**known, category=Category(data["category"]))
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -159,6 +167,15 @@ class Diagnosis:
         failed = listed(groups, _SHOWN_GROUPS)
         skipped = f"; {len(self.skipped)} {_plural('node', len(self.skipped))} skipped" if self.skipped else ""
         return failed + skipped
+
+    @property
+    def headline(self) -> str | None:
+        """The finding that decides the verdict, and how many more there are; None without findings."""
+        first = next((finding for finding in self.findings if finding.category is self.verdict), None)
+        if first is None:
+            return None
+        others = len(self.findings) - 1
+        return f"{first}, and {counted(others, 'more failure')}" if others else str(first)
 
     def __repr__(self) -> str:
         """Return the diagnosis with the first findings only."""

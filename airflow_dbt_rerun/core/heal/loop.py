@@ -179,7 +179,7 @@ def _decide(
     ended = "cancelled" if run.is_cancelled else "failed"
     kind = "exhausted" if decision.exhausted else ended
     reason = _failure_text(run, diagnosis, decision.reason)
-    return session, Fail(reason, kind, decision.exhausted, run, diagnosis)
+    return session, Fail(reason, kind, decision.exhausted, run, diagnosis, decision.reason)
 
 
 def _carry_out(
@@ -210,7 +210,7 @@ def _end(
     """Give up a planned rerun."""
     session = replace(session.with_current(decision=f"fail: {why}"), plan=None)
     reason = _failure_text(seen.run, diagnosis, why)
-    return session, Fail(reason, "exhausted" if exhausted else "failed", exhausted, seen.run, diagnosis)
+    return session, Fail(reason, "exhausted" if exhausted else "failed", exhausted, seen.run, diagnosis, why)
 
 
 def _choose(
@@ -237,8 +237,9 @@ def _choose(
 
 
 def _failure_text(run: Run, diagnosis: Diagnosis, why: str) -> str:
-    first = f". {diagnosis.findings[0]}" if diagnosis.findings else ""
-    return f"dbt run {run.id} ended in {run.status_name}: {why}{first}"
+    """Say what failed before anything else: a reader at night sees the first words only."""
+    what = f"{diagnosis.headline}. " if diagnosis.headline else ""
+    return f"{what}dbt run {run.id}, which ended in {run.status_name}, is not rerun: {why}"
 
 
 def _out_of_time(session: RerunSession, run: Run) -> str:

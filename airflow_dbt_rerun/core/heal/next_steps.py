@@ -48,7 +48,8 @@ class Succeed:
 class Fail:
     """The work is not done, and nothing more will be tried.
 
-    ``retryable``: whether Airflow's own ``retries`` may try again. ``kind`` names the error to raise.
+    ``retryable``: whether Airflow's own ``retries`` may try again. ``kind`` names the error to raise. ``why``: the
+    reason without what failed, for a page that shows the findings elsewhere.
     """
 
     reason: str
@@ -56,6 +57,7 @@ class Fail:
     retryable: bool = False
     run: Run | None = None
     diagnosis: Diagnosis | None = None
+    why: str | None = None
 
 
 NextStep = StartRun | WaitForRun | Rerun | Succeed | Fail

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from logging import ERROR, INFO, WARNING
+from typing import Any, NamedTuple
 
+from airflow_dbt_rerun.core.diagnosis.diagnosis import Finding
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.session import Attempt, RerunSession
+from airflow_dbt_rerun.core.heal.verify import Proof
 from airflow_dbt_rerun.core.heal.wording import did
 from airflow_dbt_rerun.core.messages import and_more, counted
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
@@ -88,27 +91,37 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[str]:
-    """Yield what one turn of the loop found and decided, as log lines.
+class Line(NamedTuple):
+    """One line of the task's log."""
+
+    level: int
+    """One of :mod:`logging`'s."""
+    text: str
+
+
+def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[Line]:
+    """Yield what one turn of the loop found and decided, as log lines: the error itself first.
+
+    What failed is an error where the heal ends with it, and a warning where it is rerun.
 
     :param before: the session as it went into ``next_step``.
     :param after: the session as it came out, with ``step``.
     """
     old, new = before.current, after.current
-    if new is not None and new.of_run and (old is None or old.run_id != new.run_id):
-        yield f"Run {new.run_id} {did(new.kind, new.of_run)}"
-    if new is not None and (old is None or old.run_id != new.run_id or old.status != new.status):
-        yield f"Attempt {len(after.attempts)}: dbt run {new.run_id} is {new.status} ({new.url})"
+    bad = ERROR if isinstance(step, Fail) else WARNING
+    is_next = new is not None and (old is None or old.run_id != new.run_id)
+    if new is not None and new.of_run and is_next:
+        yield Line(INFO, f"Run {new.run_id} {did(new.kind, new.of_run)}")
     if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
-        yield from _finding_lines(new.diagnosis)
-        if new.progress:
-            yield f"Run {new.run_id} {new.progress}"
-        yield f"Decision: {new.decision}"
+        yield from _failure_lines(after, new, new.diagnosis, bad)
+    elif new is not None and (is_next or (old is not None and old.status != new.status)):
+        yield Line(INFO, f"{_attempt_line(after, new)} ({new.url})")
     if new is not None and new.verification and (old is None or old.verification != new.verification):
-        yield f"Run {new.run_id} is {new.verification}"
-        yield from _commit_lines(after.attempts)
+        level = {Proof.VERIFIED: INFO, Proof.NOT_VERIFIABLE: WARNING}.get(Proof(new.proof or Proof.HOLLOW), bad)
+        yield Line(level, f"Run {new.run_id} is {new.verification}")
+        yield from (Line(INFO, text) for text in _commit_lines(after.attempts))
     if new is not None and new.warnings and (old is None or old.warnings != new.warnings):
-        yield from (f"Warning: run {new.run_id}: {warning}" for warning in new.warnings)
+        yield from (Line(WARNING, f"Run {new.run_id}: {warning}") for warning in new.warnings)
     yield from _step_lines(after, step)
 
 
@@ -125,29 +138,38 @@ def _commit_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
         yield f"Run {new.run_id} ran newer code than run {old.run_id}: commit {commits}"
 
 
-def _finding_lines(diagnosis: Mapping[str, Any]) -> Iterator[str]:
+def _attempt_line(session: RerunSession, attempt: Attempt) -> str:
+    return f"Attempt {len(session.attempts)}: dbt run {attempt.run_id} is {attempt.status}"
+
+
+def _failure_lines(
+    session: RerunSession, attempt: Attempt, diagnosis: Mapping[str, Any], level: int
+) -> Iterator[Line]:
+    """Yield each error with its node, then the run, the verdict and the decision."""
     findings, found, skipped = diagnosis["findings"], diagnosis["found"], diagnosis["skipped"]
-    yield f"Diagnosis from {diagnosis['evidence']}: verdict {diagnosis['verdict']}, {counted(found, 'finding')}"
-    for finding in findings:
-        signature = f", {finding['signature']}" if finding["signature"] else ""
-        yield f"  {finding['subject']}: {finding['category']}{signature}: {finding['message']}"
+    yield from (Line(level, str(Finding.from_dict(finding))) for finding in findings)
     if found > len(findings):
-        yield f"  {and_more(found - len(findings))}"
+        yield Line(level, and_more(found - len(findings)))
     if skipped:
-        yield f"  {counted(skipped, 'downstream node')} skipped"
+        yield Line(level, f"{counted(skipped, 'downstream node')} skipped")
+    verdict = f"verdict {diagnosis['verdict']}, from {diagnosis['evidence']}"
+    yield Line(level, f"{_attempt_line(session, attempt)}: {verdict} ({attempt.url})")
+    if attempt.progress:
+        yield Line(INFO, f"Run {attempt.run_id} {attempt.progress}")
+    yield Line(level, f"Decision: {attempt.decision}")
 
 
-def _step_lines(session: RerunSession, step: NextStep) -> Iterator[str]:
+def _step_lines(session: RerunSession, step: NextStep) -> Iterator[Line]:
     match step:
         case WaitForRun(until=float()) if session.plan is not None:
             how = ACTION_WORDS[session.plan.action].how
-            yield f"Waiting {session.plan.wait_seconds:.0f} s before rerunning run {step.run_id} {how}"
+            yield Line(INFO, f"Waiting {session.plan.wait_seconds:.0f} s before rerunning run {step.run_id} {how}")
         case Rerun():
-            yield f"Rerunning run {step.of_run} {ACTION_WORDS[step.action].how}"
+            yield Line(INFO, f"Rerunning run {step.of_run} {ACTION_WORDS[step.action].how}")
             if step.why_not_wanted:
-                yield f"  not as the policy asked: {step.why_not_wanted}"
+                yield Line(INFO, f"  not as the policy asked: {step.why_not_wanted}")
         case Succeed():
             healed = f"healed in {len(session.attempts)} attempts" if len(session.attempts) > 1 else step.reason
-            yield f"Done: {healed}"
+            yield Line(INFO, f"Done: {healed}")
         case Fail():
-            yield f"Giving up ({counted(len(session.attempts), 'attempt')}): {step.reason}"
+            yield Line(ERROR, f"Giving up ({counted(len(session.attempts), 'attempt')}): {step.reason}")

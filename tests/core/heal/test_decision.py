@@ -39,7 +39,7 @@ def play(*seen: Observation, policy: RerunPolicy | None = PATIENT) -> tuple[Reru
     for each in seen:
         before = session
         session, answer = next_step(before, each, policy, NOW)
-        lines += list(tell(before, session, answer))
+        lines += [line.text for line in tell(before, session, answer)]
     return session, answer, lines
 
 

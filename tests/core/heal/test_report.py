@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import json
+from logging import ERROR, INFO, WARNING
 
 from tenacity import wait_fixed
 
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed
 from airflow_dbt_rerun.core.heal.observations import NoRun, Observation, RunSeen
-from airflow_dbt_rerun.core.heal.report import report, tell
+from airflow_dbt_rerun.core.heal.report import Line, report, tell
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from tests.core.builders import SYNTAX, node, results, run
 
 NOW = 1_000.0
+AT_ONCE = RerunPolicy(wait=wait_fixed(0))
 
 
-def play(*seen: Observation) -> tuple[list[str], RerunSession, Succeed | Fail]:
+def play(
+    *seen: Observation, policy: RerunPolicy | None = AT_ONCE
+) -> tuple[list[Line], RerunSession, Succeed | Fail]:
     """Feed observations to the loop; return all log lines, the session and the end."""
-    session, policy = RerunSession(NOW), RerunPolicy(wait=wait_fixed(0))
-    lines: list[str] = []
+    session = RerunSession(NOW)
+    lines: list[Line] = []
     for each in seen:
         before = session
         session, answer = next_step(before, each, policy, NOW)
@@ -40,31 +44,49 @@ HEALED = RunSeen(
 def test_log_tells_the_story_of_a_heal() -> None:
     """P4: run, error, node with category and message, decision with reason, rerun, verification and outcome."""
     why = "rule 2 (any_node('transient', 'timed_out')) matches 1 model (transient); 1 node skipped"
+    verdict = "Attempt 1: dbt run 101 is Error: verdict transient, from the results of step 5"
+    what = "model orders: Invalid Input Error: Connection reset by peer"
     lines, _, _ = play(NoRun(), RunSeen(run(101, 1)), FAILED, RunSeen(run(102, 3)), HEALED)
-    assert lines == [
-        "Attempt 1: dbt run 101 is Queued (https://dbt.example/runs/101/)",
-        "Attempt 1: dbt run 101 is Error (https://dbt.example/runs/101/)",
-        "Diagnosis from the results of step 5: verdict transient, 1 finding",
-        "  model.shop.orders: transient, connection reset: Invalid Input Error: Connection reset by peer",
-        "  1 downstream node skipped",
-        f"Decision: rerun_from_failure: {why}",
-        "Rerunning run 101 from failure",
-        "Run 102 resumed run 101 from its failed step",
-        "Attempt 2: dbt run 102 is Running (https://dbt.example/runs/102/)",
-        "Attempt 2: dbt run 102 is Success (https://dbt.example/runs/102/)",
-        "Run 102 is verified: 2 of 2 owed nodes done, by the node results",
-        "Done: healed in 2 attempts",
+    assert [(line.level, line.text) for line in lines] == [
+        (INFO, "Attempt 1: dbt run 101 is Queued (https://dbt.example/runs/101/)"),
+        (WARNING, f"{what} (transient, connection reset; models/orders.sql)"),
+        (WARNING, "1 downstream node skipped"),
+        (WARNING, f"{verdict} (https://dbt.example/runs/101/)"),
+        (WARNING, f"Decision: rerun_from_failure: {why}"),
+        (INFO, "Rerunning run 101 from failure"),
+        (INFO, "Run 102 resumed run 101 from its failed step"),
+        (INFO, "Attempt 2: dbt run 102 is Running (https://dbt.example/runs/102/)"),
+        (INFO, "Attempt 2: dbt run 102 is Success (https://dbt.example/runs/102/)"),
+        (INFO, "Run 102 is verified: 2 of 2 owed nodes done, by the node results"),
+        (INFO, "Done: healed in 2 attempts"),
     ]
 
 
-def test_log_tells_why_nothing_is_rerun() -> None:
-    """P4: a failure that is left to a person says so, and the exception's text names the node and its error."""
+def test_log_of_a_failure_begins_with_the_error() -> None:
+    """P4: at night the first words count, in the log and in the exception: node, error, kind and file."""
     lines, _, end = play(RunSeen(run(101), results(node(message=SYNTAX))))
-    assert lines[-2] == "Decision: fail: no rule covers 1 model (code)"
-    assert lines[-1].startswith(
-        "Giving up (1 attempt): dbt run 101 ended in Error: no rule covers 1 model (code). model"
-    )
-    assert "syntax error" in end.reason
+    what = 'model orders: Parser Error: syntax error at or near "selec" (code, syntax error; models/orders.sql)'
+    assert lines[0] == (ERROR, what)
+    assert [line.level for line in lines] == [ERROR] * len(lines)
+    assert lines[-2].text == "Decision: fail: no rule covers 1 model (code)"
+    why = "dbt run 101, which ended in Error, is not rerun: no rule covers 1 model (code)"
+    assert end.reason == f"{what}. {why}"
+    assert lines[-1].text == f"Giving up (1 attempt): {end.reason}"
+
+
+def test_exception_names_the_failure_that_decides() -> None:
+    """Where several nodes failed, the one that no rerun heals is named, and the others are counted."""
+    nodes = results(node("model.shop.customers"), node(message=SYNTAX), node("model.shop.payments"))
+    _, _, end = play(RunSeen(run(101), nodes), policy=None)
+    assert end.reason.startswith("model orders: Parser Error")
+    assert ", and 2 more failures. dbt run 101" in end.reason
+
+
+def test_unverifiable_success_is_a_warning() -> None:
+    """A green task whose work cannot be shown is not told in the tone of one that is."""
+    lines, _, _ = play(FAILED, RunSeen(run(102, 10, retrying_run_id=101)))
+    told = [line for line in lines if "not verifiable" in line.text]
+    assert [line.level for line in told] == [WARNING]
 
 
 def test_report_holds_every_attempt_as_plain_json() -> None:
