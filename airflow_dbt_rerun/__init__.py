@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from airflow_dbt_rerun.core.policy.policy import (
         DEFAULT_RULES,
+        Question,
         RerunAction,
         RerunDecision,
         RerunPolicy,
@@ -80,6 +81,7 @@ __all__ = [
     "DbtRunUnwatchable",
     "Diagnosis",
     "Finding",
+    "Question",
     "RerunAction",
     "RerunDecision",
     "RerunPolicy",
@@ -117,6 +119,7 @@ __getattr__, __dir__ = lazy_names(
         ),
         "core.policy.policy": (
             "DEFAULT_RULES",
+            "Question",
             "RerunAction",
             "RerunDecision",
             "RerunPolicy",

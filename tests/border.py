@@ -32,6 +32,7 @@ class TaskInstance:
     map_index: int = -1
     max_tries: int = 0
     try_number: int = 1
+    id: str = "0199-one"
     pushed: list[tuple[str, Any]] = field(default_factory=list)
     rescheduled: datetime | None = None
     """When it asked for the first time to be executed later."""

@@ -15,7 +15,7 @@ from pytest_mock import MockerFixture
 from airflow_dbt_rerun.operators.base import HealingOperator
 from tests.system.airflow_stack import AIRFLOW_2
 
-NEED_AIRFLOW_3 = {"dbt_rerun_on_event"}
+NEED_AIRFLOW_3 = {"dbt_rerun_ask", "dbt_rerun_on_event"}
 FOUND = sorted((Path(__file__).parents[1] / "example_dags").glob("*.py"))
 EXAMPLES = [path for path in FOUND if not (AIRFLOW_2 and path.stem in NEED_AIRFLOW_3)]
 

@@ -9,9 +9,10 @@ from dataclasses import replace
 from airflow_dbt_rerun.cli.cases import Advice, Case, Opinion
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
+from airflow_dbt_rerun.core.heal.attempt import TRIGGERED, Attempt
 from airflow_dbt_rerun.core.heal.loop import next_step
-from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, WaitForRun
-from airflow_dbt_rerun.core.heal.session import TRIGGERED, Attempt, RerunSession
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, Rerun, WaitForRun
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 
@@ -51,6 +52,8 @@ def _advice(case: Case, policy: RerunPolicy, attempt: int, signatures: Sequence[
             )
         case WaitForRun():
             return Advice(ADOPT, f"the job has a newer run ({step.run_id}): how it ends decides")
+        case AskPerson():
+            return Advice(str(RerunAction.ASK), session.attempts[-1].decision or "")
         case Fail():
             return Advice(str(RerunAction.FAIL), step.why or step.reason, exhausted=step.kind == "exhausted")
     raise AssertionError(f"the loop answered a failed run with {step!r}")

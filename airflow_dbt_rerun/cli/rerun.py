@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_dbt_rerun.cli.cases import UnreadableError
 from airflow_dbt_rerun.cli.options import add_connection_options, complain, policy_of, positive
 from airflow_dbt_rerun.core.heal.modes import MODES, action_of, first_in_mode
-from airflow_dbt_rerun.core.heal.next_steps import Succeed, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.plan import RerunPlan
 
 if TYPE_CHECKING:
@@ -109,6 +109,8 @@ def _carry_out(driver: Driver) -> int:
     session, step = driver.advance(session, seen)
     while isinstance(step, WaitForRun):
         session, step = driver.advance(session, driver.wait(session, step))
+    if isinstance(step, AskPerson):
+        _say("The policy asks a person here, which only a task in Airflow can: choose a --mode yourself")
     return _DONE if isinstance(step, Succeed) else _NOT_DONE
 
 

@@ -20,7 +20,7 @@ from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.messages import and_more, counted
 from airflow_dbt_rerun.core.policy.action_words import imperative
-from airflow_dbt_rerun.core.policy.rules import RerunAction
+from airflow_dbt_rerun.core.policy.actions import RerunAction
 
 MOST_ROWS = 10
 """Most rows of one category that are shown without ``--all``."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from airflow_dbt_rerun.config.airflow_features import can_ask
 from airflow_dbt_rerun.config.documents import as_policy
 from airflow_dbt_rerun.core.messages import not_among, shown, unknown
 from airflow_dbt_rerun.core.policy.arguments import Number, Value, literal
@@ -140,7 +141,10 @@ class Policy(TaskValue):
 
     def check(self, where: str, value: object) -> RerunPolicy | None:
         """Return the policy."""
-        return as_policy(value, where)
+        policy = as_policy(value, where)
+        if policy is not None and policy.asks and not can_ask():
+            raise ValueError(f"{where} has a rule that asks a person, which needs Airflow 3.1 or newer")
+        return policy
 
     def __str__(self) -> str:
         return "a RerunPolicy, a mapping, or YAML or JSON text"

@@ -17,12 +17,13 @@ from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
+from airflow_dbt_rerun.core.heal.announcements import happened
 from airflow_dbt_rerun.core.heal.lineage import chain, uncertain_in
 from airflow_dbt_rerun.core.heal.loop import next_step
-from airflow_dbt_rerun.core.heal.next_steps import Fail, Rerun, StartRun, Succeed, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import Fail, Pause, Rerun, StartRun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, NotStarted, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.plan import RerunPlan, plan_rerun
-from airflow_dbt_rerun.core.heal.report import Line, happened, tell
+from airflow_dbt_rerun.core.heal.report import Line, tell
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
@@ -189,7 +190,7 @@ class Driver:
             if not run.is_terminal:
                 self._log.info("%s: %s", cancel(self._client, run.id), why)
 
-    def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, WaitForRun | Succeed | Fail]:
+    def advance(self, session: RerunSession, seen: Observation) -> tuple[RerunSession, Pause | Succeed | Fail]:
         """Decide and act until there is something to wait for, or the work has ended."""
         while True:
             before = session

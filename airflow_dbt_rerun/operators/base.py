@@ -14,7 +14,7 @@ from airflow_dbt_rerun import testing
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.config.team_signatures import team_signatures
-from airflow_dbt_rerun.core.heal.next_steps import Fail, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, Pause
 from airflow_dbt_rerun.core.heal.observations import Observation
 from airflow_dbt_rerun.core.heal.report import report
 from airflow_dbt_rerun.core.heal.session import RerunSession
@@ -36,9 +36,10 @@ from airflow_dbt_rerun.exceptions import (
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from airflow_dbt_rerun.links import DbtCloudRunLink
 from airflow_dbt_rerun.operators.arguments import CheckedArguments, check_quickest
+from airflow_dbt_rerun.operators.asking import AskingMixin
 from airflow_dbt_rerun.operators.deferral import DeferralMixin, is_ours
 from airflow_dbt_rerun.operators.publishing import Publisher
-from airflow_dbt_rerun.operators.takes import HEALING
+from airflow_dbt_rerun.operators.takes import CALLBACKS, HEALING
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -58,11 +59,13 @@ ERRORS: dict[str, type[DbtRunError]] = {
 }
 """The error to raise for each kind of :class:`Fail`."""
 
-OnRerun = Callable[[Any], Any]
+Callback = Callable[[Any], Any]
 """A function that takes the context, or one of Airflow's notifiers."""
 
+Callbacks = Callback | Sequence[Callback]
 
-class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
+
+class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator):
     """Watch a dbt run until it ends, and rerun it by a policy. A base class, not for use by itself.
 
     :param dbt_cloud_conn_id: a connection of the official dbt Cloud layout.
@@ -75,6 +78,9 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
     :param on_rerun: a function, one of Airflow's notifiers, or a list of them, called after each rerun has started.
         The context passed to it has the key ``dbt_rerun``: what failed, why it is rerun, and the new run. Errors
         that it raises are logged and change nothing. Airflow's ``on_failure_callback`` is called once, at the end.
+    :param on_question: the same, when a person is asked; called before the task waits for the answer.
+    :param on_healed: the same, when a rerun has done the work.
+    :param on_gave_up: the same, when the task fails.
     :param check_interval: longest time between two polls, in seconds.
     :param quickest_check_interval: seconds between polls around the time at which runs of the job usually end,
         estimated from its newest runs. Polls are less frequent the further away that time is. None: always
@@ -101,7 +107,10 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
         account_id: int | str | None = None,
         policy: RerunPolicy | Mapping[str, Any] | str | None = None,
         signatures: Sequence[Signature | Mapping[str, str]] | None = None,
-        on_rerun: OnRerun | Sequence[OnRerun] | None = None,
+        on_rerun: Callbacks | None = None,
+        on_question: Callbacks | None = None,
+        on_healed: Callbacks | None = None,
+        on_gave_up: Callbacks | None = None,
         check_interval: float = _DEFAULTS.check_interval,
         quickest_check_interval: float | None = None,
         poll_tolerance: float = _DEFAULTS.tolerance,
@@ -118,6 +127,9 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
         self.policy = policy
         self.signatures = signatures
         self.on_rerun = on_rerun
+        self.on_question = on_question
+        self.on_healed = on_healed
+        self.on_gave_up = on_gave_up
         self.check_interval = check_interval
         self.quickest_check_interval = quickest_check_interval
         self.poll_tolerance = poll_tolerance
@@ -156,11 +168,17 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
 
     def _continue(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:
         session, step = driver.advance(session, seen)
-        while isinstance(step, WaitForRun):
-            if self.deferrable:
-                self._defer_until(driver, session, step)
-            session, step = driver.advance(session, driver.wait(session, step))
+        while isinstance(step, Pause):
+            if isinstance(step, AskPerson):
+                session = self._ask_person(context, driver, session, step)
+                seen = driver.observe(session, step.run.id)
+            else:
+                if self.deferrable:
+                    self._defer_until(driver, session, step)
+                seen = driver.wait(session, step)
+            session, step = driver.advance(session, seen)
         self._publisher(context).report(report(session, step, time.time()))
+        self._publisher(context).announce_end(session, step)
         if isinstance(step, Fail):
             self._give_up(session, step)
         self._in_progress = None
@@ -241,4 +259,5 @@ class HealingOperator(CheckedArguments, DeferralMixin, BaseOperator):
         )
 
     def _publisher(self, context: Context) -> Publisher:
-        return Publisher(context, cast("Sequence[OnRerun]", self.on_rerun or ()), self.log)
+        callbacks = {name: cast("Sequence[Callback]", getattr(self, name) or ()) for name in CALLBACKS}
+        return Publisher(context, callbacks, self.log)

@@ -70,11 +70,14 @@ class DeferralMixin(BaseOperator):
             session, seen = driver.begin(deadline=time.time() + self._seconds_allowed())
             self._in_progress = driver.work
         else:
-            self._in_progress = replace(driver.work, theirs=session.theirs)
-            if session.deadline is not None:
-                self._limit_requests(session.deadline - time.time())
+            self._take_up(driver, session)
             seen = self._seen(driver, session, event)
         return self._continue(context, driver, session, seen)
+
+    def _take_up(self, driver: Driver, session: RerunSession) -> None:
+        self._in_progress = replace(driver.work, theirs=session.theirs)
+        if session.deadline is not None:
+            self._limit_requests(session.deadline - time.time())
 
     def _remembered(self, event: Mapping[str, Any], work: Work) -> RerunSession | None:
         """Read the session from the event; None if it cannot be used and has to be rebuilt from dbt's records.
@@ -111,17 +114,18 @@ class DeferralMixin(BaseOperator):
             return driver.observe_after(session, Unwatchable(session.run_id, str(event.get("reason"))))
         return driver.observe(session, session.run_id)
 
+    def _carried(self, driver: Driver, session: RerunSession) -> dict[str, Any]:
+        """Return the session as a task takes it along while it has no worker."""
+        marker = self._in_progress and self._in_progress.marker.key
+        return {**session.to_dict(), WORK: marker, JOB: driver.work.job_id}
+
     def _defer_until(self, driver: Driver, session: RerunSession, step: WaitForRun) -> NoReturn:
         self.defer(
             trigger=DbtCloudRunTrigger(
                 dbt_cloud_conn_id=self.dbt_cloud_conn_id,
                 account_id=self.account_id,
                 run_id=step.run_id,
-                session={
-                    **session.to_dict(),
-                    WORK: self._in_progress and self._in_progress.marker.key,
-                    JOB: driver.work.job_id,
-                },
+                session=self._carried(driver, session),
                 until=step.until,
                 cancel_on_kill=self.cancel_on_kill and is_ours(session),
                 hook_params=self.hook_params,

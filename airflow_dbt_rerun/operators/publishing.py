@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import copy
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from airflow_dbt_rerun import metrics
 from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.heal.announcements import asked, gave_up, healed
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, Succeed
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.links import XCOM_REPORT, XCOM_RUN_ID, XCOM_RUN_URL, DbtCloudRunLink
 
 if TYPE_CHECKING:
@@ -16,13 +20,13 @@ if TYPE_CHECKING:
 class Publisher:
     """Publish the progress of one task.
 
-    :param on_rerun: called after each rerun has started, with the context and ``dbt_rerun`` in it.
+    :param callbacks: by the argument's name (``on_rerun``, ...); called with the context and ``dbt_rerun`` in it.
     :param log: the task's log.
     """
 
-    def __init__(self, context: Context, on_rerun: Sequence[Callable[[Any], Any]], log: Any) -> None:
+    def __init__(self, context: Context, callbacks: Mapping[str, Sequence[Callable[[Any], Any]]], log: Any) -> None:
         self._context = context
-        self._on_rerun = on_rerun
+        self._callbacks = callbacks
         self._log = log
 
     def show_run(self, run: Run) -> None:
@@ -35,14 +39,29 @@ class Publisher:
             instance.xcom_push(key=key, value=run.href)
 
     def announce_rerun(self, happened: dict[str, Any], run: Run) -> None:
-        """Count a rerun and call ``on_rerun``; errors of a callback are logged and change nothing."""
+        """Count a rerun and call ``on_rerun``."""
         metrics.rerun(happened)
-        announced = {**happened, "run_id": run.id, "url": run.href}
-        for callback in self._on_rerun:
+        self._announce("on_rerun", {**happened, "run_id": run.id, "url": run.href})
+
+    def announce_question(self, session: RerunSession, step: AskPerson) -> None:
+        """Call ``on_question``."""
+        self._announce("on_question", asked(session, step))
+
+    def announce_end(self, session: RerunSession, step: Succeed | Fail) -> None:
+        """Call ``on_healed`` or ``on_gave_up``, if it came to either: a first success is neither."""
+        if isinstance(step, Fail):
+            self._announce("on_gave_up", gave_up(session, step))
+        elif len(session.attempts) > 1:
+            self._announce("on_healed", healed(session, step))
+
+    def _announce(self, name: str, facts: dict[str, Any]) -> None:
+        """Call the callbacks of an argument; their errors are logged and change nothing."""
+        for callback in self._callbacks.get(name, ()):
             try:
-                callback({**self._context, "dbt_rerun": announced})
+                # A notifier renders its own fields, for good: each message needs a fresh one.
+                copy.copy(callback)({**self._context, "dbt_rerun": facts})
             except Exception:  # noqa: BLE001 - a callback is the user's code
-                self._log.exception("The callback on_rerun failed; the heal continues")
+                self._log.exception("The callback %s failed; the heal continues", name)
 
     def report(self, report: dict[str, Any]) -> None:
         """Push the report of the whole work and count its outcome."""

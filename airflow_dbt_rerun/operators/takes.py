@@ -20,12 +20,14 @@ RUN_CONFIG = Fields(
     words="a mapping of fields of dbt's trigger request, listed below",
 )
 
+CALLBACKS = ("on_rerun", "on_question", "on_healed", "on_gave_up")
+
 HEALING: Takes = {
     "dbt_cloud_conn_id": Text(),
     "account_id": OrNone(Id()),
     "policy": OrNone(Policy()),
     "signatures": OrNone(Signatures()),
-    "on_rerun": OrNone(Callbacks()),
+    **{name: OrNone(Callbacks()) for name in CALLBACKS},
     "check_interval": SECONDS,
     "quickest_check_interval": OrNone(SECONDS),
     "poll_tolerance": SECONDS,

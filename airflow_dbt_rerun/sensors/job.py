@@ -291,11 +291,20 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
         """Resume after waiting in the triggerer for the run to end, or for the pause before a rerun."""
-        if run_id := _given_in(event):
+        self._recall((event or {}).get("session"))
+        return super().execute_complete(context, event)
+
+    def answered(self, context: Context, event: dict[str, Any], session: dict[str, Any]) -> int:
+        """Resume with a person's answer."""
+        self._recall(session)
+        return super().answered(context, event, session)
+
+    def _recall(self, session: Mapping[str, Any] | None) -> None:
+        """Take the run to heal from the memory of a heal."""
+        if run_id := _given_in(session):
             # A run of another job than the argument's is refused where it is read.
             named = self.hook.get_run(run_id, include_related=()).job_id if self.job_id is None else self._job_id()
             self._given = (named, run_id)
-        return super().execute_complete(context, event)
 
     # --- Failing, or skipping
 
@@ -340,7 +349,7 @@ def _first_reschedule(context: Context) -> float | None:
     return moment.timestamp() if moment else None
 
 
-def _given_in(event: Mapping[str, Any] | None) -> int | None:
-    """Return the id of the first run in the session that travels with an event."""
-    attempts = ((event or {}).get("session") or {}).get("attempts") or ()
+def _given_in(session: Mapping[str, Any] | None) -> int | None:
+    """Return the id of the first run in the memory of a heal."""
+    attempts = (session or {}).get("attempts") or ()
     return number("run_id", attempts[0]["run_id"]) if attempts else None

@@ -74,6 +74,7 @@ def heal(platform: Liar, *, of_run: int | None = None, seconds: float = 20_000.0
             session, step = driver.advance(session, driver.wait(session, step))
     except DbtApiError as error:
         return error
+    assert isinstance(step, (Succeed, Fail))
     return step
 
 

@@ -119,6 +119,7 @@ def execute(platform: Any, task: Task, work: Work) -> Ended:
             session = RerunSession.from_dict(json.loads(json.dumps(session.to_dict())))
             driver = new_driver(platform, task, work)
         session, step = driver.advance(session, driver.wait(session, step))
+    assert isinstance(step, (Succeed, Fail))
     json.dumps(report(session, step, platform.clock()))
     return give_up(platform, session, step) if isinstance(step, Fail) else succeed(step)
 

@@ -8,8 +8,9 @@ from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.progress import Progress
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.heal.attempt import SUPERSEDED_BY
 from airflow_dbt_rerun.core.heal.possible_rerun import could_not_resume
-from airflow_dbt_rerun.core.heal.session import SUPERSEDED_BY, RerunSession
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.policy.conditions import RerunState
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunDecision, RerunPolicy, RerunRule, Superseded

@@ -13,14 +13,18 @@ from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.decision import count_post, decide, progress
-from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartRun, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, NextStep, Rerun, StartRun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.on_success import on_success
+from airflow_dbt_rerun.core.heal.planned import OpenQuestion, PlannedRerun
 from airflow_dbt_rerun.core.heal.possible_rerun import RerunChoice, choose_kind
-from airflow_dbt_rerun.core.heal.session import PlannedRerun, RerunSession
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.superseded import follow_replacing, follow_superseding, why_not_followed
-from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, Superseded
+from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunDecision, RerunPolicy, Superseded
 from airflow_dbt_rerun.core.signatures import Signature
+
+LONGEST_QUESTION = 7 * 24 * 60 * 60.0
+"""Seconds that a question waits if nothing else limits it."""
 
 
 def next_step(
@@ -142,6 +146,8 @@ def _on_failure(
             return session, stop
     plan = session.plan
     assert plan is not None
+    if plan.question is not None:
+        return session, AskPerson(seen.run, plan.question, diagnosis)
     if now < plan.not_before:
         return session, WaitForRun(seen.run.id, until=plan.not_before)
     assert policy is not None
@@ -174,6 +180,7 @@ def _decide(
             decision.wait_seconds,
             decision.reason,
             overrides=dict(decision.overrides),
+            question=_question(session, decision, policy, now),
         )
         return replace(session, plan=plan), None
     ended = "cancelled" if run.is_cancelled else "failed"
@@ -182,11 +189,28 @@ def _decide(
     return session, Fail(reason, kind, decision.exhausted, run, diagnosis, decision.reason)
 
 
+def _question(
+    session: RerunSession, decision: RerunDecision, policy: RerunPolicy | None, now: float
+) -> OpenQuestion | None:
+    """Return the question to ask. It ends with its patience, the policy's limit or the task's timeout."""
+    asked = decision.question
+    if asked is None or policy is None:
+        return None
+    limit = policy.longest
+    left = None if limit is None else max(session.started_at + limit - now, 0.0)
+    patience = left if asked.patience is None else asked.patience
+    ends = [end for end in (None if patience is None else now + patience, session.deadline) if end is not None]
+    until = min(ends, default=now + LONGEST_QUESTION)
+    return OpenQuestion(tuple(asked.options), asked.default, now, until, tuple(asked.assigned_users))
+
+
 def _carry_out(
     session: RerunSession, seen: RunSeen, diagnosis: Diagnosis, policy: RerunPolicy, now: float
 ) -> tuple[RerunSession, NextStep]:
     run, plan = seen.run, session.plan
     assert plan is not None
+    if plan.action is RerunAction.FAIL:
+        return _end(session, seen, diagnosis, plan.reason)
     if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
         followed = follow_superseding(session, seen, policy)
         if followed:

@@ -8,6 +8,7 @@ from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.heal.planned import OpenQuestion
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 
 
@@ -37,6 +38,15 @@ class Rerun:
 
 
 @dataclass(frozen=True, slots=True)
+class AskPerson:
+    """Ask a person what to do about ``run``; :meth:`RerunSession.answered` takes the answer."""
+
+    run: Run
+    question: OpenQuestion
+    diagnosis: Diagnosis
+
+
+@dataclass(frozen=True, slots=True)
 class Succeed:
     """The work is done."""
 
@@ -60,4 +70,7 @@ class Fail:
     why: str | None = None
 
 
-NextStep = StartRun | WaitForRun | Rerun | Succeed | Fail
+Pause = WaitForRun | AskPerson
+"""Something to wait for."""
+
+NextStep = StartRun | Pause | Rerun | Succeed | Fail

@@ -15,11 +15,13 @@ from airflow_dbt_rerun.core.dbt.executed import (
 )
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.heal.attempt import GIVEN, TRIGGERED, Attempt
 from airflow_dbt_rerun.core.heal.decision import count_post, rerun_state
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS, is_uncounted, out_of_reach, owed_commands
-from airflow_dbt_rerun.core.heal.session import GIVEN, TRIGGERED, Attempt, PlannedRerun, RerunSession
+from airflow_dbt_rerun.core.heal.planned import PlannedRerun
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import Proof, Verification, hollow_diagnosis, verify
 from airflow_dbt_rerun.core.messages import counted, listed
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy

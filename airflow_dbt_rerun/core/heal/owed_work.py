@@ -7,7 +7,8 @@ not prove that the node is gone. Commands that run as a whole, from the first fa
 from __future__ import annotations
 
 from airflow_dbt_rerun.core.dbt.commands import forgotten_options
-from airflow_dbt_rerun.core.heal.session import RUNS_EVERYTHING, Attempt, RerunSession
+from airflow_dbt_rerun.core.heal.attempt import RUNS_EVERYTHING, Attempt
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 
 WHOLE_COMMANDS = frozenset({RerunAction.RERUN_FROM_STEP, RerunAction.RERUN_FROM_START})

@@ -11,7 +11,7 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import short_name
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
 from airflow_dbt_rerun.core.heal.loop import diagnosed, next_step
-from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, NextStep, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.messages import and_more, listed
@@ -137,6 +137,8 @@ def _answer(step: NextStep, run: Run) -> tuple[str, str]:
             return "adopt", f"the job has a newer run ({step.run_id}), whose result decides"
         case WaitForRun():
             return "wait", "it is still in progress"
+        case AskPerson():
+            return str(RerunAction.ASK), "the policy asks a person"
         case Fail():
             return "nothing", step.reason
     return "nothing", getattr(step, "reason", "there is nothing to rerun")

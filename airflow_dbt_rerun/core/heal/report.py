@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from logging import ERROR, INFO, WARNING
 from typing import Any, NamedTuple
 
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Finding
-from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed, WaitForRun
-from airflow_dbt_rerun.core.heal.session import Attempt, RerunSession
+from airflow_dbt_rerun.core.heal.attempt import Attempt
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, NextStep, Rerun, Succeed, WaitForRun
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import Proof
 from airflow_dbt_rerun.core.heal.wording import did
 from airflow_dbt_rerun.core.messages import and_more, counted
-from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
+from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS, answer_label
 
 REPORT_VERSION = 3
 """The version of the report's format: ``docs/report.schema.json``."""
@@ -33,27 +35,6 @@ def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, 
         "waited_seconds": round(sum(attempt.waited for attempt in session.attempts), 1),
         "seconds": round(max(now - session.began_at, 0.0), 1),
         "attempts": [_attempt(number, attempt) for number, attempt in enumerate(session.attempts, start=1)],
-    }
-
-
-def happened(session: RerunSession, step: Rerun) -> dict[str, Any]:
-    """Return a rerun that was just started as plain JSON values, which are passed to ``on_rerun``.
-
-    :param session: as it was when the rerun was decided on; its newest attempt is the failed run.
-    """
-    failed = session.attempts[-1]
-    diagnosis = failed.diagnosis or {}
-    return {
-        "attempt": len(session.attempts) + 1,
-        "kind": str(step.action),
-        "of_run": step.of_run,
-        "of_run_url": failed.url,
-        "verdict": diagnosis.get("verdict"),
-        "findings": list(diagnosis.get("findings", ())),
-        "found": diagnosis.get("found"),
-        "reason": step.reason,
-        "why_not_wanted": step.why_not_wanted,
-        "waited_seconds": round(session.plan.wait_seconds, 1) if session.plan else 0.0,
     }
 
 
@@ -168,6 +149,11 @@ def _step_lines(session: RerunSession, step: NextStep) -> Iterator[Line]:
             yield Line(INFO, f"Rerunning run {step.of_run} {ACTION_WORDS[step.action].how}")
             if step.why_not_wanted:
                 yield Line(INFO, f"  not as the policy asked: {step.why_not_wanted}")
+        case AskPerson():
+            options = ", ".join(answer_label(option).lower() for option in step.question.options)
+            until = datetime.fromtimestamp(step.question.until, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            default = answer_label(step.question.default).lower()
+            yield Line(WARNING, f"Asking a person until {until}: {options} (without an answer: {default})")
         case Succeed():
             healed = f"healed in {len(session.attempts)} attempts" if len(session.attempts) > 1 else step.reason
             yield Line(INFO, f"Done: {healed}")

@@ -13,90 +13,13 @@ from airflow_dbt_rerun.core.dbt.executed import executed
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.heal.attempt import GIVEN, RUNS_EVERYTHING, SUPERSEDED_BY, TRIGGERED, Attempt
+from airflow_dbt_rerun.core.heal.planned import PlannedRerun
 from airflow_dbt_rerun.core.heal.possible_rerun import commands_from_failed_step
 from airflow_dbt_rerun.core.heal.wording import action_in
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 
 SESSION_VERSION = 2
-
-SUPERSEDED_BY = "superseded_by"
-
-RUNS_EVERYTHING = frozenset({RerunAction.RERUN_FROM_START, SUPERSEDED_BY})
-"""Kinds of rerun that run all nodes, and so owe no particular one."""
-
-TRIGGERED = "trigger"
-GIVEN = "given"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One dbt run for this work, and its result."""
-
-    run_id: int
-    kind: str
-    """``trigger``, ``given`` (a run started outside this task), ``superseded_by``, or the :class:`RerunAction`."""
-    url: str | None = None
-    ours: bool = True
-    """Whether we started it, and so may cancel it."""
-    of_run: int | None = None
-    resumes: tuple[str, ...] = ()
-    """The commands that a rerun runs or resumes: the failed one and those after it; empty if from start."""
-    git_sha: str | None = None
-    status: str | None = None
-    diagnosis: Mapping[str, Any] | None = None
-    fingerprint: str | None = None
-    progress: str | None = None
-    """What this rerun healed of what the previous attempt had left undone."""
-    decision: str | None = None
-    waited: float = 0.0
-    proof: str | None = None
-    """Of a green rerun: ``verified``, ``not verifiable`` or ``hollow``."""
-    verification: str | None = None
-    """The same in words, with the evidence."""
-    warnings: tuple[str, ...] = ()
-    """What a person should know of a green run, for example nodes that failed in it."""
-    hollow: bool = False
-    """Whether dbt reported success although the owed work was not done."""
-    seconds: float | None = None
-    """How long dbt ran, from start to end."""
-    nodes_run: int | None = None
-    nodes_saved: int | None = None
-    certain: bool = True
-    """False if dbt does not record which run this one resumes, and another one is possible."""
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read an attempt from plain JSON values."""
-        lists = {name: tuple(data.get(name) or ()) for name in ("resumes", "warnings")}
-        return cls(**{**data, **lists})
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedRerun:
-    """A rerun that was decided on and has not started yet."""
-
-    run_id: int
-    action: RerunAction
-    not_before: float
-    wait_seconds: float
-    reason: str
-    commands: tuple[str, ...] = ()
-    overrides: Mapping[str, Any] = field(default_factory=dict)
-    """What the rule changes for this rerun: fields of dbt's trigger request."""
-    of_earlier_try: bool = False
-    """Whether it was started before this try of the task began."""
-    certain: bool = True
-    """False if the rerun that carried it out may as well be that of a run outside this work."""
-
-    @property
-    def starter_unknown(self) -> bool:
-        """Whether it was started before this try of the task began, and bears no marker."""
-        return self.of_earlier_try and self.action is RerunAction.RERUN_FROM_FAILURE
-
-    @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Self:
-        """Read a plan from its JSON form."""
-        return cls(**{**data, "action": RerunAction(data["action"]), "commands": tuple(data["commands"])})
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +120,21 @@ class RerunSession:
     def asked_again(self, now: float) -> RerunSession:
         """Renew the limits before the newest run is examined, since a person asks for a rerun of its work."""
         return replace(self, spent=len(self.attempts), started_at=now, first_at=self.began_at)
+
+    def answered(self, action: RerunAction, by: str, now: float) -> RerunSession:
+        """Plan what a person answered. The time that the question took does not count against the limits.
+
+        :param by: who answered, in words.
+        :param now: epoch seconds.
+        """
+        assert self.plan is not None
+        assert self.plan.question is not None
+        waited = max(now - self.plan.question.asked_at, 0.0)
+        plan = replace(self.plan, action=action, not_before=now, wait_seconds=waited, reason=by, question=None)
+        started_at = min(self.started_at + waited, now)
+        first_at = self.began_at
+        session = replace(self, plan=plan, started_at=started_at, first_at=first_at)
+        return session.with_current(decision=f"{action}: {by}")
 
     def overrides_of(
         self, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
-from airflow_dbt_rerun.core.policy.rules import RerunAction
+from airflow_dbt_rerun.core.policy.actions import RerunAction
 
 _OTHERS = {
     "trigger": "was triggered",

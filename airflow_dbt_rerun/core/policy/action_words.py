@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from airflow_dbt_rerun.core.policy.rules import RerunAction
+from airflow_dbt_rerun.core.policy.actions import RerunAction
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,4 +35,11 @@ def imperative(action: RerunAction) -> str:
     """Return an action as an instruction: ``rerun from failure``."""
     if action is RerunAction.FAIL:
         return "do not rerun; a person is needed"
+    if action is RerunAction.ASK:
+        return "ask a person"
     return f"rerun {ACTION_WORDS[action].how}"
+
+
+def answer_label(action: RerunAction) -> str:
+    """Return an action as the button of a question: ``Rerun from failure``, ``Give up``."""
+    return "Give up" if action is RerunAction.FAIL else imperative(action).capitalize()

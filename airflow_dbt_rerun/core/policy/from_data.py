@@ -12,6 +12,7 @@ from airflow_dbt_rerun.core.policy.arguments import Word
 from airflow_dbt_rerun.core.policy.condition import AllOf, AnyOf, Condition, JoinedCondition, Not
 from airflow_dbt_rerun.core.policy.conditions import CONDITIONS
 from airflow_dbt_rerun.core.policy.overrides import Overrides, plain
+from airflow_dbt_rerun.core.policy.question import TAKES, Question
 from airflow_dbt_rerun.core.policy.rules import (
     ACTION,
     DEFAULT_RULES,
@@ -23,7 +24,7 @@ from airflow_dbt_rerun.core.policy.rules import (
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, form, strategy_from_data
 
 POLICY_KEYS = ("rules", "stop", "wait", *SETTINGS)
-RULE_KEYS = ("when", "action", "wait", "stop", "overrides")
+RULE_KEYS = ("when", "action", "wait", "stop", "overrides", "question")
 DEFAULT_RULES_WORD = "default_rules"
 """An entry in the list of rules that stands for the default rules."""
 
@@ -75,10 +76,18 @@ def _rule(data: object, where: str) -> RerunRule:
         "wait": lambda value, place: strategy_from_data(value, WAIT, place),
         "stop": lambda value, place: strategy_from_data(value, STOP, place),
         "overrides": lambda value, place: Overrides.checked(place, value),
+        "question": _question,
     }
     arguments = {name: readers[name](value, f"{where}.{name}") for name, value in given.items()}
     with _placed(where):
         return RerunRule(**arguments)
+
+
+def _question(data: object, where: str) -> Question:
+    given = _mapping(data, tuple(TAKES), where)
+    arguments = {name: TAKES[name].check(f"{where}.{name}", value) for name, value in given.items()}
+    with _placed(where):
+        return Question(**arguments)
 
 
 def condition_from_data(data: object, where: str) -> Condition:
@@ -153,4 +162,6 @@ def _written(rule: RerunRule, number: int) -> dict[str, Any]:
                 data[name] = form(strategy).data()
         if rule.overrides:
             data["overrides"] = plain(rule.overrides)
+        if rule.question:
+            data["question"] = rule.question.to_dict()
         return data

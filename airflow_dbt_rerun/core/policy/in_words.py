@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow_dbt_rerun.core.policy.action_words import imperative
-from airflow_dbt_rerun.core.policy.rules import RerunAction, RerunRule, StopStrategy, Superseded, WaitStrategy
+from airflow_dbt_rerun.core.policy.action_words import answer_label, imperative
+from airflow_dbt_rerun.core.policy.actions import RerunAction
+from airflow_dbt_rerun.core.policy.question import Question
+from airflow_dbt_rerun.core.policy.rules import RerunRule, StopStrategy, Superseded, WaitStrategy
 from airflow_dbt_rerun.core.policy.strategies import form
+from airflow_dbt_rerun.core.policy.tenacity_table import duration
 
 NEWER_RUN = {
     Superseded.ADOPT: "wait for that one and take its result",
@@ -41,11 +44,19 @@ def rule_words(rule: RerunRule) -> str:
     changes = ", ".join(f"{name} = {value}" for name, value in rule.overrides.items())
     parts = [
         f"If {rule.condition.words}: {imperative(rule.action)}",
+        _question_words(rule.question) if rule.question else "",
         f"with {changes}" if changes else "",
         f"wait {form(rule.wait).words()}" if rule.wait is not None else "",
         f"stop {form(rule.stop).words()}" if rule.stop is not None else "",
     ]
     return "; ".join(part for part in parts if part) + "."
+
+
+def _question_words(question: Question) -> str:
+    options = ", ".join(answer_label(option).lower() for option in question.options)
+    patience = "in time" if question.patience is None else f"within {duration(question.patience)}"
+    users = f"; only {', '.join(question.assigned_users)} may answer" if question.assigned_users else ""
+    return f"{options}; without an answer {patience}: {answer_label(question.default).lower()}{users}"
 
 
 def _give_up(limit: int | None) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow_dbt_rerun.core.policy.actions import RerunAction
 from airflow_dbt_rerun.core.policy.calls import closed_object
 from airflow_dbt_rerun.core.policy.conditions import CONDITIONS
 from airflow_dbt_rerun.core.policy.from_data import DEFAULT_RULES_WORD, JOINS
 from airflow_dbt_rerun.core.policy.overrides import TAKES
-from airflow_dbt_rerun.core.policy.rules import ACTION, SETTINGS, RerunAction
+from airflow_dbt_rerun.core.policy.question import TAKES as QUESTION
+from airflow_dbt_rerun.core.policy.rules import ACTION, SETTINGS
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, Kind
 from airflow_dbt_rerun.core.policy.tenacity_table import ALIASES
 
@@ -48,11 +50,17 @@ def _rule() -> Schema:
             "wait": _ref("wait"),
             "stop": _ref("stop"),
             "overrides": overrides,
+            "question": closed_object({name: value.schema() for name, value in QUESTION.items()}),
         },
         required=["when"],
         allOf=[
             {"if": _action_is(RerunAction.FAIL), "then": {"properties": starts_nothing}},
             {"if": _action_is(RerunAction.RERUN_FROM_START), "else": {"properties": keeps_its_commands}},
+            {
+                "if": _action_is(RerunAction.ASK),
+                "then": {"properties": {"wait": False}},
+                "else": {"properties": {"question": False}},
+            },
         ],
     )
 

@@ -14,25 +14,27 @@ from typing import Any, Self
 from tenacity import stop_after_attempt, stop_after_delay, wait_exponential, wait_none, wait_random
 
 from airflow_dbt_rerun.core.messages import shown
+from airflow_dbt_rerun.core.policy.actions import RerunAction
 from airflow_dbt_rerun.core.policy.condition import RerunState
 from airflow_dbt_rerun.core.policy.from_data import policy_arguments, policy_data
 from airflow_dbt_rerun.core.policy.in_words import policy_words
 from airflow_dbt_rerun.core.policy.overrides import plain
+from airflow_dbt_rerun.core.policy.question import Question
 from airflow_dbt_rerun.core.policy.rules import (
     DEFAULT_RULES,
     SETTINGS,
-    RerunAction,
     RerunRule,
     StopStrategy,
     Superseded,
     WaitStrategy,
     checked_rules,
 )
-from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy, describe
+from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy, describe, longest
 from airflow_dbt_rerun.core.policy.value_class import Written, names_its_arguments
 
 __all__ = [
     "DEFAULT_RULES",
+    "Question",
     "RerunAction",
     "RerunDecision",
     "RerunPolicy",
@@ -56,6 +58,8 @@ class RerunDecision:
     exhausted: bool = False
     overrides: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What to change about the rerun: fields of dbt's trigger request."""
+    question: Question | None = None
+    """What to ask a person, if the action is to ask."""
 
 
 @names_its_arguments
@@ -128,11 +132,21 @@ class RerunPolicy(Written):
         return {name: getattr(self, name) for name in SETTINGS}
 
     @property
+    def asks(self) -> bool:
+        """Whether any rule asks a person."""
+        return any(rule.action is RerunAction.ASK for rule in self.rules)
+
+    @property
+    def longest(self) -> float | None:
+        """The seconds after which ``stop`` ends the reruns at the latest; None without such a limit."""
+        return longest(self.stop)
+
+    @property
     def needs_manifest(self) -> bool:
         """Whether any condition or rerun needs dbt's ``manifest.json``."""
         rebuilds = RerunAction.REBUILD_TESTED
         return self.fallback is rebuilds or any(
-            rule.condition.needs_manifest or rule.action is rebuilds for rule in self.rules
+            rule.condition.needs_manifest or rebuilds in (rule.action, *_answers(rule)) for rule in self.rules
         )
 
     def decide(self, state: RerunState) -> RerunDecision:
@@ -160,7 +174,8 @@ class RerunPolicy(Written):
         seconds = _seconds(wait, state)
         if stopped := self.stopped(replace(state, upcoming_sleep=seconds), rule.stop):
             return RerunDecision(RerunAction.FAIL, f"{because}, but {stopped}", exhausted=True)
-        return RerunDecision(rule.action, because, wait_seconds=seconds, overrides=plain(rule.overrides))
+        seconds = 0.0 if rule.action is RerunAction.ASK else seconds
+        return RerunDecision(rule.action, because, seconds, overrides=plain(rule.overrides), question=rule.question)
 
     def stopped(self, state: RerunState, earlier: StopStrategy | None = None) -> str | None:
         """Return why the limits allow no further attempt; None if they allow one.
@@ -181,6 +196,10 @@ class RerunPolicy(Written):
             f"the job has failed {failed} times in a row and the policy gives up after {limit}; "
             "dbt deactivates a job at 100"
         )
+
+
+def _answers(rule: RerunRule) -> Sequence[RerunAction]:
+    return rule.question.options if rule.question else ()
 
 
 def _seconds(wait: WaitStrategy, state: RerunState) -> float:

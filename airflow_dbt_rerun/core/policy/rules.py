@@ -13,30 +13,17 @@ from tenacity.wait import wait_base
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.messages import shown
+from airflow_dbt_rerun.core.policy.actions import RerunAction
 from airflow_dbt_rerun.core.policy.arguments import Number, OrNone, Value, Word
 from airflow_dbt_rerun.core.policy.condition import AnyCondition, Condition, RerunState, as_condition
 from airflow_dbt_rerun.core.policy.conditions import any_node, every
 from airflow_dbt_rerun.core.policy.overrides import Overrides
+from airflow_dbt_rerun.core.policy.question import Question
 from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy
 from airflow_dbt_rerun.core.policy.value_class import Written, names_its_arguments
 
 StopStrategy = stop_base | Callable[[RerunState], bool]
 WaitStrategy = wait_base | Callable[[RerunState], float]
-
-
-class RerunAction(StrEnum):
-    """What to do about a failed run."""
-
-    RERUN_FROM_FAILURE = "rerun_from_failure"
-    """Resume the failed run: only failed and skipped nodes run (``POST runs/{id}/retry/``)."""
-    RERUN_FROM_STEP = "rerun_from_step"
-    """A new run of the failed command and the commands after it."""
-    RERUN_FROM_START = "rerun_from_start"
-    """A new run of everything."""
-    REBUILD_TESTED = "rebuild_tested"
-    """A new run of ``dbt build`` for the nodes that failed tests check, the tests, and what was skipped."""
-    FAIL = "fail"
-    """Do not rerun; a person is needed."""
 
 
 class Superseded(StrEnum):
@@ -52,11 +39,12 @@ class Superseded(StrEnum):
 
 ACTION = Word("action", RerunAction)
 
-_NOT_RESUMABLE = Word(
-    "action",
-    tuple(action for action in RerunAction if action is not RerunAction.RERUN_FROM_FAILURE),
-    refused={RerunAction.RERUN_FROM_FAILURE: "this is for runs that cannot be resumed from their failure"},
-)
+_REFUSED: Mapping[str, str] = {
+    RerunAction.RERUN_FROM_FAILURE: "this is for runs that cannot be resumed from their failure",
+    RerunAction.ASK: "only a rule can ask a person",
+}
+
+_NOT_RESUMABLE = Word("action", tuple(action for action in RerunAction if action not in _REFUSED), refused=_REFUSED)
 
 SETTINGS: Mapping[str, Value] = {
     "superseded": Word("action", Superseded),
@@ -79,6 +67,7 @@ class RerunRule(Written):
     :param overrides: what to change about the rerun, by the fields of dbt's trigger request:
         ``{"threads_override": 2}``. A resumed run keeps its own settings, so a rule with overrides starts a new run
         from the failed step instead.
+    :param question: for the action ``ask``: the possible answers, and what happens without one.
     :raises TypeError: if an argument has the wrong type.
     :raises ValueError: if a value is not allowed, or the arguments contradict each other.
     """
@@ -88,6 +77,7 @@ class RerunRule(Written):
     wait: WaitStrategy | None = None
     stop: StopStrategy | None = None
     overrides: Mapping[str, Any] = field(default_factory=Overrides)
+    question: Question | None = None
 
     def __post_init__(self) -> None:
         as_condition("RerunRule(when=...)", self.when)
@@ -98,7 +88,18 @@ class RerunRule(Written):
         overrides = Overrides.checked("RerunRule(overrides=...)", {} if self.overrides is None else self.overrides)
         object.__setattr__(self, "overrides", overrides)
         object.__setattr__(self, "action", ACTION.check("RerunRule(action=...)", self.action))
+        self._check_question()
         self._check_together()
+
+    def _check_question(self) -> None:
+        if self.question is not None and not isinstance(self.question, Question):
+            raise TypeError(f"RerunRule(question=...) takes a Question, not {shown(self.question)}")
+        if self.question is not None and self.action is not RerunAction.ASK:
+            raise ValueError(f"RerunRule(action='{self.action}') asks nobody, so it takes no question")
+        if self.action is RerunAction.ASK and self.wait is not None:
+            raise ValueError("RerunRule(action='ask') asks at once, so it takes no wait")
+        if self.action is RerunAction.ASK and self.question is None:
+            object.__setattr__(self, "question", Question())
 
     def _check_together(self) -> None:
         changes = self.wait is not None or self.stop is not None or self.overrides
@@ -116,6 +117,8 @@ class RerunRule(Written):
         return as_condition("RerunRule(when=...)", self.when)
 
     def _says(self, name: str, value: object) -> bool:
+        if name == "question":
+            return value not in (None, Question())
         return bool(self.overrides) if name == "overrides" else value is not None
 
 

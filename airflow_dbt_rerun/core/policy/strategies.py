@@ -260,3 +260,16 @@ def _parts(data: object, kind: Kind, where: str) -> list[Any]:
     if not isinstance(data, list) or not data:
         raise TypeError(f"{where} takes a list of {kind.name}s, not {shown(data)}")
     return [strategy_from_data(each, kind, f"{where}[{place}]") for place, each in enumerate(data)]
+
+
+def longest(stop: object) -> float | None:
+    """Return the seconds after which a stop says stop at the latest; None if it may never do so by time alone."""
+    if isinstance(stop, tenacity.stop_after_delay):
+        return float(stop.max_delay)
+    if isinstance(stop, tenacity.stop_any | tenacity.stop_all):
+        limits = [longest(each) for each in stop.stops]
+        known = [limit for limit in limits if limit is not None]
+        if isinstance(stop, tenacity.stop_any):
+            return min(known, default=None)
+        return max(known) if known and len(known) == len(limits) else None
+    return None

@@ -58,5 +58,5 @@ class Written:
 
 def _show(value: object) -> str:
     if isinstance(value, tuple):
-        return "[" + ", ".join(repr(rule) for rule in value) + "]"
+        return "[" + ", ".join(f"'{each}'" if isinstance(each, StrEnum) else repr(each) for each in value) + "]"
     return f"'{value}'" if isinstance(value, StrEnum) else describe(value)

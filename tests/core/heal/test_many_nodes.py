@@ -16,12 +16,13 @@ from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.diagnosis import diagnose_run, logs
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
+from airflow_dbt_rerun.core.heal.announcements import happened
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Rerun
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.plan import plan_rerun
 from airflow_dbt_rerun.core.heal.possible_rerun import commands_from_failed_step
-from airflow_dbt_rerun.core.heal.report import happened, tell
+from airflow_dbt_rerun.core.heal.report import tell
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import verify
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy

@@ -193,7 +193,7 @@ STRUCTURE: list[tuple[Any, str]] = [
     ),
     (
         {"rules": ["default_rules", 3]},
-        "policy.rules[1] takes a mapping of when, action, wait, stop, overrides, not 3",
+        "policy.rules[1] takes a mapping of when, action, wait, stop, overrides, question, not 3",
     ),
     ({"rules": [{}]}, "policy.rules[0] needs 'when'"),
     (rule(acton="fail"), "policy.rules[0]: there is no key 'acton'; did you mean 'action'?"),
