@@ -1,4 +1,7 @@
-"""How fast a failed run is understood, and how much memory that takes: each case in a process of its own."""
+"""How fast a failed run is understood, and how much memory that takes: each case in a process of its own.
+
+The first error of a process reads the tables of signatures. That is measured apart: a worker pays it once.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ from pathlib import Path
 
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
+from airflow_dbt_rerun.core.diagnosis.classify_message import match
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 
 NODES = 10_000
@@ -33,20 +37,21 @@ WORDS = (
 
 ARTIFACT = 1.0, 300
 LOG = 0.3, 300
-"""The aims: seconds and MB."""
+"""The aims: CPU seconds, with the reading of the tables, and MB."""
 
 
 def main() -> None:
     """Print seconds and memory for large artifacts and large logs."""
-    print(f"best of {TIMES} fresh processes; memory: how much the peak grew over the imports")
+    print(f"CPU seconds, best of {TIMES} fresh processes; memory: how much the peak grew over the imports")
     with tempfile.TemporaryDirectory() as folder:
         for title, name, content, aims in cases():
             file = Path(folder) / name
             file.write_text(content, encoding="utf-8")
-            seconds, megabytes, findings = min(in_a_process_of_its_own(file) for _ in range(TIMES))
+            seconds, tables, megabytes, findings = min(in_a_process_of_its_own(file) for _ in range(TIMES))
             late = "" if seconds <= aims[0] and megabytes <= aims[1] else " - MISSED"
             print(f"{title}, {len(content) / 1e6:.0f} MB, {findings:,} findings:")
-            print(f"  {seconds:.2f} s (aim {aims[0]}), {megabytes:.0f} MB (aim {aims[1]}){late}")
+            parts = f"{tables:.2f} to read the tables and {seconds - tables:.2f} for the rest"
+            print(f"  {seconds:.2f} s (aim {aims[0]}): {parts}; {megabytes:.0f} MB (aim {aims[1]}){late}")
 
 
 def cases() -> Iterator[tuple[str, str, str, tuple[float, int]]]:
@@ -96,19 +101,21 @@ def message(number: int) -> str:
     return f"Database Error in model m{number} (models/m{number}.sql)\n  {said}"
 
 
-def in_a_process_of_its_own(file: Path) -> tuple[float, float, int]:
-    """Diagnose a file; return seconds, MB and the number of findings."""
+def in_a_process_of_its_own(file: Path) -> tuple[float, float, float, int]:
+    """Diagnose a file; return seconds in all, those for the tables, MB and the number of findings."""
     command = [sys.executable, "-m", "benchmarks.diagnosis", str(file)]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    seconds, megabytes, findings = json.loads(done.stdout)
-    return seconds, megabytes, findings
+    seconds, tables, megabytes, findings = json.loads(done.stdout)
+    return seconds, tables, megabytes, findings
 
 
 def measure(file: Path) -> None:
-    """Print seconds, MB and the number of findings as JSON, of reading a file, parsing and diagnosing it."""
-    before, began = peak(), time.perf_counter()
+    """Print as JSON what reading the tables, and reading, parsing and diagnosing a file took."""
+    before, began = peak(), time.process_time()
+    match("words that no table has", adapter="postgres" if file.suffix == ".json" else None)
+    tables = time.process_time() - began
     findings = len(diagnose(*evidence_in(file)).findings)
-    print(json.dumps([time.perf_counter() - began, peak() - before, findings]))
+    print(json.dumps([time.process_time() - began, tables, peak() - before, findings]))
 
 
 def evidence_in(file: Path) -> tuple[Run, list[StepResults]]:

@@ -180,10 +180,15 @@ def printable(text: str) -> str:
 
     Line breaks and tabs stay. Halves of surrogate pairs, as dbt writes for bytes that are no UTF-8, become U+FFFD.
     """
-    if text.isascii() and text.isprintable():
+    if _is_plain(text):
         return text
     plain = _LINE_BREAK.sub("\n", _TERMINAL.sub("", text))
-    return _UNPRINTABLE.sub(_replacement, plain)
+    return plain if _is_plain(plain) else _UNPRINTABLE.sub(_replacement, plain)
+
+
+def _is_plain(text: str) -> bool:
+    """Return whether nothing has to be replaced: a log has megabytes, and Python's own test is ten times faster."""
+    return text.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _replacement(found: re.Match[str]) -> str:

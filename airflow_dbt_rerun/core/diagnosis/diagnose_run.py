@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.dbt.fields import printable
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.dbt.merging import merged, undone
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
@@ -67,7 +68,7 @@ class _Diagnoser:
         step = run.stopping_step
         if step is None or run.is_cancelled:
             return self._of_text(run, "run", "the run", run.status_message, "the run's status message")
-        step = replace(step, logs=log_text(step.logs))
+        step = replace(step, logs=printable(log_text(step.logs)))
         own, log = [artifact for artifact in results if artifact.step_index == step.index], StepLog(step.logs)
         found = (
             self._of_v2(run, step, own, V2Report(step.logs))

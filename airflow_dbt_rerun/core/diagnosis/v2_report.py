@@ -22,6 +22,8 @@ _SHAPE = re.compile(
     rf"^=+ (?:Errors and Warnings|Execution Summary|Test Failures) =+$|^{_TIME}\[error\]:? |^Finished '[\w -]+' ",
     re.MULTILINE,
 )
+_SHAPE_HAS = ("= Errors and Warnings =", "= Execution Summary =", "= Test Failures =", "[error]", "Finished '")
+"""One of these is in every text of the shape. A log has megabytes, and searching for a text is fast."""
 _NODE = re.compile(
     rf"^{_TIME}(?:\[\w+ *\]:)?\s*(Succeeded|Passed|Warned|Reused|No-op|Failed|Skipped|Cancelled) +"
     r"\[\s*(?:[\d.]+m?s|-+)\] +(\w+) +(\S+)"
@@ -99,7 +101,8 @@ class V2Report:
     @cached_property
     def is_present(self) -> bool:
         """Whether the log has the shape of dbt v2's."""
-        return bool(_SHAPE.search(self._log)) or self.is_cut_off
+        has_shape = any(each in self._log for each in _SHAPE_HAS) and _SHAPE.search(self._log)
+        return bool(has_shape) or self.is_cut_off
 
     @cached_property
     def lines(self) -> tuple[NodeLine, ...]:
@@ -143,7 +146,7 @@ class V2Report:
 
         A signal can end dbt before it prints them. ``dbt.log`` then still holds the cancellations.
         """
-        started = _STARTED.search(self._log)
+        started = _STARTED.search(self._log) if "profiles.yml" in self._log else None
         if started is None or self.errors or _FINISHED.search(self._log):
             return False
         return bool(started["time"]) or all(map(_PROGRESS.match, self._log.splitlines()))

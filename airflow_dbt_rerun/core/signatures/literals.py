@@ -1,7 +1,8 @@
 """Find the words that a pattern requires, so that a substring search rules out most patterns for a message.
 
 An unknown error is compared with every pattern. Searching nine hundred of them takes milliseconds, and a run can
-have thousands of such errors; searching for the required words first is many times faster.
+have thousands of such errors; searching for the required words first is many times faster. Nor is each of the words
+searched for: four letters of each are looked up among those of the text.
 """
 
 from __future__ import annotations
@@ -17,19 +18,23 @@ Words = frozenset[str]
 """At least one of these, in lower case, is in every text that the pattern matches. Empty: none is known."""
 
 UNKNOWN: Words = frozenset()
-_NAME = ".{1,120}"
 _ESCAPED = re.compile(r"\\([^\w\s])")
-_PLAIN = re.compile(r"(?:[^\\.^$*+?{}\[\]()|]|\\[^\w\s]|\.\{1,120\})+")
-"""A text with places for names, as in the tables of other languages: hundreds, which need not be parsed."""
+_PLAIN = re.compile(r"(?:[^\\.^$*+?{}\[\]()]|\\[^\w\s]|\\b|\.\{1,120\})+")
+"""Texts with places for names: more than half of the patterns, which need not be parsed."""
+_PLACE = re.compile(r"\.\{1,120\}|\\b")
 TOO_MANY = 40
 """Searching for more words than this is no faster than the pattern itself."""
+
+GRAM = 4
+"""Letters of a word that are looked up: with fewer, too many words share them; more would leave out short words."""
 
 
 @cache
 def words_of(pattern: str) -> Words:
     """Return words of which every match contains at least one; none if the pattern could match without any."""
-    if plain := _PLAIN.fullmatch(pattern):
-        return frozenset({max(_ESCAPED.sub(r"\1", plain[0]).split(_NAME), key=len).lower()})
+    if _PLAIN.fullmatch(pattern) and r"\|" not in pattern:
+        words = frozenset(_longest(text) for text in pattern.split("|"))
+        return words if all(words) and len(words) <= TOO_MANY else UNKNOWN
     try:
         from re import _parser  # type: ignore[attr-defined]  # noqa: PLC0415 - how re itself reads patterns
 
@@ -38,28 +43,50 @@ def words_of(pattern: str) -> Words:
         return UNKNOWN
 
 
+def _longest(text: str) -> str:
+    return max((_ESCAPED.sub(r"\1", part) for part in _PLACE.split(text)), key=len).lower()
+
+
 class Index:
     """Finds the signatures that a text could match, in their order, by the words in the text."""
 
     def __init__(self, signatures: Sequence[Signature]) -> None:
         self._signatures = signatures
+        self._always = [place for place, one in enumerate(signatures) if not words_of(one.pattern)]
         self._by_word: dict[str, list[int]] = {}
-        self._always: list[int] = []
         for place, signature in enumerate(signatures):
-            words = words_of(signature.pattern)
-            for word in words:
+            for word in words_of(signature.pattern):
                 self._by_word.setdefault(word, []).append(place)
-            if not words:
-                self._always.append(place)
+        self._short = [word for word in self._by_word if len(word) < GRAM]
+        self._by_gram = _by_rarest_gram(word for word in self._by_word if len(word) >= GRAM)
 
     def candidates(self, text: str) -> Iterator[Signature]:
         """Return the signatures that the text could match."""
         lowered = text.lower()
         places = set(self._always)
-        for word, of_word in self._by_word.items():
+        for word in self._words_near(lowered):
             if word in lowered:
-                places.update(of_word)
+                places.update(self._by_word[word])
         return (self._signatures[place] for place in sorted(places))
+
+    def _words_near(self, text: str) -> Iterator[str]:
+        """Yield the words that the text may contain, among them all that it does contain."""
+        yield from self._short
+        for gram in self._by_gram.keys() & set(_grams(text)):
+            yield from self._by_gram[gram]
+
+
+def _by_rarest_gram(words: Iterable[str]) -> dict[str, list[str]]:
+    """Put each word under that one of its grams which fewest of the words before it have."""
+    found: dict[str, list[str]] = {}
+    for word in words:
+        rarest = min(_grams(word), key=lambda gram: len(found.get(gram, ())))
+        found.setdefault(rarest, []).append(word)
+    return found
+
+
+def _grams(text: str) -> Iterator[str]:
+    return (text[place : place + GRAM] for place in range(len(text) - GRAM + 1))
 
 
 def _needed(parsed: Iterable[tuple[Any, Any]]) -> Words:

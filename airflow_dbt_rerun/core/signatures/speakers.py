@@ -16,7 +16,9 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from airflow_dbt_rerun.core.signatures.signature import FLAGS, Signature, compiled
+from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.core.signatures.literals import Index
+from airflow_dbt_rerun.core.signatures.signature import Signature, compiled
 
 FIRST = ("dbt", "runners")
 """dbt's own errors: a Compilation Error stays one, whatever text it quotes."""
@@ -69,14 +71,20 @@ def speakers(text: str, adapter: str) -> Speakers:
     :param adapter: dbt's adapter type in lower case; empty if it is not known.
     """
     own = tuple(adapters()[adapter]["tables"]) if adapter in adapters() else ()
-    spoken = (name for tables, sign in _signs() if sign.search(text) for name in tables)
+    signs = (sign for sign in _signs().candidates(text) if sign.found_in(text))
+    spoken = (name for sign in signs for name in adapters()[sign.id]["tables"])
     heard = tuple(dict.fromkeys((*own, *spoken)))
     others = () if adapter in adapters() else tuple(name for name in warehouses() if name not in heard)
     return Speakers((*FIRST, *heard, *others, *LAST), frozenset(others))
 
 
 @cache
-def _signs() -> tuple[tuple[tuple[str, ...], re.Pattern[str]], ...]:
-    """Return the tables of each adapter that has signs, and the pattern of its signs."""
-    signed = (adapter for adapter in adapters().values() if adapter.get("signs"))
-    return tuple((tuple(each["tables"]), re.compile("|".join(each["signs"]), FLAGS)) for each in signed)
+def _signs() -> Index:
+    """Return all signs, each with its adapter as the id: a message is not searched for most of them."""
+    return Index(
+        [
+            Signature(Category.UNKNOWN, sign, id=name)
+            for name, adapter in adapters().items()
+            for sign in adapter.get("signs") or ()
+        ]
+    )

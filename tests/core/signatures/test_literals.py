@@ -26,6 +26,9 @@ DATA = Path(__file__).parents[2] / "data"
         (r"Vendor CODE: \d+", {"vendor code: "}),
         (r"(?-i:[A-Z]{3})_OOM", {"_oom"}),
         (r"x(?!never)yz", {"yz"}),
+        (r"\bgone away\b|\bno answer: \[x\]", {"gone away", "no answer: [x]"}),
+        (r"role .{1,120} may not\.", {" may not."}),
+        (r"\bgone\b|\b", set()),
     ],
 )
 def test_words_a_pattern_cannot_do_without(pattern: str, words: set[str]) -> None:
@@ -41,6 +44,13 @@ def test_every_match_of_the_corpus_is_a_candidate() -> None:
     for text in (evidence(json.loads(line)["message"]) for line in lines):
         found = [known for known in index.candidates(text) if known.found_in(text)]
         assert found == [known for known in signatures if known.found_in(text)]
+
+
+def test_words_of_any_length_are_found() -> None:
+    """Longer words are looked up by four of their letters, shorter ones are searched for."""
+    signatures = [Signature("code", pattern) for pattern in ("io", "oom", "lock", "locked", "unlocked by")]  # type: ignore[arg-type]
+    found = [one.pattern for one in Index(signatures).candidates("IO: it was LOCKED")]
+    assert found == ["io", "lock", "locked"]
 
 
 def test_a_pattern_without_words_is_always_tried() -> None:
