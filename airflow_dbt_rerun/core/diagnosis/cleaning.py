@@ -92,7 +92,7 @@ _SPEAKS_BEFORE = re.compile(
           | (?:\A|\n|Error:\ |Exception:\ )\(
           | \(\d+,\ ?b | (?:\A|\n|Error:\ )\('[^'\n]{5,50}',[ ]
           | (?:\b[MD]|\bmsg|message|reason|details|error|exception|error_?code|error_description|oauth2|Message\w?
-             |infoMessages)
+             |infoMessages|__type)
             ['"]?\ ?[:=]\ ?\[?
         )$""",
     re.VERBOSE | re.IGNORECASE,

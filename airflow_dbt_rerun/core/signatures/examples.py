@@ -20,7 +20,8 @@ def adapter_of(table: str) -> str | None:
     if table in LAST:
         return next(name for name, adapter in adapters().items() if not adapter["tables"])
     own = [name for name, adapter in adapters().items() if table in adapter["tables"]]
-    return next((name for name in own if adapters()[name]["tables"][0] == table), own[0] if own else None)
+    first = (name for name in own if adapters()[name]["tables"][0] == table)
+    return table if table in own else next(first, own[0] if own else None)
 
 
 def problems(rows: Iterable[Mapping[str, Any]], adapter: str | None, decide: Decide) -> Iterator[str]:

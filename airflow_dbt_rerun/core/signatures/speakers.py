@@ -20,8 +20,9 @@ from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.signatures.literals import Index
 from airflow_dbt_rerun.core.signatures.signature import Signature, compiled
 
-FIRST = ("dbt", "runners")
-"""dbt's own errors: a Compilation Error stays one, whatever text it quotes."""
+FIRST = ("dbt", "runners", "aws")
+"""dbt's own errors: a Compilation Error stays one, whatever text it quotes. Then codes of services below whatever
+warehouse, which quotes them in its own words."""
 
 LAST = ("sqlstate", "general", "git_languages", "posix_languages", "words")
 """What no warehouse owns: codes of the SQL standard; networks, HTTP and git; then plain words."""

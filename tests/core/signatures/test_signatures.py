@@ -71,7 +71,7 @@ def _is_of(signature: Signature, adapter: str) -> bool:
 def test_a_known_adapter_reads_its_own_tables_only() -> None:
     """dbt's own table first, what no warehouse owns last, and no other warehouse's."""
     heard = speakers("canceling statement due to lock timeout", "redshift")
-    assert heard.tables[:3] == ("dbt", "runners", "redshift")
+    assert heard.tables[:4] == ("dbt", "runners", "aws", "redshift")
     assert heard.tables[-1] == "words"
     assert not {"snowflake", "bigquery", "trino"} & set(heard.tables)
 
