@@ -77,29 +77,29 @@ class Index:
 
 
 def _by_rarest_gram(words: Iterable[str]) -> dict[str, list[str]]:
-    """Put each word under that one of its grams which fewest of the words before it have."""
+    """Put each word under that one of its grams, every other of which is tried, that fewest words before it have."""
     found: dict[str, list[str]] = {}
     for word in words:
-        rarest = min(_grams(word), key=lambda gram: len(found.get(gram, ())))
+        rarest = min(_grams(word, GRAM // 2), key=lambda gram: len(found.get(gram, ())))
         found.setdefault(rarest, []).append(word)
     return found
 
 
-def _grams(text: str) -> Iterator[str]:
-    return (text[place : place + GRAM] for place in range(len(text) - GRAM + 1))
+def _grams(text: str, step: int = 1) -> Iterator[str]:
+    return (text[place : place + GRAM] for place in range(0, len(text) - GRAM + 1, step))
 
 
 def _needed(parsed: Iterable[tuple[Any, Any]]) -> Words:
     """Return the rarest words that a sequence requires: a run of letters, or what one of its parts requires."""
     found: list[Words] = []
     letters = ""
-    for kind, value in parsed:
-        if str(kind) == "LITERAL":
+    for kind, value in getattr(parsed, "data", parsed):  # iterating over what wraps the list takes twice the time
+        if kind.name == "LITERAL":
             letters += chr(value).lower()
             continue
         found += [frozenset({letters})] if letters else []
         letters = ""
-        part = _part(str(kind), value)
+        part = _part(kind.name, value)
         found += [part] if part else []
     found += [frozenset({letters})] if letters else []
     return max(found, key=_rarity, default=UNKNOWN)
