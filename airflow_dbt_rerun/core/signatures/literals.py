@@ -77,7 +77,7 @@ class Index:
 
 
 def _by_rarest_gram(words: Iterable[str]) -> dict[str, list[str]]:
-    """Put each word under that one of its grams, every other of which is tried, that fewest words before it have."""
+    """Put each word under the one of its grams (every other is tried) that the fewest words before it have."""
     found: dict[str, list[str]] = {}
     for word in words:
         rarest = min(_grams(word, GRAM // 2), key=lambda gram: len(found.get(gram, ())))

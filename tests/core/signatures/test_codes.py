@@ -84,6 +84,23 @@ def test_an_error_code_of_aws_decides(code: str, category: Category, shape: str,
     assert match(shape.format(code), adapter=adapter)[0] is category
 
 
+@pytest.mark.parametrize(
+    ("text", "category"),
+    [
+        ("Caused by: TooManyRequestsException", Category.THROTTLED),
+        (
+            "Lambda: exception[com.amazonaws.services.lambda.model.TooManyRequestsException]",
+            Category.THROTTLED,
+        ),
+        ("SessionBusyException: Sitzung belegt", Category.TRANSIENT),
+        ("column ThrottlingException of relation t does not exist", Category.CODE),
+    ],
+)
+def test_the_name_of_an_exception_of_aws_is_one_where_an_error_begins(text: str, category: Category) -> None:
+    """Logs of Java and Python often show no more than the name."""
+    assert match(text, adapter="athena")[0] is category
+
+
 @pytest.mark.parametrize("adapter", ["databricks", "spark", "fabricspark", "glue"])
 @pytest.mark.parametrize("shape", SPARK)
 @pytest.mark.parametrize(
