@@ -169,7 +169,8 @@ def test_heals_however_the_real_platform_behaves(
 def test_permanent_failure_fails_at_once(job: Make, platform: LocalPlatform, instance: TaskInstance) -> None:
     """P4: a bug in the code is not rerun; the error says which node and why, and Airflow does not retry it."""
     platform.trouble(BROKEN)
-    with pytest.raises(DbtRunFailed, match=r"model orders: .*Table with name raw_refunds does not exist! \(code") as caught:
+    why = r"model orders: .*Table with name raw_refunds does not exist! \(code"
+    with pytest.raises(DbtRunFailed, match=why) as caught:
         run_task(job(), instance)
     assert isinstance(caught.value, AirflowFailException)
     assert len(platform.posts()) == 1
