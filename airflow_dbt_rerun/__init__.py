@@ -13,6 +13,7 @@ from airflow_dbt_rerun._version import __version__
 
 if TYPE_CHECKING:
     from airflow_dbt_rerun.core.categories import Category
+    from airflow_dbt_rerun.core.dbt.models import RunStatus
     from airflow_dbt_rerun.core.diagnosis import Diagnosis, Finding, classify, diagnose
     from airflow_dbt_rerun.core.policy.conditions import (
         Condition,
@@ -49,8 +50,14 @@ if TYPE_CHECKING:
     )
     from airflow_dbt_rerun.hooks import DbtCloudRerunHook
     from airflow_dbt_rerun.links import DbtCloudRunLink
-    from airflow_dbt_rerun.operators import DbtCloudJobOperator, DbtCloudRerunOperator
-    from airflow_dbt_rerun.sensors import DbtCloudJobSensor
+    from airflow_dbt_rerun.operators import (
+        DbtCloudGetJobRunArtifactOperator,
+        DbtCloudJobOperator,
+        DbtCloudListJobRunsOperator,
+        DbtCloudListJobsOperator,
+        DbtCloudRerunOperator,
+    )
+    from airflow_dbt_rerun.sensors import DbtCloudJobSensor, DbtCloudRunSensor
     from airflow_dbt_rerun.triggers import (
         DbtCloudJobRunEventTrigger,
         DbtCloudRunArrivalTrigger,
@@ -62,13 +69,17 @@ __all__ = [
     "Category",
     "Condition",
     "DbtApiError",
+    "DbtCloudGetJobRunArtifactOperator",
     "DbtCloudJobOperator",
     "DbtCloudJobRunEventTrigger",
     "DbtCloudJobSensor",
+    "DbtCloudListJobRunsOperator",
+    "DbtCloudListJobsOperator",
     "DbtCloudRerunHook",
     "DbtCloudRerunOperator",
     "DbtCloudRunArrivalTrigger",
     "DbtCloudRunLink",
+    "DbtCloudRunSensor",
     "DbtCloudRunTrigger",
     "DbtConfigError",
     "DbtRerunError",
@@ -87,6 +98,7 @@ __all__ = [
     "RerunPolicy",
     "RerunRule",
     "RerunState",
+    "RunStatus",
     "Signature",
     "Superseded",
     "__version__",
@@ -105,6 +117,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "core.categories": ("Category",),
+        "core.dbt.models": ("RunStatus",),
         "core.diagnosis": ("Diagnosis", "Finding", "classify", "diagnose"),
         "core.policy.conditions": (
             "Condition",
@@ -141,8 +154,14 @@ __getattr__, __dir__ = lazy_names(
         ),
         "hooks": ("DbtCloudRerunHook",),
         "links": ("DbtCloudRunLink",),
-        "operators": ("DbtCloudJobOperator", "DbtCloudRerunOperator"),
-        "sensors": ("DbtCloudJobSensor",),
+        "operators": (
+            "DbtCloudGetJobRunArtifactOperator",
+            "DbtCloudJobOperator",
+            "DbtCloudListJobRunsOperator",
+            "DbtCloudListJobsOperator",
+            "DbtCloudRerunOperator",
+        ),
+        "sensors": ("DbtCloudJobSensor", "DbtCloudRunSensor"),
         "triggers": ("DbtCloudJobRunEventTrigger", "DbtCloudRunArrivalTrigger", "DbtCloudRunTrigger"),
     },
 )

@@ -10,16 +10,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from airflow.providers.common.compat.connection import get_async_connection
-from airflow.providers.common.compat.sdk import BaseHook, Connection
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_dbt_rerun.api import endpoints
 from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.endpoints import Id as AnyId
 from airflow_dbt_rerun.api.retries import NO_RETRIES, Retries
 from airflow_dbt_rerun.api.settings import Settings, settings_from
-from airflow_dbt_rerun.config.argument_kinds import SECONDS, Fields, Id
+from airflow_dbt_rerun.config.argument_kinds import SECONDS, Fields, Id, Replaced
 from airflow_dbt_rerun.config.arguments import Takes, checked
-from airflow_dbt_rerun.core.dbt.jobs import Job
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.policy.arguments import Number, OrNone, Text
 from airflow_dbt_rerun.exceptions import (
@@ -30,6 +29,7 @@ from airflow_dbt_rerun.exceptions import (
     DbtRerunError,
     DbtUnauthorizedError,
 )
+from airflow_dbt_rerun.hook_methods import OfficialMethods
 from airflow_dbt_rerun.provider_info import INTEGRATION, UI_FIELD_BEHAVIOUR
 
 if TYPE_CHECKING:
@@ -42,16 +42,18 @@ _PARAMS: Takes = {
     "retry_limit": Number(least=1, whole=True),
     "retry_delay": Number(least=0, unit="seconds"),
     "retry_total": Number(least=0, unit="seconds"),
+    "retry_args": Replaced((None,), "give retry_limit, retry_delay and retry_total"),
 }
 
 HOOK_PARAMS = Fields("argument", _PARAMS, {"retry_limit": 3})
 """What ``hook_params`` of tasks and triggers takes."""
 
 
-class DbtCloudRerunHook(BaseHook):
+class DbtCloudRerunHook(OfficialMethods):
     """Connect to the dbt platform, by any connection of the official dbt Cloud layout, whatever its type.
 
-    The connection is read at the first request.
+    The connection is read at the first request. Besides its own methods, which return objects, the hook has those
+    of the official hook (:class:`~airflow_dbt_rerun.hook_methods.OfficialMethods`).
 
     :param dbt_cloud_conn_id: the connection: host = access URL, login = account id, password = API token.
     :param account_id: the account, if it differs from the connection's.
@@ -60,6 +62,7 @@ class DbtCloudRerunHook(BaseHook):
     :param retry_limit: tries of one request, including the first. A POST is always sent once.
     :param retry_delay: seconds before the second try of a request, doubled each time.
     :param retry_total: seconds after the first try within which the last try of a request may start.
+    :param retry_args: tenacity's arguments, in the official hook; here the three above stand for them.
     :raises DbtConfigError: if an argument is wrong, naming it.
     """
 
@@ -79,16 +82,19 @@ class DbtCloudRerunHook(BaseHook):
         retry_limit: int = Retries.limit,
         retry_delay: float = Retries.delay,
         retry_total: float = Retries.total,
+        retry_args: None = None,
     ) -> None:
         super().__init__()
         self.dbt_cloud_conn_id = self._checked("dbt_cloud_conn_id", dbt_cloud_conn_id)
         self.account_id = self._checked("account_id", None if account_id == "" else account_id)
+        self._checked("retry_args", retry_args)
         self.timeout_seconds = self._checked("timeout_seconds", timeout_seconds)
         self.retries = Retries(
             limit=self._checked("retry_limit", retry_limit),
             delay=self._checked("retry_delay", retry_delay),
             total=self._checked("retry_total", retry_total),
         )
+        self._others: dict[int, DbtClient] = {}
 
     def _checked(self, name: str, value: object) -> Any:
         return checked(name, self.takes[name], value)
@@ -105,25 +111,40 @@ class DbtCloudRerunHook(BaseHook):
         """
         return self._blocking_client(self.retries)
 
-    async def async_client(self) -> AsyncDbtClient:
+    def client_for(self, account_id: AnyId | None) -> DbtClient:
+        """Return the blocking client of an account; None is the connection's, or that of the hook's argument.
+
+        :raises DbtConfigError: if the connection is not usable, naming the field.
+        """
+        wanted = self._checked("account_id", account_id)
+        if wanted in (None, self.account_id):
+            return self.client
+        if wanted not in self._others:
+            self._others[wanted] = self._blocking_client(self.retries, wanted)
+        return self._others[wanted]
+
+    async def async_client(self, account_id: AnyId | None = None) -> AsyncDbtClient:
         """Make a client for an event loop: ``async with await hook.async_client() as client``.
 
+        :param account_id: the account, if it differs from the hook's.
         :raises DbtConfigError: if the connection is not usable, naming the field.
         """
         # The first import takes longer than the triggerer's watchdog lets a trigger block the event loop.
         await asyncio.to_thread(import_module, "airflow_dbt_rerun.api.client")
         from airflow_dbt_rerun.api.client import AsyncDbtClient  # noqa: PLC0415 - see _blocking_client
 
-        return AsyncDbtClient(self._settings(await get_async_connection(self.dbt_cloud_conn_id)), self.retries)
+        connection = await get_async_connection(self.dbt_cloud_conn_id)
+        return AsyncDbtClient(self._settings(connection, account_id), self.retries)
 
-    def _blocking_client(self, retries: Retries) -> DbtClient:
+    def _blocking_client(self, retries: Retries, account_id: AnyId | None = None) -> DbtClient:
         # Importing requests and aiohttp would dominate the time to parse a DAG file, which sends no request.
         from airflow_dbt_rerun.api.client import DbtClient  # noqa: PLC0415
 
-        return DbtClient(self._settings(self.get_connection(self.dbt_cloud_conn_id)), retries)
+        return DbtClient(self._settings(self.get_connection(self.dbt_cloud_conn_id), account_id), retries)
 
-    def _settings(self, connection: Connection) -> Settings:
-        return settings_from(connection, account_id=self.account_id, timeout=self.timeout_seconds)
+    def _settings(self, connection: Connection, account_id: AnyId | None = None) -> Settings:
+        wanted = self._checked("account_id", account_id) or self.account_id
+        return settings_from(connection, account_id=wanted, timeout=self.timeout_seconds)
 
     def send(self, endpoint: Endpoint[T]) -> T:
         """Send any endpoint of :mod:`airflow_dbt_rerun.api.endpoints` and return the parsed answer.
@@ -131,10 +152,6 @@ class DbtCloudRerunHook(BaseHook):
         :raises DbtApiError: the subclass for the failure.
         """
         return self.client.send(endpoint)
-
-    def get_job(self, job_id: AnyId) -> Job:
-        """Read a job's definition."""
-        return self.send(endpoints.get_job(job_id))
 
     def get_run(self, run_id: AnyId, *, include_related: Sequence[str] = endpoints.FULL_RUN) -> Run:
         """Read a run, with its steps, trigger, job and audit."""

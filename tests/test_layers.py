@@ -20,6 +20,7 @@ ORDER = (
     {"exceptions", "links", "metrics", "testing", "webhooks"},
     {"api", "config"},
     {"audit", "engine", "watching"},
+    {"hook_methods"},
     {"hooks"},
     {"triggers"},
     {"operators"},

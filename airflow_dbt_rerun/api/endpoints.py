@@ -135,6 +135,13 @@ def list_projects(*, name_contains: str | None = None, offset: int = 0) -> Endpo
     return Endpoint("GET", "projects/", _page(Resource.from_api), params, version="v3")
 
 
+def get_project(project_id: Id) -> Endpoint[Resource]:
+    """Read a project. Uses v3, as above."""
+    wanted = number("project_id", project_id)
+    parse = _data(answer_named(wanted, Resource.from_api))
+    return Endpoint("GET", f"projects/{wanted}/", parse, version="v3")
+
+
 def list_environments(
     project_id: Id, *, name_contains: str | None = None, offset: int = 0
 ) -> Endpoint[Page[Resource]]:
@@ -142,6 +149,13 @@ def list_environments(
     params = {"name__icontains": name_contains, "limit": PAGE, "offset": offset}
     path = f"projects/{number('project_id', project_id)}/environments/"
     return Endpoint("GET", path, _page(Resource.from_api), params, version="v3")
+
+
+def get_environment(project_id: Id, environment_id: Id) -> Endpoint[Resource]:
+    """Read an environment of a project. Uses v3, as above."""
+    wanted = number("environment_id", environment_id)
+    path = f"projects/{number('project_id', project_id)}/environments/{wanted}/"
+    return Endpoint("GET", path, _data(answer_named(wanted, Resource.from_api)), version="v3")
 
 
 def get_job(job_id: Id) -> Endpoint[Job]:
@@ -230,6 +244,12 @@ def list_runs(
     return Endpoint("GET", "runs/", _page(Run.from_api), params)
 
 
+def query_runs(params: Mapping[str, Any]) -> Endpoint[Page[Run]]:
+    """Read one page of runs by a query in dbt's own terms; a list in it is sent as ``include_related`` is."""
+    sent = {name: _related(value) if name == "include_related" else value for name, value in params.items()}
+    return Endpoint("GET", "runs/", _page(Run.from_api), sent)
+
+
 def get_run_state(run_id: Id) -> Endpoint[WatchedRun]:
     """Read the fields of a run that watching needs."""
     wanted = number("run_id", run_id)
@@ -277,10 +297,10 @@ def get_step(step_id: Id, *, debug_logs: bool = False) -> Endpoint[RunStep]:
     return Endpoint("GET", f"steps/{wanted}/", _data(answer_named(wanted, RunStep.from_api)), params)
 
 
-def list_artifacts(run_id: Id) -> Endpoint[tuple[str, ...]]:
-    """List the paths of a run's artifacts; empty if none were saved."""
+def list_artifacts(run_id: Id, *, step: int | None = None) -> Endpoint[tuple[str, ...]]:
+    """List the paths of the artifacts of a step, by its index, or of the last; empty if none were saved."""
     path = f"runs/{number('run_id', run_id)}/artifacts/"
-    return Endpoint("GET", path, _json(lambda envelope: texts(envelope, "data")))
+    return Endpoint("GET", path, _json(lambda envelope: texts(envelope, "data")), {"step": step})
 
 
 def get_artifact(run_id: Id, path: str, *, step: int | None = None) -> Endpoint[bytes]:
@@ -333,8 +353,10 @@ def _artifact(run_id: Id, path: str, step: int | None, parse: Callable[[bytes], 
     return Endpoint("GET", where, parse, {"step": step}, accept=ANY_TYPE)
 
 
-def _related(names: Sequence[str]) -> str | None:
+def _related(names: Sequence[str] | str | None) -> str | None:
     # Clients use four spellings; this is that of dbt Labs' own client.
+    if isinstance(names, str):
+        return names
     return "[" + ",".join(f"'{name}'" for name in names) + "]" if names else None
 
 

@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_dbt_rerun import testing
 from airflow_dbt_rerun.api.client import DbtClient
-from airflow_dbt_rerun.api.endpoints import get_run
+from airflow_dbt_rerun.api.endpoints import get_job, get_run
 from airflow_dbt_rerun.audit import Audit, audit
 from airflow_dbt_rerun.cli.cases import Case, UnreadableError
 from airflow_dbt_rerun.config.team_signatures import team_signatures
@@ -106,7 +106,7 @@ class RunSource:
     def _job(self, run: Run) -> Job | None:
         """Read the job, for its name only; None if that fails."""
         with contextlib.suppress(DbtApiError):
-            return self._hook.get_job(run.job_id)
+            return self._hook.send(get_job(run.job_id))
         return None
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -103,6 +103,26 @@ class Choices(TaskValue):
 
     def __str__(self) -> str:
         return f"one or several of {', '.join(f'`{word}`' for word in self.words)}"
+
+
+@dataclass(frozen=True)
+class Numbers(TaskValue):
+    """One or several of a set of whole numbers."""
+
+    numbers: Collection[int]
+
+    def check(self, where: str, value: object) -> tuple[int, ...]:
+        """Return the numbers."""
+        given = value if isinstance(value, (list, tuple, set, frozenset)) else (value,)
+        if not given or not all(map(self._has, given)):
+            raise ValueError(f"{where} takes {self}, not {shown(value)}")
+        return tuple(sorted(int(each) for each in given))
+
+    def _has(self, number: object) -> bool:
+        return isinstance(number, int) and not isinstance(number, bool) and number in self.numbers
+
+    def __str__(self) -> str:
+        return f"one or several of {', '.join(map(str, sorted(self.numbers)))}"
 
 
 @dataclass(frozen=True)
@@ -211,7 +231,29 @@ class Fields(TaskValue):
         return literal(text)
 
     def __str__(self) -> str:
-        return self.words or f"a mapping with the keys {', '.join(f'`{name}`' for name in self.takes)}"
+        keys = (f"`{name}`" for name, kind in self.takes.items() if not isinstance(kind, Replaced))
+        return self.words or f"a mapping with the keys {', '.join(keys)}"
+
+
+@dataclass(frozen=True)
+class Replaced(TaskValue):
+    """An argument of the official provider that has another one here: only what changes nothing is taken.
+
+    :param allowed: the values that mean what this package does anyway.
+    :param instead: what to write, for messages.
+    """
+
+    allowed: tuple[Any, ...]
+    instead: str
+
+    def check(self, where: str, value: object) -> Any:
+        """Return the value."""
+        if not any(value is each for each in self.allowed):
+            raise ValueError(f"{where} is an argument of the official provider and takes only {self}")
+        return value
+
+    def __str__(self) -> str:
+        return f"{' or '.join(map(str, self.allowed))}: {self.instead}"
 
 
 @dataclass(frozen=True)

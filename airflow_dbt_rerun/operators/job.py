@@ -11,6 +11,8 @@ from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.modes import first_in_mode
+from airflow_dbt_rerun.core.heal.next_steps import Fail
+from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
@@ -54,6 +56,13 @@ class DbtCloudJobOperator(OneJobOperator):
     :param reattach: which earlier runs a new try of the task continues. ``retry``: those since the last clear, so
         that a cleared task starts afresh and cancels the run that it left in progress. ``always``: runs from before
         a clear, too, if they are in progress or have failed; after a success, a cleared task starts afresh.
+    :param wait_for_termination: False only starts the run, once, and returns its id: the task neither watches nor
+        heals it, so ``policy`` and ``timeout`` have no effect. Leave that to a
+        :class:`~airflow_dbt_rerun.sensors.run.DbtCloudRunSensor`.
+    :param retry_from_failure: the official name for what a policy does, for DAGs that come from there: True needs a
+        policy, False needs ``policy=None``.
+    :param reuse_existing_run: the official operator's; only False is taken.
+    :param openlineage_inject_parent_job_info: the official operator's; only False is taken.
     :return: the id of the run that finished the work.
     :raises DbtRunFailed: if a rerun cannot heal the run; Airflow does not retry this.
     :raises DbtRunExhausted: if a rerun might heal the run, but the policy's limits are reached. Airflow may retry
@@ -84,6 +93,10 @@ class DbtCloudJobOperator(OneJobOperator):
         additional_run_config: dict[str, Any] | None = None,
         policy: RerunPolicy | Mapping[str, Any] | str | None = RerunPolicy(),  # noqa: B008 - an immutable value
         reattach: str = "retry",
+        wait_for_termination: bool = True,
+        retry_from_failure: bool | None = None,
+        reuse_existing_run: bool | None = None,
+        openlineage_inject_parent_job_info: bool | None = None,
         **kwargs: Any,
     ) -> None:
         self.trigger_reason = trigger_reason
@@ -91,11 +104,52 @@ class DbtCloudJobOperator(OneJobOperator):
         self.schema_override = schema_override
         self.additional_run_config = additional_run_config
         self.reattach = reattach
+        self.wait_for_termination = wait_for_termination
+        self.retry_from_failure = retry_from_failure
+        self.reuse_existing_run = reuse_existing_run
+        self.openlineage_inject_parent_job_info = openlineage_inject_parent_job_info
         super().__init__(policy=policy, **kwargs)
 
     def _check_arguments(self) -> None:
         super()._check_arguments()
         self._request()
+        self._check_retry_from_failure()
+
+    def _check_retry_from_failure(self) -> None:
+        if self.retry_from_failure and not self.wait_for_termination:
+            raise DbtConfigError(
+                "retry_from_failure=True needs a task that waits: with wait_for_termination=False, "
+                "give policy=RerunPolicy() to the DbtCloudRunSensor"
+            )
+        if self.retry_from_failure is (self.policy is None):
+            fix = "RerunPolicy(), or leave it out" if self.retry_from_failure else "None, which reruns nothing"
+            raise DbtConfigError(
+                f"retry_from_failure={self.retry_from_failure} contradicts policy: give policy={fix}"
+            )
+
+    def policy_in_force(self) -> RerunPolicy | None:
+        """Return the policy that decides about reruns; a task that does not wait reruns nothing."""
+        return super().policy_in_force() if self.wait_for_termination else None
+
+    def execute(self, context: Context) -> Any:
+        """Run until the work is done or, without waiting, until the run has been started."""
+        return super().execute(context) if self.wait_for_termination else self._start(context)
+
+    def _start(self, context: Context) -> int:
+        """Start the run, unless an earlier try has started it."""
+        driver = self._driver(context, ())
+        session, seen = driver.begin(deadline=None)
+        self._in_progress = driver.work
+        if isinstance(seen, RunSeen):
+            run_id: int | None = seen.run.id
+        else:
+            session, step = driver.advance(session, seen)
+            if isinstance(step, Fail) and step.kind == "unwatchable":
+                self._give_up(session, step)
+            run_id = session.run_id
+        self._in_progress = None
+        assert run_id is not None
+        return run_id
 
     def work(self, context: Context) -> Work:
         """Return the job to run, marked for this life of the task instance."""

@@ -5,37 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
-from airflow.providers.common.compat.sdk import (
-    AirflowSkipException,
-    BaseOperator,
-    BaseSensorOperator,
-    PokeReturnValue,
-    conf,
-)
-
-from airflow_dbt_rerun.api.endpoints import get_job, number
-from airflow_dbt_rerun.config.arguments import Takes, checked
+from airflow_dbt_rerun.api.endpoints import get_job
+from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.core.dbt.models import Run
-from airflow_dbt_rerun.core.heal.next_steps import Fail
-from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.watch.awaited_run import Awaited
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.reader import RunReader
-from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import (
     DbtConfigError,
     DbtJobUnusableError,
     DbtNotFoundError,
-    DbtRunError,
-    DbtRunSensorTimeout,
-    DbtRunTimeout,
     DbtRunUnwatchable,
 )
 from airflow_dbt_rerun.operators.job import markers
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
+from airflow_dbt_rerun.sensors.base import HealingSensor, given_in
 from airflow_dbt_rerun.sensors.takes import SENSOR
 from airflow_dbt_rerun.sensors.task_memory import TaskMemory
 from airflow_dbt_rerun.triggers.arrival import ARRIVAL_OUTCOMES, ARRIVED, UNWATCHABLE, DbtCloudRunArrivalTrigger
@@ -47,7 +34,7 @@ if TYPE_CHECKING:
 Moment = datetime | str
 
 
-class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
+class DbtCloudJobSensor(HealingSensor, OneJobOperator):
     """Wait for a dbt run that Airflow did not start: one of dbt's own schedule, of CI, or of a person in dbt.
 
     The awaited run is the first (or latest) run of the job that was created at or after ``since`` and fits the
@@ -57,15 +44,9 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
     Without a policy the sensor only detects: it succeeds with the run, or fails with its diagnosis. With a policy
     it reruns the failed run, as :class:`~airflow_dbt_rerun.operators.job.DbtCloudJobOperator` would.
 
-    It never starts the first run, and never cancels a run that it did not start.
-
-    While it waits, it works as any sensor: ``mode="poke"`` keeps the worker, ``mode="reschedule"`` frees it between
-    two pokes, ``deferrable=True`` waits in the triggerer. A heal keeps the worker in both modes; a deferrable task
-    heals from the triggerer, too.
-
     It also has the parameters of :class:`~airflow_dbt_rerun.operators.job_base.OneJobOperator` (``job_id``
-    or the three names), of :class:`~airflow_dbt_rerun.operators.base.HealingOperator` except ``check_interval``,
-    and those of Airflow's sensors.
+    or the three names) and of :class:`~airflow_dbt_rerun.sensors.base.HealingSensor`. For one given run, use
+    :class:`~airflow_dbt_rerun.sensors.run.DbtCloudRunSensor`.
 
     :param since: the earliest creation time of the run (a datetime, or ISO 8601 text; UTC if it has no time zone).
         Defaults to the end of the data interval or, if the DAG run has none, the start of the DAG run.
@@ -74,13 +55,6 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
     :param git_branch: the git branch of the run. The branch of a run is known only once dbt has cloned it.
     :param match: ``first``, or ``latest`` for the latest run at the time when one is found. The sensor then keeps
         that run (in mode ``reschedule`` from Airflow 3.3 on; before, a later run may replace it until it ends).
-    :param policy: when to rerun the run, how, and when to give up; None reruns nothing.
-    :param poke_interval: seconds between two pokes, and between two polls of the run.
-    :param timeout: seconds until the run has started and ended, all reruns included. Defaults to Airflow's
-        ``[sensors] default_timeout``. From Airflow 3.3 on, and in mode ``reschedule``, an Airflow retry does not
-        restart this clock; otherwise it does.
-    :param soft_fail: skip the task instead of failing it if the run failed, was cancelled, or did not start or end
-        in time. If the run could not be read, the task fails nevertheless.
     :return: the id of the run that finished the work.
     :raises DbtRunFailed: if the run failed and no policy is given, or no rerun can heal it; Airflow does not retry
         this.
@@ -105,55 +79,23 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         cause_categories: Sequence[str] | str = (),
         git_branch: str | None = None,
         match: str = "first",
-        poke_interval: timedelta | float = 60,
-        timeout: timedelta | float | None = None,
-        soft_fail: bool = False,
         **kwargs: Any,
     ) -> None:
-        if "check_interval" in kwargs:
-            raise DbtConfigError("check_interval is an argument of the operators: give the sensor poke_interval")
-        seconds = checked("poke_interval", self.takes["poke_interval"], poke_interval)
+        if "run_id" in kwargs:
+            raise DbtConfigError(
+                "DbtCloudJobSensor waits for a run of a job: for one given run, use DbtCloudRunSensor"
+            )
         self.since = since
         self.cause_categories = cause_categories
         self.git_branch = git_branch
         self.match = match
         self._has_searched = False
-        if timeout is None:
-            timeout = conf.getfloat("sensors", "default_timeout")
-        super().__init__(
-            poke_interval=seconds,
-            check_interval=seconds,
-            timeout=checked("timeout", self.takes["timeout"], timeout),
-            soft_fail=checked("soft_fail", self.takes["soft_fail"], soft_fail),
-            **kwargs,
-        )
+        super().__init__(**kwargs)
 
     # --- Until the run exists
 
-    def execute(self, context: Context) -> Any:
-        """Poke until the work is done; a deferrable sensor defers as soon as it has to wait."""
-        self._read_arguments()
-        self._memory = TaskMemory(context, next(markers(context["ti"], retries=self.retries)).key)
+    def _prepare(self, context: Context) -> None:
         self._awaited = self._what_to_await(context)
-        self._until = self._began(context) + self._seconds_allowed()
-        return BaseSensorOperator.execute(self, context)
-
-    def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Search for the run once; if it exists, see it through to its end.
-
-        In mode ``reschedule`` a run in progress is left alone until it has ended.
-        """
-        run = self._awaited_run()
-        if run is not None:
-            self._publisher(context).show_run(run)
-        frees_worker = self.reschedule and not self.deferrable
-        if run is not None and (run.is_terminal or not frees_worker):
-            return PokeReturnValue(is_done=True, xcom_value=self._see_through(context, run, self._until))
-        if time.time() >= self._until:
-            self._give_up_waiting(run)
-        if self.deferrable:
-            self._defer_until_arrival()
-        return False
 
     def _what_to_await(self, context: Context) -> Awaited:
         return Awaited(
@@ -186,14 +128,6 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
             )
         self._memory.keep(job={"asked": asked, "id": job_id})
         return job_id
-
-    def _began(self, context: Context) -> float:
-        """Return when this life of the task began, in epoch seconds: later tries do not restart the clock."""
-        began: float | None = self._memory.get("began")
-        if began is None and self.reschedule:
-            began = _first_reschedule(context)
-        self._memory.keep(began=time.time() if began is None else began)
-        return float(self._memory.get("began"))
 
     def _awaited_run(self) -> Run | None:
         """Return the awaited run, or None. Once a run is found, it stays the one, whatever follows it."""
@@ -255,14 +189,8 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
         self._publisher(context).show_run(run)
         return self._see_through(context, run, event["deadline"])
 
-    def _give_up_waiting(self, run: Run | None) -> NoReturn:
-        if run is None:
-            raise self._or_skip(
-                DbtRunSensorTimeout(f"{self._awaited} did not start in time{self._newest_run_in_words()}")
-            )
-        raise self._or_skip(
-            DbtRunSensorTimeout(f"dbt run {run.id} did not end in time: its status is {run.status_name}", run=run)
-        )
+    def _why_none(self) -> str:
+        return f"{self._awaited} did not start in time{self._newest_run_in_words()}"
 
     def _newest_run_in_words(self) -> str:
         """Describe the job's newest run: it shows if ``since`` is a little too late."""
@@ -276,61 +204,14 @@ class DbtCloudJobSensor(OneJobOperator, BaseSensorOperator):
 
     # --- Once the run exists
 
-    def _see_through(self, context: Context, run: Run, deadline: float) -> int:
-        self._given = (run.job_id, run.id)
-        return self._run_to_end(context, deadline)
-
-    def work(self, context: Context) -> Work:
-        """Return the found run to repair, marked for this life of the task instance."""
-        instance: Any = context["ti"]
-        job_id, run_id = self._given
-        reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
-        filters = Awaited(job_id, 0.0, tuple(self.cause_categories), self.git_branch)
-        marker = next(markers(instance, retries=self.retries))
-        return Work(job_id, marker, reason, of_run=run_id, fits=filters.fits)
-
-    def execute_complete(self, context: Context, event: dict[str, Any] | None = None) -> int:
-        """Resume after waiting in the triggerer for the run to end, or for the pause before a rerun."""
-        self._recall((event or {}).get("session"))
-        return super().execute_complete(context, event)
-
-    def answered(self, context: Context, event: dict[str, Any], session: dict[str, Any]) -> int:
-        """Resume with a person's answer."""
-        self._recall(session)
-        return super().answered(context, event, session)
+    def _fits(self) -> Callable[[Run], bool]:
+        return Awaited(self._given[0], 0.0, tuple(self.cause_categories), self.git_branch).fits
 
     def _recall(self, session: Mapping[str, Any] | None) -> None:
-        """Take the run to heal from the memory of a heal."""
-        if run_id := _given_in(session):
+        if run_id := given_in(session):
             # A run of another job than the argument's is refused where it is read.
             named = self.hook.get_run(run_id, include_related=()).job_id if self.job_id is None else self._job_id()
             self._given = (named, run_id)
-
-    # --- Failing, or skipping
-
-    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
-        """Resume as an operator does.
-
-        With ``soft_fail``, Airflow's sensors would skip here on any error; this sensor skips alike in all modes.
-        """
-        of = BaseSensorOperator if self.never_fail else BaseOperator
-        return of.resume_execution(self, next_method, next_kwargs, context)
-
-    def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
-        try:
-            super()._give_up(session, step)
-        except DbtRunTimeout as error:
-            late = DbtRunSensorTimeout(
-                str(error), run=error.run, diagnosis=error.diagnosis, attempts=error.attempts
-            )
-            raise self._or_skip(late) from error
-        except DbtRunUnwatchable:
-            raise  # the run's end is unknown: that must not be skipped
-        except DbtRunError as error:
-            raise self._or_skip(error) from error
-
-    def _or_skip(self, error: DbtRunError) -> Exception:
-        return AirflowSkipException(str(error)) if self.soft_fail else error
 
 
 def _due(context: Context) -> datetime:
@@ -339,17 +220,3 @@ def _due(context: Context) -> datetime:
     if moment is None:
         raise DbtConfigError("this DAG run has neither a data interval nor a start date: give since")
     return moment
-
-
-def _first_reschedule(context: Context) -> float | None:
-    """Return when Airflow 3 first rescheduled this sensor, in epoch seconds; None on Airflow 2."""
-    instance: Any = context["ti"]
-    ask = getattr(instance, "get_first_reschedule_date", None)
-    moment: datetime | None = ask(context) if ask else None
-    return moment.timestamp() if moment else None
-
-
-def _given_in(session: Mapping[str, Any] | None) -> int | None:
-    """Return the id of the first run in the memory of a heal."""
-    attempts = (session or {}).get("attempts") or ()
-    return number("run_id", attempts[0]["run_id"]) if attempts else None

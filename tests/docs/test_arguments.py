@@ -11,12 +11,16 @@ from typing import Any
 import pytest
 
 from airflow_dbt_rerun import (
+    DbtCloudGetJobRunArtifactOperator,
     DbtCloudJobOperator,
     DbtCloudJobRunEventTrigger,
     DbtCloudJobSensor,
+    DbtCloudListJobRunsOperator,
+    DbtCloudListJobsOperator,
     DbtCloudRerunHook,
     DbtCloudRerunOperator,
     DbtCloudRunArrivalTrigger,
+    DbtCloudRunSensor,
     DbtCloudRunTrigger,
 )
 from airflow_dbt_rerun.core.policy.arguments import OrNone, Value
@@ -29,6 +33,10 @@ CLASSES: Mapping[str, Any] = {
     "job": DbtCloudJobOperator,
     "rerun": DbtCloudRerunOperator,
     "sensor": DbtCloudJobSensor,
+    "run sensor": DbtCloudRunSensor,
+    "list jobs": DbtCloudListJobsOperator,
+    "list runs": DbtCloudListJobRunsOperator,
+    "artifact": DbtCloudGetJobRunArtifactOperator,
     "events": DbtCloudJobRunEventTrigger,
     "run": DbtCloudRunTrigger,
     "arrival": DbtCloudRunArrivalTrigger,
@@ -80,8 +88,8 @@ def test_each_argument_is_checked(cls: Any) -> None:
         for parameter in inspect.signature(each.__init__).parameters.values()
         if parameter.kind is not parameter.VAR_KEYWORD and parameter.name != "self"
     }
-    if cls is DbtCloudJobSensor:
-        named -= {"check_interval"}  # the sensor has Airflow's poke_interval instead
+    if issubclass(cls, (DbtCloudJobSensor, DbtCloudRunSensor)):
+        named -= {"check_interval"}  # a sensor has Airflow's poke_interval instead
     assert set(cls.takes) == named
 
 

@@ -12,12 +12,16 @@ import pytest
 from airflow.providers.common.compat.sdk import DAG, BaseOperator
 
 from airflow_dbt_rerun import (
+    DbtCloudGetJobRunArtifactOperator,
     DbtCloudJobOperator,
     DbtCloudJobRunEventTrigger,
     DbtCloudJobSensor,
+    DbtCloudListJobRunsOperator,
+    DbtCloudListJobsOperator,
     DbtCloudRerunHook,
     DbtCloudRerunOperator,
     DbtCloudRunArrivalTrigger,
+    DbtCloudRunSensor,
     DbtCloudRunTrigger,
     RerunPolicy,
 )
@@ -34,6 +38,10 @@ NEEDED: dict[Any, dict[str, Any]] = {
     DbtCloudJobOperator: {"task_id": "t", "job_id": 1},
     DbtCloudRerunOperator: {"task_id": "t", "run_id": 1},
     DbtCloudJobSensor: {"task_id": "t", "job_id": 1},
+    DbtCloudRunSensor: {"task_id": "t", "run_id": 1},
+    DbtCloudListJobsOperator: {"task_id": "t"},
+    DbtCloudListJobRunsOperator: {"task_id": "t"},
+    DbtCloudGetJobRunArtifactOperator: {"task_id": "t", "run_id": 1, "path": "manifest.json"},
     DbtCloudJobRunEventTrigger: {},
     DbtCloudRunTrigger: {**LIVE, "run_id": 1},
     DbtCloudRunArrivalTrigger: {**LIVE, "awaited": {}},
