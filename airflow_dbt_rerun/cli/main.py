@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from airflow_dbt_rerun._version import __version__
-from airflow_dbt_rerun.cli import audit, demo, diagnose, explain_policy, rerun, signatures
+from airflow_dbt_rerun.cli import audit, demo, diagnose, explain_policy, migrate, rerun, signatures
 from airflow_dbt_rerun.local import command as local
 
 
@@ -24,6 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     rerun.add_parsers(subcommands)
     explain_policy.add_parser(subcommands)
     signatures.add_parser(subcommands)
+    migrate.add_parser(subcommands)
     local.add_parser(subcommands)
     demo.add_parser(subcommands)
     parsed = parser.parse_args(arguments)

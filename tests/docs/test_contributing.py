@@ -86,16 +86,16 @@ DEFAULT_RULE = (
 ENDPOINT = (
     "api/endpoints.py",
     "def get_job(",
-    '''def get_environment(environment_id: Id) -> Endpoint[Resource]:
-    """Read an environment."""
-    return Endpoint("GET", f"environments/{number('environment_id', environment_id)}/", _data(Resource.from_api))
+    '''def get_repository(repository_id: Id) -> Endpoint[Resource]:
+    """Read a repository."""
+    return Endpoint("GET", f"repositories/{number('repository_id', repository_id)}/", _data(Resource.from_api))
 
 
 def get_job(''',
     (
-        "from airflow_dbt_rerun.api.endpoints import get_environment\n"
-        "endpoint = get_environment(5)\n"
-        "assert str(endpoint) == 'GET environments/5/'\n"
+        "from airflow_dbt_rerun.api.endpoints import get_repository\n"
+        "endpoint = get_repository(5)\n"
+        "assert str(endpoint) == 'GET repositories/5/'\n"
         'assert endpoint.parse(b\'{"data": {"id": 5, "name": "prod"}}\').name == "prod"'
     ),
 )
