@@ -47,7 +47,13 @@ def migrate(options: argparse.Namespace) -> int:
 def _files(given: list[str]) -> Iterator[str]:
     for name in given:
         folder = Path(name)
-        yield from (map(str, sorted(folder.rglob("*.py"))) if folder.is_dir() else [name])
+        yield from (_in(folder) if folder.is_dir() else [name])
+
+
+def _in(folder: Path) -> list[str]:
+    """List the Python files of a folder, without those of hidden folders such as a virtual environment."""
+    found = sorted(folder.rglob("*.py"))
+    return [str(file) for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts)]
 
 
 def _migrated(options: argparse.Namespace, file: Path) -> bool:

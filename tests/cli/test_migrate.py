@@ -162,6 +162,15 @@ def test_diff_is_printed_and_nothing_written(tmp_path: Path, capsys: pytest.Capt
     assert file.read_bytes() == rewrite(before.encode()).code
 
 
+def test_hidden_folders_are_left_alone(tmp_path: Path) -> None:
+    """Such as a virtual environment beside the DAGs."""
+    file = tmp_path / ".venv" / "dag.py"
+    file.parent.mkdir()
+    file.write_text(text := "from airflow.providers.dbt.cloud.hooks.dbt import DbtCloudHook\n")
+    assert main(["migrate", "--write", str(tmp_path)]) == 0
+    assert file.read_text() == text
+
+
 def test_file_without_dbt_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Neither a diff nor a remark, whatever dictionaries it has."""
     file = tmp_path / "other.py"
@@ -261,6 +270,12 @@ def test_same_word_elsewhere_stays(migrated: Migrated) -> None:
     body = "def f(DbtCloudHook):\n    return DbtCloudHook.DbtCloudHook, g(DbtCloudHook=1)\n"
     text = migrated(f"from airflow.providers.dbt.cloud.hooks.dbt import DbtCloudHook\n{body}")
     assert text == f"from airflow_dbt_rerun.hooks import DbtCloudRerunHook\n{body}"
+
+
+def test_file_of_this_package_is_left_alone(migrated: Migrated) -> None:
+    """The second positional argument of our hook is the account."""
+    text = "from airflow_dbt_rerun import DbtCloudRerunHook\nhook = DbtCloudRerunHook('dbt', 123)\n"
+    assert migrated(text) == text
 
 
 def test_import_of_names_that_part_keeps_its_comments(migrated: Migrated) -> None:

@@ -190,7 +190,9 @@ class _Rewriter(cst.CSTTransformer):
             return updated_node
         for words in arguments.remarks(original_node.args, cls):
             self._say(original_node, words)
-        adds = target is not None and target.deferrable and not _is_expansion(original_node)
+        if target is None:
+            return updated_node  # it was written for this package: a positional argument means another thing
+        adds = target.deferrable and not _is_expansion(original_node)
         return updated_node.with_changes(args=arguments.changed(updated_node.args, cls, deferrable=adds))
 
     # --- What only a person can change
