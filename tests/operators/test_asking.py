@@ -11,6 +11,7 @@ from pytest_mock import MockerFixture
 from airflow_dbt_rerun import (
     DbtCloudJobOperator,
     DbtCloudJobSensor,
+    DbtCloudRunSensor,
     DbtConfigError,
     DbtRunFailed,
     Question,
@@ -146,17 +147,15 @@ def test_lost_memory_asks_again(simulated: LocalPlatform, instance: TaskInstance
 
 
 @needs_airflow_3_1
-def test_sensor_asks_too(simulated: LocalPlatform, instance: TaskInstance, put: Any) -> None:
+@pytest.mark.parametrize("given", [False, True], ids=["of a job", "given"])
+def test_sensor_asks_too(simulated: LocalPlatform, instance: TaskInstance, put: Any, *, given: bool) -> None:
     """About a run that it did not start; the answer is carried out on that run."""
     simulated.trouble(BUG)
     failed = simulated.run("nightly")
-    sensor = DbtCloudJobSensor(
-        task_id="seen",
-        job_id=simulated.jobs["nightly"],
-        since=failed["created_at"],
-        policy=ASKS,
-        poke_interval=0.05,
-    )
+    common: dict[str, Any] = {"task_id": "seen", "policy": ASKS, "poke_interval": 0.05}
+    sensor: HealingOperator = DbtCloudRunSensor(run_id=failed["id"], **common)
+    if not given:
+        sensor = DbtCloudJobSensor(job_id=simulated.jobs["nightly"], since=failed["created_at"], **common)
     waits = until_asked(sensor, instance)
     assert str(failed["id"]) in put.call_args.kwargs["body"]
     answer(sensor, instance, waits, {"chosen_options": ["Rerun from failure"], "responded_by_user": PERSON})

@@ -165,7 +165,9 @@ def test_official_argument_that_means_the_same_is_taken(simulated: LocalPlatform
 def test_no_wait_needs_no_policy(simulated: LocalPlatform, instance: TaskInstance) -> None:
     """A run that failed at once is the sensor's to judge."""
     simulated.trouble({**RESET, "times": -1})
-    started = run_task(trigger(simulated, policy=IN_A_HURRY), instance)
+    task = trigger(simulated, policy=IN_A_HURRY)
+    assert task.policy_in_force() is None
+    started = run_task(task, instance)
     sensor = DbtCloudRunSensor(task_id="wait", run_id=started, poke_interval=0.05, timeout=60)
     with pytest.raises(DbtRunFailed, match="no policy was given"):
         run_task(sensor, TaskInstance(run_id=instance.run_id, task_id="wait"))
