@@ -267,7 +267,7 @@ def test_name_that_the_file_uses_otherwise_is_not_taken(migrated: Migrated) -> N
 
 def test_same_word_elsewhere_stays(migrated: Migrated) -> None:
     """A local variable, an attribute and an argument of the same name are no use of the import."""
-    body = "def f(DbtCloudHook):\n    return DbtCloudHook.DbtCloudHook, g(DbtCloudHook=1)\n"
+    body = "def f(DbtCloudHook):\n    return DbtCloudHook\n\nf(DbtCloudHook=x.DbtCloudHook)\n"
     text = migrated(f"from airflow.providers.dbt.cloud.hooks.dbt import DbtCloudHook\n{body}")
     assert text == f"from airflow_dbt_rerun.hooks import DbtCloudRerunHook\n{body}"
 

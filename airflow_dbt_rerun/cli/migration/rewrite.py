@@ -80,8 +80,6 @@ class _Rewriter(cst.CSTTransformer):
         self.remarks: list[Remark] = []
         self.is_concerned = False
         """Whether the file uses the official provider, or this package."""
-        self._no_use: set[cst.CSTNode] = set()
-        """Names that are no use of what they name: of an attribute, or of an argument."""
         self._local: set[str] = set()
         """Local names that an import gives by ``as``; they stay."""
         self._taken: set[str] = set()
@@ -147,8 +145,7 @@ class _Rewriter(cst.CSTTransformer):
     # --- Uses
 
     def visit_Attribute(self, node: cst.Attribute) -> None:  # noqa: N802 - as above
-        """Note the attribute's own name, and what cannot be changed."""
-        self._no_use.add(node.attr)
+        """Name what has no counterpart."""
         if new_name(self._names(node.value)) == STATUS and node.attr.value not in STATUSES:
             self._say(node, f"RunStatus has no {node.attr.value}: name the statuses, as RunStatus.SUCCESS")
         if instead := NOT_OFFERED.get(node.attr.value):
@@ -156,11 +153,6 @@ class _Rewriter(cst.CSTTransformer):
         lost = [name for name in self._names(node) if name.rpartition(".")[0] in MODULES]
         if lost and not old_target(set(lost)):
             self._say(node, f"{lost[0].rpartition('.')[2]} has no counterpart: see docs/migrating.md")
-
-    def visit_Arg(self, node: cst.Arg) -> None:  # noqa: N802 - as above
-        """Note the name of an argument."""
-        if node.keyword:
-            self._no_use.add(node.keyword)
 
     def leave_Attribute(  # noqa: N802 - as above
         self, original_node: cst.Attribute, updated_node: cst.Attribute
@@ -175,7 +167,7 @@ class _Rewriter(cst.CSTTransformer):
 
     def leave_Name(self, original_node: cst.Name, updated_node: cst.Name) -> cst.Name:  # noqa: N802 - as above
         """Change a name that was imported, unless ``as`` gave it."""
-        if original_node in self._no_use or original_node.value in self._local:
+        if original_node.value in self._local:
             return updated_node
         target = old_target(self._names(original_node))
         if target is None or self._keeps_old_name(target):
