@@ -21,6 +21,8 @@ DBT_READY := $(DBT_VENV)/.ready
 V2_READY  := $(V2_VENV)/.ready
 BENCH_READY := $(BENCH_VENV)/.ready
 
+comma := ,
+
 UV := $(shell command -v uv)
 ifdef UV
   install = $(UV) pip install --quiet --python $(1)/bin/python
@@ -47,7 +49,7 @@ $(READY): pyproject.toml $(CONSTRAINTS)
 	@echo "[setup] $(VENV): Airflow $(AIRFLOW) and this provider (about a minute) ..."
 	@$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed, this is " + sys.version.split()[0] if sys.version_info < (3, 11) else 0)'
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
-	@$(call install,$(VENV)) --constraint $(CONSTRAINTS) --editable '.[dev]'
+	@$(call install,$(VENV)) --constraint $(CONSTRAINTS) --editable '.[dev$(if $(filter $(DEFAULT_AIRFLOW),$(AIRFLOW)),$(comma)integrations)]'
 	@$(prepare_database)
 	@touch $@
 

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
         DbtCloudListJobsOperator,
         DbtCloudRerunOperator,
     )
+    from airflow_dbt_rerun.retry_policy import DbtRetryPolicy
     from airflow_dbt_rerun.sensors import DbtCloudJobSensor, DbtCloudRunSensor
     from airflow_dbt_rerun.triggers import (
         DbtCloudJobRunEventTrigger,
@@ -83,6 +84,7 @@ __all__ = [
     "DbtCloudRunTrigger",
     "DbtConfigError",
     "DbtRerunError",
+    "DbtRetryPolicy",
     "DbtRunCancelled",
     "DbtRunError",
     "DbtRunExhausted",
@@ -161,6 +163,7 @@ __getattr__, __dir__ = lazy_names(
             "DbtCloudListJobsOperator",
             "DbtCloudRerunOperator",
         ),
+        "retry_policy": ("DbtRetryPolicy",),
         "sensors": ("DbtCloudJobSensor", "DbtCloudRunSensor"),
         "triggers": ("DbtCloudJobRunEventTrigger", "DbtCloudRunArrivalTrigger", "DbtCloudRunTrigger"),
     },

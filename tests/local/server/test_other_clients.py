@@ -9,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,9 @@ pytestmark = pytest.mark.dbt
 CLIENTS = Path(__file__).with_name("clients")
 JOB, COMMANDS = "nightly", "dbt seed; dbt build --exclude resource_type:seed"
 ERROR, SUCCESS = 20, 10
+HAS_RETRY_POLICIES = not version("apache-airflow").startswith("2.") and bool(
+    find_spec("airflow.sdk.definitions.retry_policy")
+)
 
 #: ``customers`` fails once; the rerun must run it and the skipped nodes, and nothing else.
 FAILING = {"node": "customers", "times": 1, "message": "Connection reset by peer"}
@@ -127,6 +132,19 @@ def test_operator_and_sensor_of_the_official_provider(client: Client, airflow: P
     assert len(set(re.findall(r"job run (\d+) ended with status ERROR", printed))) == 1
     assert printed.count("has completed successfully") >= 1
     assert "state=success" in printed
+
+
+@pytest.mark.airflow
+@pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow asks a retry_policy from 3.3 on")
+def test_official_operator_with_our_retry_policy(client: Client, airflow: Path) -> None:
+    """The deferred operator fails, is diagnosed and resumed after a second, although its own delay is an hour."""
+    names = {"JOB_ID": client.job_id, "DEFERRABLE": "yes"}
+    printed = client.run(airflow, "dags", "test", "official_retry_policy", **names)
+    assert re.search(r"model customers: .*rerun_from_failure, since rule", printed)
+    assert "state=success" in printed
+    runs = client.platform.get("runs/", order_by="-id", limit=2)
+    assert [run["status"] for run in runs] == [SUCCESS, ERROR]
+    assert runs[0]["retrying_run_id"] == runs[1]["id"]
 
 
 def test_dbtc(client: Client) -> None:
