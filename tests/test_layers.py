@@ -22,7 +22,7 @@ ORDER = (
     {"audit", "engine", "watching"},
     {"hook_methods"},
     {"hooks"},
-    {"triggers"},
+    {"retry_policy", "triggers"},
     {"operators"},
     {"sensors", "cli", "arrivals", "event_triggers"},
 )
