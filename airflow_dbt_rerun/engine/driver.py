@@ -20,7 +20,7 @@ from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.announcements import happened
 from airflow_dbt_rerun.core.heal.lineage import chain, uncertain_in
 from airflow_dbt_rerun.core.heal.loop import next_step
-from airflow_dbt_rerun.core.heal.next_steps import Fail, Pause, Rerun, StartRun, Succeed, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Pause, Rerun, StartRun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, NotStarted, Observation, Refused, RunSeen
 from airflow_dbt_rerun.core.heal.plan import RerunPlan, plan_rerun
 from airflow_dbt_rerun.core.heal.report import Line, tell
@@ -31,6 +31,7 @@ from airflow_dbt_rerun.core.watch.many import usual_seconds
 from airflow_dbt_rerun.core.watch.one import Poll, Unwatchable, WatchOutcome, watch
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.cancelling import cancel
+from airflow_dbt_rerun.engine.polled_progress import PolledProgress
 from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
 from airflow_dbt_rerun.engine.starter import RunStarter, Work
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtRunUnwatchable, is_bearable
@@ -44,6 +45,8 @@ class Driver:
     :param policy: when to rerun; None never reruns.
     :param on_run: called with each run of this work as soon as its id is known, before anything else happens.
     :param on_rerun: called after each rerun has started, with the facts about it and the new run.
+    :param on_progress: called with each decision before it is carried out and, while a run is watched here, with
+        the run and its steps whenever they have changed, at most every 30 seconds (``TELL_EVERY``).
     :param pace: polling intervals and tolerances. :meth:`begin` fills in ``usual`` from the job's newest runs.
     :param verify_success: whether to read the node results of a first run that succeeds.
     :param clock: returns the time in epoch seconds.
@@ -59,6 +62,7 @@ class Driver:
         signatures: Sequence[Signature] = (),
         on_run: Callable[[Run], None] = lambda _: None,
         on_rerun: Callable[[dict[str, Any], Run], None] = lambda *_: None,
+        on_progress: Callable[[RerunSession, NextStep, Run | None], None] = lambda *_: None,
         pace: Pace = Pace(),  # noqa: B008 - an immutable value
         verify_success: bool = False,
         log: Log | None = None,
@@ -71,6 +75,7 @@ class Driver:
         self._signatures = signatures
         self._on_run = on_run
         self._on_rerun = on_rerun
+        self._on_progress = on_progress
         self.pace = pace
         self._log: Log = log or logging.getLogger(__name__)
         self._clock = clock
@@ -199,6 +204,7 @@ class Driver:
                 step = _too_late(session, seen)
             for line in tell(before, session, step):
                 self._say(line)
+            self._on_progress(session, step, None)
             if isinstance(step, StartRun):
                 seen = self._with_definition(self._with_evidence(session, self._starter.start()))
             elif isinstance(step, Rerun):
@@ -267,6 +273,7 @@ class Driver:
             clock=self._clock,
             bearable=is_bearable,
         )
+        progress = PolledProgress(lambda run: self._on_progress(session, WaitForRun(run_id), run), self._clock)
         answer: Run | Exception | None = None
         while True:
             try:
@@ -275,14 +282,15 @@ class Driver:
                 outcome: WatchOutcome = end.value
                 return outcome
             if isinstance(request, Poll):
-                answer = self._poll(request.run_id)
+                answer = self._poll(request.run_id, related=progress.related())
+                progress.polled(answer)
             else:
                 answer = None
                 self._sleep(request.seconds)
 
-    def _poll(self, run_id: int) -> Run | Exception:
+    def _poll(self, run_id: int, *, related: Sequence[str] = ()) -> Run | Exception:
         try:
-            return self._client.send(get_run(run_id))
+            return self._client.send(get_run(run_id, include_related=related))
         except DbtApiError as error:
             return error
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, conf
@@ -14,7 +14,9 @@ from airflow_dbt_rerun import testing
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.config.team_signatures import team_signatures
-from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, Pause
+from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.heal.live_report import live_report
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, NextStep, Pause, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import Observation
 from airflow_dbt_rerun.core.heal.report import report
 from airflow_dbt_rerun.core.heal.session import RerunSession
@@ -177,7 +179,7 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
                     self._defer_until(driver, session, step)
                 seen = driver.wait(session, step)
             session, step = driver.advance(session, seen)
-        self._publisher(context).report(report(session, step, time.time()))
+        self._publisher(context).report(report(session, step, time.time(), **self._about(driver.work)))
         self._publisher(context).announce_end(session, step)
         if isinstance(step, Fail):
             self._give_up(session, step)
@@ -243,10 +245,22 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
             signatures=(*cast("Sequence[Signature]", self.signatures or ()), *team),
             on_run=publisher.show_run,
             on_rerun=publisher.announce_rerun,
+            on_progress=partial(self._show_progress, publisher, self._about(work)),
             pace=self._pace(usual),
             verify_success=self.verify_success,
             log=self.log,
         )
+
+    def _about(self, work: Work) -> dict[str, Any]:
+        """Return what the report says of the work as a whole."""
+        policy = self.policy_in_force()
+        return {"job_id": work.job_id, "policy": policy.words() if policy else ["Nothing is rerun."]}
+
+    def _show_progress(
+        self, publisher: Publisher, about: dict[str, Any], session: RerunSession, step: NextStep, run: Run | None
+    ) -> None:
+        if isinstance(step, (WaitForRun, Rerun)):  # before them nothing is known; the end has a report of its own
+            publisher.progress(live_report(session, step, time.time(), run=run, **about))
 
     def _pace(self, usual: float | None = None) -> Pace:
         return testing.pace_in_force(

@@ -28,6 +28,7 @@ class Publisher:
         self._context = context
         self._callbacks = callbacks
         self._log = log
+        self._shown: object = None
 
     def show_run(self, run: Run) -> None:
         """Push the id and URL of the newest run as soon as they are known."""
@@ -62,6 +63,17 @@ class Publisher:
                 copy.copy(callback)({**self._context, "dbt_rerun": facts})
             except Exception:  # noqa: BLE001 - a callback is the user's code
                 self._log.exception("The callback %s failed; the heal continues", name)
+
+    def progress(self, report: dict[str, Any]) -> None:
+        """Push the report of work in progress, if it says something new. An error is logged and changes nothing."""
+        news = {**report, "seconds": None, "now": {**report["now"], "at": None}}
+        if news == self._shown:
+            return
+        self._shown = news
+        try:
+            self._context["ti"].xcom_push(key=XCOM_REPORT, value=report)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the heal must not end for want of a picture of it
+            self._log.warning("Could not show the progress in Airflow's UI: %s", error)
 
     def report(self, report: dict[str, Any]) -> None:
         """Push the report of the whole work and count its outcome."""

@@ -16,25 +16,39 @@ from airflow_dbt_rerun.core.heal.wording import did
 from airflow_dbt_rerun.core.messages import and_more, counted
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS, answer_label
 
-REPORT_VERSION = 3
+REPORT_VERSION = 4
 """The version of the report's format: ``docs/report.schema.json``."""
 
 
-def report(session: RerunSession, end: Succeed | Fail, now: float) -> dict[str, Any]:
+def report(
+    session: RerunSession, end: Succeed | Fail, now: float, *, job_id: int | None = None, policy: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return a summary of one heal as plain JSON values, which is pushed to XCom as ``dbt_rerun_report``.
 
     :param now: epoch seconds.
+    :param job_id: the job.
+    :param policy: the policy in words.
     """
     return {
-        "version": REPORT_VERSION,
+        **summary(session, now, job_id=job_id, policy=policy),
         "outcome": _outcome(session, end),
         "verified": session.attempts[-1].proof if session.attempts else None,
         "reason": end.reason,
+    }
+
+
+def summary(session: RerunSession, now: float, *, job_id: int | None, policy: Sequence[str]) -> dict[str, Any]:
+    """Return what a report says at any time, also before the end. See :func:`report`."""
+    return {
+        "version": REPORT_VERSION,
+        "job_id": job_id,
         "job_run_id": session.run_id,
         "reruns": max(len(session.attempts) - 1, 0),
         "waited_seconds": round(sum(attempt.waited for attempt in session.attempts), 1),
         "seconds": round(max(now - session.began_at, 0.0), 1),
         "attempts": [_attempt(number, attempt) for number, attempt in enumerate(session.attempts, start=1)],
+        "now": None,
+        "policy": list(policy),
     }
 
 

@@ -94,7 +94,7 @@ def test_report_holds_every_attempt_as_plain_json() -> None:
     _, session, end = play(RunSeen(run(101, 1)), FAILED, HEALED)
     told = report(session, end, NOW + 60)
     assert json.loads(json.dumps(told)) == told
-    assert (told["version"], told["outcome"], told["job_run_id"]) == (3, "healed", 102)
+    assert (told["version"], told["outcome"], told["job_run_id"]) == (4, "healed", 102)
     assert (told["reruns"], told["seconds"]) == (1, 60.0)
     first, second = told["attempts"]
     assert (first["run_id"], first["kind"], first["verdict"]) == (101, "trigger", "transient")

@@ -1,0 +1,55 @@
+"""How often a watched run is asked for its steps, and when its progress is told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from airflow_dbt_rerun.core.dbt.models import Run, RunStep
+from airflow_dbt_rerun.engine.polled_progress import TELL_EVERY, PolledProgress
+from airflow_dbt_rerun.exceptions import DbtUnreachableError
+from tests.core.builders import run
+
+
+@dataclass
+class Watch:
+    """A run that is polled at given times, and what is told of it."""
+
+    now: float = 0.0
+    told: list[Run] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.progress = PolledProgress(self.told.append, lambda: self.now)
+
+    def poll(self, after: float, answer: Run | Exception) -> list[str]:
+        """Poll once; return what the poll asks for besides the run."""
+        self.now += after
+        related = list(self.progress.related())
+        self.progress.polled(answer)
+        return related
+
+
+def running(status: int) -> Run:
+    """Return a run whose one step has a status."""
+    return replace(run(101, 3), steps=(RunStep(1, 1, "Invoke dbt with `dbt build`", status),))
+
+
+def test_steps_are_asked_for_at_most_every_thirty_seconds() -> None:
+    """Steps come with a poll that is sent anyway: no request more, and no large answer each time."""
+    watch = Watch()
+    assert [watch.poll(10, running(1)) for _ in range(6)] == [[], [], ["run_steps"], [], [], ["run_steps"]]
+
+
+def test_only_changes_are_told() -> None:
+    """A long step is told of once: each telling is a row in Airflow's database."""
+    watch = Watch()
+    for status in (1, 3, 3, 3):
+        watch.poll(TELL_EVERY, running(status))
+    assert [each.steps[0].status for each in watch.told] == [1, 3]
+
+
+def test_an_end_or_an_error_is_no_progress() -> None:
+    """The loop tells of an end itself; of an unreadable answer there is nothing to tell."""
+    watch = Watch()
+    watch.poll(TELL_EVERY, run(101, 20))
+    watch.poll(TELL_EVERY, DbtUnreachableError("no answer"))
+    assert watch.told == []
