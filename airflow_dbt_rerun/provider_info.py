@@ -82,7 +82,7 @@ def get_provider_info() -> dict[str, Any]:
                 },
             }
         ],
-        "extra-links": ["airflow_dbt_rerun.links.DbtCloudRunLink"],
+        "extra-links": ["airflow_dbt_rerun.links.DbtCloudRunLink", "airflow_dbt_rerun.links.DbtRerunPageLink"],
         "config": {CONFIG_SECTION: {"description": "Healing of dbt Cloud jobs.", "options": CONFIG_OPTIONS}},
     }
 

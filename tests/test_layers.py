@@ -24,7 +24,7 @@ ORDER = (
     {"hooks"},
     {"retry_policy", "triggers"},
     {"operators"},
-    {"sensors", "cli", "arrivals", "event_triggers"},
+    {"sensors", "cli", "ui", "arrivals", "event_triggers"},
 )
 """The rooms from the ground up: each may import from the levels below its own. ``local`` stands apart."""
 

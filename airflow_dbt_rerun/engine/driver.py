@@ -18,7 +18,7 @@ from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.announcements import happened
-from airflow_dbt_rerun.core.heal.lineage import chain, uncertain_in
+from airflow_dbt_rerun.core.heal.lineage import Marker, chain, uncertain_in
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Pause, Rerun, StartRun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, NotStarted, Observation, Refused, RunSeen
@@ -30,6 +30,7 @@ from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.watch.many import usual_seconds
 from airflow_dbt_rerun.core.watch.one import Poll, Unwatchable, WatchOutcome, watch
 from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.engine.abandoning import abandon
 from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.polled_progress import PolledProgress
 from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
@@ -146,6 +147,18 @@ class Driver:
             uncertain = uncertain_in(runs, found)
             self._stop([run for run in found if run.id not in uncertain], "its task was cleared")
         return ()
+
+    def abandon(self, lives: Sequence[Marker], why: str) -> tuple[RerunSession, Run | None]:
+        """Cancel what the work has in progress, and return what there was of it: see :mod:`.abandoning`."""
+        return abandon(
+            self._client,
+            self._reader,
+            self._work,
+            lives,
+            now=self._clock(),
+            signatures=self._signatures,
+            cancelled=lambda done: self._log.info("%s: %s", done, why),
+        )
 
     def plan(self) -> RerunPlan:
         """Plan the rerun of the work as it is now. Sends GETs only.

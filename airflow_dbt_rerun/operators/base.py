@@ -36,12 +36,15 @@ from airflow_dbt_rerun.exceptions import (
     DbtRunUnwatchable,
 )
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
-from airflow_dbt_rerun.links import DbtCloudRunLink
+from airflow_dbt_rerun.links import LINKS
 from airflow_dbt_rerun.operators.arguments import CheckedArguments, check_quickest
 from airflow_dbt_rerun.operators.asking import AskingMixin
 from airflow_dbt_rerun.operators.deferral import DeferralMixin, is_ours
+from airflow_dbt_rerun.operators.lives import markers
+from airflow_dbt_rerun.operators.new_request import is_new_request
 from airflow_dbt_rerun.operators.publishing import Publisher
 from airflow_dbt_rerun.operators.takes import CALLBACKS, HEALING
+from airflow_dbt_rerun.operators.wishes import Wish, wish_in
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -99,7 +102,7 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
 
     takes: ClassVar[Takes] = HEALING
     template_fields: Sequence[str] = ("dbt_cloud_conn_id", "account_id", "policy")
-    operator_extra_links = (DbtCloudRunLink(),)
+    operator_extra_links = LINKS
     ui_color = "#ff694a"
 
     def __init__(
@@ -141,6 +144,7 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
         self.verify_success = verify_success
         self.hook_params = hook_params
         self._in_progress: Work | None = None
+        self._wish: Wish | None = None
         self._check_arguments()
 
     def _check_arguments(self) -> None:
@@ -164,6 +168,8 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
     def _run_to_end(self, context: Context, deadline: float) -> int:
         driver = self._driver(context, team_signatures(self.log))
         self._limit_requests(deadline - time.time())
+        if self._wish is not None and self._wish.gives_up:
+            self._give_up_by_wish(context, driver, self._wish)
         session, seen = driver.begin(deadline=deadline)
         self._in_progress = driver.work
         return self._continue(context, driver, session, seen)
@@ -193,6 +199,14 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
             self._cancel(session.run_id)
         self._in_progress = None
         raise ERRORS[step.kind](step.reason, run=step.run, diagnosis=step.diagnosis, attempts=session.attempts)
+
+    def _give_up_by_wish(self, context: Context, driver: Driver, wish: Wish) -> NoReturn:
+        session, run = driver.abandon(tuple(markers(context["ti"], retries=self.retries)), wish.words)
+        step = Fail(wish.words, kind="cancelled", run=run)
+        publisher = self._publisher(context)
+        publisher.report(report(session, step, time.time(), **self._about(driver.work)))
+        publisher.announce_end(session, step)
+        self._give_up(session, step)
 
     def _seconds_allowed(self) -> float:
         """Return ``timeout`` or ``execution_timeout``, if that is shorter: Airflow ignores it during a deferral."""
@@ -234,14 +248,14 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
 
     def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
         self._read_arguments()
-        work = self.work(context)
+        work = self._wished(self.work(context), context)
         # Which reruns of a given run are ours to cancel is known only after its runs have been read.
         self._in_progress = work if work.of_run is None else None
         publisher = self._publisher(context)
         return Driver(
             self.hook.client,
             work,
-            testing.policy_in_force(self.policy_in_force()),
+            testing.policy_in_force(self._policy_by_wish()),
             signatures=(*cast("Sequence[Signature]", self.signatures or ()), *team),
             on_run=publisher.show_run,
             on_rerun=publisher.announce_rerun,
@@ -251,15 +265,30 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
             log=self.log,
         )
 
+    def _wished(self, work: Work, context: Context) -> Work:
+        """Return the work as a person wants it who cleared this task by a button of our page."""
+        self._wish = wish_in(cast("Mapping[str, Any]", context), retries=self.retries)
+        if self._wish is None:
+            return work
+        self.log.info("%s", self._wish.words)
+        is_new = not self._has_deferred and is_new_request(cast("Mapping[str, Any]", context), retries=self.retries)
+        return self._wish.applied_to(work, is_new_request=is_new)
+
+    def _policy_by_wish(self) -> RerunPolicy | None:
+        policy = self.policy_in_force()
+        return policy if self._wish is None else self._wish.applied_to_policy(policy)
+
     def _about(self, work: Work) -> dict[str, Any]:
         """Return what the report says of the work as a whole."""
-        policy = self.policy_in_force()
+        policy = self._policy_by_wish()
         return {"job_id": work.job_id, "policy": policy.words() if policy else ["Nothing is rerun."]}
 
     def _show_progress(
         self, publisher: Publisher, about: dict[str, Any], session: RerunSession, step: NextStep, run: Run | None
     ) -> None:
-        if isinstance(step, (WaitForRun, Rerun)):  # before them nothing is known; the end has a report of its own
+        if isinstance(
+            step, (WaitForRun, Rerun, AskPerson)
+        ):  # before them nothing is known; the end has a report of its own
             publisher.progress(live_report(session, step, time.time(), run=run, **about))
 
     def _pace(self, usual: float | None = None) -> Pace:

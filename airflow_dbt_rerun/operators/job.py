@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_dbt_rerun.config.arguments import Takes
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.fields import one_line
-from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.modes import first_in_mode
 from airflow_dbt_rerun.core.heal.next_steps import Fail
 from airflow_dbt_rerun.core.heal.observations import RunSeen
@@ -20,6 +19,7 @@ from airflow_dbt_rerun.exceptions import DbtConfigError
 from airflow_dbt_rerun.operators.arguments import required_id
 from airflow_dbt_rerun.operators.base import HealingOperator
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
+from airflow_dbt_rerun.operators.lives import markers
 from airflow_dbt_rerun.operators.new_request import is_new_request
 from airflow_dbt_rerun.operators.run_request import RunRequest, run_request
 from airflow_dbt_rerun.operators.takes import JOB, RERUN
@@ -258,15 +258,3 @@ class DbtCloudRerunOperator(HealingOperator):
         if root is None:
             raise DbtConfigError(f"job {job_id} has no run to rerun: check job_id, or give run_id")
         return root
-
-
-def markers(instance: Any, *, retries: int | None) -> Iterator[Marker]:
-    """Yield the marker of this life of a task instance, then those of its earlier lives, newest first.
-
-    An Airflow retry continues a life; a clear begins a new one. Airflow raises ``max_tries`` on a clear only, so
-    the amount by which it exceeds the task's ``retries`` numbers the life.
-    """
-    life = int(getattr(instance, "max_tries", 0) or 0) - int(retries or 0)
-    identity = (instance.dag_id, instance.run_id, instance.task_id, instance.map_index)
-    yield Marker.of(*identity, life)
-    yield from (Marker.of(*identity, earlier) for earlier in range(life - 1, -1, -1))

@@ -11,7 +11,14 @@ from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.announcements import asked, gave_up, healed
 from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, Succeed
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.links import XCOM_REPORT, XCOM_RUN_ID, XCOM_RUN_URL, DbtCloudRunLink
+from airflow_dbt_rerun.links import (
+    HAS_PAGES,
+    XCOM_REPORT,
+    XCOM_RUN_ID,
+    XCOM_RUN_URL,
+    DbtCloudRunLink,
+    DbtRerunPageLink,
+)
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -29,6 +36,7 @@ class Publisher:
         self._callbacks = callbacks
         self._log = log
         self._shown: object = None
+        self._doing: tuple[object, float] | None = None
 
     def show_run(self, run: Run) -> None:
         """Push the id and URL of the newest run as soon as they are known."""
@@ -38,6 +46,9 @@ class Publisher:
         # Airflow 3 itself stores links only when a task ends; pushed now, the link works while the task runs.
         if key := getattr(DbtCloudRunLink(), "xcom_key", None):
             instance.xcom_push(key=key, value=run.href)
+        if HAS_PAGES:
+            page = DbtRerunPageLink()
+            instance.xcom_push(key=page.xcom_key, value=page.get_link(None, ti_key=instance))
 
     def announce_rerun(self, happened: dict[str, Any], run: Run) -> None:
         """Count a rerun and call ``on_rerun``."""
@@ -66,7 +77,8 @@ class Publisher:
 
     def progress(self, report: dict[str, Any]) -> None:
         """Push the report of work in progress, if it says something new. An error is logged and changes nothing."""
-        news = {**report, "seconds": None, "now": {**report["now"], "at": None}}
+        report = {**report, "now": {**report["now"], "since": self._since(report)}}
+        news = {**report, "seconds": None}
         if news == self._shown:
             return
         self._shown = news
@@ -74,6 +86,13 @@ class Publisher:
             self._context["ti"].xcom_push(key=XCOM_REPORT, value=report)
         except Exception as error:  # noqa: BLE001 - whatever it is, the heal must not end for want of a picture of it
             self._log.warning("Could not show the progress in Airflow's UI: %s", error)
+
+    def _since(self, report: dict[str, Any]) -> float:
+        """Return since when the task does what it does now: a later report may only know more about it."""
+        what = (report["now"]["doing"], report["job_run_id"])
+        if self._doing is None or self._doing[0] != what:
+            self._doing = what, report["now"]["since"]
+        return self._doing[1]
 
     def report(self, report: dict[str, Any]) -> None:
         """Push the report of the whole work and count its outcome."""

@@ -30,7 +30,7 @@ from airflow_dbt_rerun.exceptions import (
     DbtRunUnwatchable,
 )
 from airflow_dbt_rerun.operators.base import HealingOperator
-from airflow_dbt_rerun.operators.job import markers
+from airflow_dbt_rerun.operators.lives import markers
 from airflow_dbt_rerun.sensors.task_memory import TaskMemory
 
 if TYPE_CHECKING:

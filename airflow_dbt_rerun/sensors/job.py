@@ -20,8 +20,8 @@ from airflow_dbt_rerun.exceptions import (
     DbtNotFoundError,
     DbtRunUnwatchable,
 )
-from airflow_dbt_rerun.operators.job import markers
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
+from airflow_dbt_rerun.operators.lives import markers
 from airflow_dbt_rerun.sensors.base import HealingSensor, given_in
 from airflow_dbt_rerun.sensors.takes import SENSOR
 from airflow_dbt_rerun.sensors.task_memory import TaskMemory

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, Run, RunStep
-from airflow_dbt_rerun.core.heal.next_steps import NextStep, Rerun, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, NextStep, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.report import summary
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
@@ -40,7 +40,7 @@ def live_report(
         "outcome": IN_PROGRESS,
         "verified": None,
         "reason": reason,
-        "now": {"doing": doing, "at": round(now, 1), "until": until, "step": _step(run)},
+        "now": {"doing": doing, "since": round(now, 1), "until": until, "step": _step(run)},
     }
 
 
@@ -52,6 +52,8 @@ def _doing(session: RerunSession, step: NextStep) -> tuple[str, str, float | Non
             return "waiting", f"waiting before rerunning run {step.run_id} {how}", round(until, 1)
         case WaitForRun():
             return "watching", f"watching dbt run {step.run_id}", None
+        case AskPerson(question=question):
+            return "asking", f"asking a person what to do about run {step.run.id}", round(question.until, 1)
         case Rerun():
             return "starting", f"rerunning run {step.of_run} {ACTION_WORDS[step.action].how}", None
     return "starting", "starting the first run of the job", None

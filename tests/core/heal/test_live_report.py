@@ -34,7 +34,7 @@ def test_it_says_which_run_is_watched() -> None:
     told = live_report(*decide(RunSeen(run(101, 3))), NOW)
     assert (told["outcome"], told["reason"]) == ("in progress", "watching dbt run 101")
     assert told["attempts"][0]["status"] == "Running"
-    assert told["now"] == {"doing": "watching", "at": NOW, "until": None, "step": None}
+    assert told["now"] == {"doing": "watching", "since": NOW, "until": None, "step": None}
 
 
 def test_it_says_until_when_it_waits() -> None:

@@ -1,0 +1,205 @@
+// The last days: how many runs failed, what became of them, and which jobs are broken.
+
+import {APP, ask, badge, duration, moment, nodeName, plural} from "./common.js";
+
+const DAYS = [1, 7, 14, 31];
+
+export function startHeals(pathOf, show) {
+  let stopped = false;
+  let state = {days: 7, text: "", outcome: "", pathOf, loading: true};
+  const put = (changes) => {
+    state = {...state, ...changes};
+    if (!stopped) show(state);
+  };
+  const read = async (days) => {
+    put({days, loading: true});
+    const answer = await ask(`${APP}api/heals?days=${days}`);
+    if (state.days !== days) return; // another choice has been made meanwhile
+    const refused = [401, 403].find((status) => answer.status === status);
+    put({loading: false, refused, failed: answer.ok || refused ? null : answer.status, told: answer.ok ? answer.body : null});
+  };
+  read(state.days);
+  return {put, read, stop: () => (stopped = true)};
+}
+
+export function viewHeals(h, state, model) {
+  if (!state || (state.loading && !state.told)) return h("p", {className: "dim"}, "Loading …");
+  if (state.refused) return h("p", {className: "dim"}, "Log in to Airflow to see this.");
+  if (state.failed || !state.told) return h("p", {className: "dim"}, `Airflow answered ${state.failed}. Reload to try again.`);
+  const {told} = state;
+  return h(
+    "div",
+    {className: "heals"},
+    h("h2", {}, "dbt heals"),
+    choices(h, state, model),
+    told.counts.runs ? [tiles(h, told), chronic(h, state), tasks(h, state), signatures(h, told), list(h, state, model)] : empty(h, state),
+    footnote(h, told),
+  );
+}
+
+function choices(h, {days}, model) {
+  const button = (each) =>
+    h("button", {key: each, type: "button", "aria-pressed": String(each === days), onClick: () => model.read(each)}, each === 1 ? "1 day" : `${each} days`);
+  return h("div", {className: "choices", role: "group", "aria-label": "Period"}, DAYS.map(button));
+}
+
+function empty(h, {days}) {
+  return h(
+    "div",
+    {key: "empty", className: "empty"},
+    h("p", {}, `No dbt run in the last ${days === 1 ? "day" : `${days} days`}, among the DAGs that you may read.`),
+    h("p", {className: "dim"}, "Tasks of airflow-dbt-rerun appear here as soon as they run: DbtCloudJobOperator, DbtCloudRerunOperator and DbtCloudJobSensor."),
+  );
+}
+
+function tiles(h, {counts, saved}) {
+  const tile = (value, words, tone = "") => h("div", {key: words, className: `tile ${tone}`}, h("b", {}, value), h("span", {}, words));
+  return h(
+    "div",
+    {key: "tiles", className: "tiles"},
+    tile(counts.runs, counts.runs === 1 ? "task with a dbt run" : "tasks with a dbt run"),
+    tile(counts.failed, "failed at first"),
+    tile(counts.healed, "healed themselves", counts.healed ? "good" : ""),
+    tile(counts.person, "needed a person", counts.person ? "bad" : ""),
+    counts.in_progress > 0 && tile(counts.in_progress, "in progress", "wait"),
+    tile(saved.nodes, "nodes not run again"),
+    tile(duration(saved.seconds), "of dbt's time saved, about"),
+    tile(duration(saved.unattended_seconds), "waited and rerun without a person"),
+  );
+}
+
+const taskName = ({dag_id: dag, task_id: task}) => `${dag} › ${task}`;
+
+const pathTo = (state, row) => state.pathOf({dagId: row.dag_id, runId: row.run_id, taskId: row.task_id, mapIndex: row.map_index});
+
+function chronic(h, state) {
+  const broken = state.told.tasks.filter((task) => task.is_chronic);
+  if (!broken.length) return null;
+  return h(
+    "section",
+    {key: "chronic", className: "chronic"},
+    h("h3", {}, "Mend these"),
+    h(
+      "ul",
+      {},
+      broken.map((task) =>
+        h(
+          "li",
+          {key: taskName(task)},
+          h("a", {href: pathTo(state, task.latest)}, h("b", {}, taskName(task))),
+          ` was healed on ${task.healed_days} of ${plural(task.days, "day")}: a job that has to be healed so often is broken.`,
+        ),
+      ),
+    ),
+  );
+}
+
+function tasks(h, state) {
+  const rows = state.told.tasks.slice(0, 15);
+  if (!rows.length) return h("p", {key: "fine", className: "fine"}, "Nothing failed. 🎉");
+  const cell = (label, value) => h("td", {key: label, "data-label": label}, value);
+  return h(
+    "section",
+    {key: "tasks"},
+    h("h3", {}, "Jobs that fail most"),
+    h(
+      "table",
+      {},
+      h("thead", {}, h("tr", {}, ["Task", "Job", "Runs", "Failed", "Healed", "Person", "Last"].map((name) => h("th", {key: name}, name)))),
+      h(
+        "tbody",
+        {},
+        rows.map((task) =>
+          h(
+            "tr",
+            {key: taskName(task)},
+            cell("Task", taskName(task)),
+            cell("Job", task.job_ids.join(", ") || "–"),
+            cell("Runs", task.runs),
+            cell("Failed", task.failed),
+            cell("Healed", task.healed),
+            cell("Person", task.person),
+            cell("Last", h("a", {href: pathTo(state, task.latest)}, badge(h, task.latest.outcome), ` ${moment(task.latest.at)}`)),
+          ),
+        ),
+      ),
+    ),
+  );
+}
+
+function signatures(h, {signatures: rows}) {
+  if (!rows.length) return null;
+  return h(
+    "section",
+    {key: "signatures"},
+    h("h3", {}, "Errors that stop most runs"),
+    h(
+      "ul",
+      {className: "signatures"},
+      rows.slice(0, 10).map((row) =>
+        h(
+          "li",
+          {key: `${row.signature} ${row.category}`},
+          h("b", {}, row.signature ?? "no known error"),
+          h("span", {className: "chip"}, row.category.replace("_", " ")),
+          h("span", {className: "dim"}, `${plural(row.runs, "run")} of ${plural(row.tasks, "task")}`),
+        ),
+      ),
+    ),
+  );
+}
+
+function matches(row, {text, outcome}) {
+  const all = [row.dag_id, row.task_id, row.run_id, row.reason, row.finding?.subject, row.finding?.message, row.finding?.category];
+  const fits = !outcome || (outcome === "person" ? !["healed", "in progress"].includes(row.outcome) : row.outcome === outcome);
+  return fits && all.join(" ").toLowerCase().includes(text.toLowerCase());
+}
+
+function list(h, state, model) {
+  const rows = state.told.heals.filter((row) => matches(row, state));
+  if (!state.told.heals.length) return null;
+  return h("section", {key: "list"}, h("h3", {}, "One by one"), filter(h, state, model), h("ul", {className: "list"}, rows.map((row) => listRow(h, state, row))), rest(h, state, rows));
+}
+
+function filter(h, state, model) {
+  const option = (value, words) => h("option", {key: value, value}, words);
+  return h(
+    "div",
+    {className: "filter"},
+    h("input", {id: "dbt-rerun-filter", type: "search", placeholder: "DAG, task, node or message", "aria-label": "Filter", defaultValue: state.text, onInput: (event) => model.put({text: event.target.value})}),
+    h(
+      "select",
+      {id: "dbt-rerun-outcome", "aria-label": "Outcome", defaultValue: state.outcome, onChange: (event) => model.put({outcome: event.target.value})},
+      option("", "all"),
+      option("healed", "healed"),
+      option("person", "needed a person"),
+      option("in progress", "in progress"),
+    ),
+  );
+}
+
+function listRow(h, state, row) {
+  const finding = row.finding;
+  const name = taskName(row) + (row.map_index < 0 ? "" : ` [${row.map_index}]`);
+  return h(
+    "li",
+    {key: `${row.dag_id} ${row.run_id} ${row.task_id} ${row.map_index}`},
+    h("div", {className: "line"}, badge(h, row.outcome), h("a", {href: pathTo(state, row)}, name), h("span", {className: "dim"}, moment(row.at))),
+    finding && h("div", {className: "message"}, `${nodeName({...finding, resource_type: (finding.subject ?? "").split(".")[0]})}: ${finding.message}`),
+  );
+}
+
+function rest(h, {told}, rows) {
+  const words = [!rows.length && "Nothing matches.", told.heals_left > 0 && `${told.heals_left} older ones are not listed.`];
+  return h("p", {className: "dim"}, words.filter(Boolean).join(" "));
+}
+
+function footnote(h, {counts, cut_at: cut}) {
+  const words = [
+    "From the reports in XCom: they vanish when a task is cleared and with `airflow db clean`, and only DAGs that you may read count.",
+    "Time saved is an estimate: nodes that a rerun left out, at its own mean time per node.",
+    cut && `Only the newest ${cut} reports are counted.`,
+    counts.unreadable > 0 && `${plural(counts.unreadable, "report")} could not be read, as with a custom XCom backend.`,
+  ];
+  return h("p", {key: "footnote", className: "dim small"}, words.filter(Boolean).join(" "));
+}

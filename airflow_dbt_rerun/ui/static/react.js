@@ -1,0 +1,29 @@
+// The views as components of Airflow's own React; both are given to Airflow under their names.
+
+import {addStyle, tick} from "./common.js";
+
+// start(what, show) begins to look and returns the model; view(h, state, model) draws a state.
+export function component(start, view, whatOf) {
+  return function DbtRerun(properties) {
+    const R = globalThis.React;
+    const what = whatOf(properties);
+    const key = JSON.stringify(what);
+    const [state, show] = R.useState(null);
+    const model = R.useRef(null);
+    R.useEffect(() => {
+      addStyle();
+      show(null);
+      model.current = start(what, show);
+      const clock = setInterval(tick, 1000);
+      return () => {
+        clearInterval(clock);
+        model.current.stop();
+      };
+    }, [key]);
+    R.useEffect(tick);
+    return R.createElement("div", {className: "dbt-rerun"}, view(spread, state, model.current));
+  };
+}
+
+// React wants no keys for children that are given one by one, as the views do.
+const spread = (tag, properties, ...children) => globalThis.React.createElement(tag, properties, ...children);

@@ -1,0 +1,13 @@
+// The tab "dbt heal" of a task.
+
+import {component} from "./react.js";
+import {startTask, viewTask} from "./task.js";
+
+const taskOf = ({dagId, runId, taskId, mapIndex}) => ({
+  dagId,
+  runId,
+  taskId,
+  mapIndex: /^\d+$/.test(mapIndex ?? "") ? Number(mapIndex) : -1,
+});
+
+globalThis["dbt heal"] = globalThis.AirflowPlugin = component(startTask, viewTask, taskOf);

@@ -1,0 +1,54 @@
+// What a person wants: recorded by the server, carried out by the task itself.
+
+import {APP, ask, encoded, moment} from "./common.js";
+
+const WORDS = {
+  rerun_from_failure: {
+    label: "Rerun from failure",
+    does: "Resume the failed run: only what failed or was skipped runs again.",
+    wish: "to rerun from failure",
+  },
+  rerun_from_start: {label: "Rerun from start", does: "Start the whole job again.", wish: "to rerun from start"},
+  give_up: {label: "Give up waiting", does: "No further run; a run of this task in progress is cancelled, and the task fails.", wish: "to give up"},
+};
+
+const pathOf = ({dagId, runId, taskId, mapIndex}) => `${APP}api/wishes/${encoded(dagId, runId, taskId, mapIndex)}`;
+
+export const askWishes = (task) => ask(pathOf(task));
+
+export const wishWords = ({by, at, action}) => `${by} asked ${WORDS[action]?.wish ?? action} (${moment(at)}).`;
+
+async function wishFor(state, model, action) {
+  model.put({asking: null, sending: true, answer: null});
+  const body = JSON.stringify({action, seen: state.wishes.seen});
+  const {ok, body: said} = await ask(pathOf(state.task), {method: "POST", headers: {"Content-Type": "application/json"}, body});
+  const detail = typeof said?.detail === "string" ? said.detail : "Airflow refused this.";
+  model.put({sending: false, answer: ok ? "Noted: the task was cleared, and its next try does this." : detail});
+  model.look();
+}
+
+export function actionButtons(h, state, model) {
+  const {wishes} = state;
+  if (!wishes?.may_act) return null;
+  const answer = state.answer && h("p", {className: "answer", role: "status"}, state.answer);
+  if (!wishes.actions.length) return answer;
+  if (state.asking) return h("div", {}, confirmation(h, state, model), answer);
+  const button = (action) =>
+    h(
+      "button",
+      {key: action, type: "button", title: WORDS[action].does, disabled: state.sending, onClick: () => model.put({asking: action, answer: null})},
+      WORDS[action].label,
+    );
+  return h("div", {}, h("div", {className: "actions"}, wishes.actions.filter((action) => WORDS[action]).map(button)), answer);
+}
+
+function confirmation(h, state, model) {
+  const {label, does} = WORDS[state.asking];
+  return h(
+    "div",
+    {className: "actions asking"},
+    h("span", {}, `${does} The task is cleared, with the tasks downstream of it.`),
+    h("button", {type: "button", className: "sure", onClick: () => wishFor(state, model, state.asking)}, `Yes: ${label.toLowerCase()}`),
+    h("button", {type: "button", onClick: () => model.put({asking: null})}, "No"),
+  );
+}
