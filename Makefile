@@ -38,7 +38,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 # Tasks of Airflow 2 ask its database, those of Airflow 3 do not.
 prepare_database = $(if $(filter 2.%,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null)
 
-.PHONY: help setup v2 demo test test-v2 lint format bench bench-stack bench-watch soak clean
+.PHONY: help setup v2 demo test test-v2 screenshots lint format bench bench-stack bench-watch soak clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -85,6 +85,9 @@ test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS=
 
 test-v2: setup $(V2_READY) ## the tests that run dbt v2
 	@$(VENV)/bin/python -m pytest -m v2 $(ARGS)
+
+screenshots: setup ## the pictures of docs/ui.md, taken by the tests that look at our pages (needs Chromium)
+	@DBT_RERUN_SCREENSHOTS=$(CURDIR)/docs/images $(VENV)/bin/python -m pytest -m chromium tests/ui $(ARGS)
 
 lint: $(READY) ## ruff and mypy strict
 	@echo "[lint] ruff check, ruff format, mypy"

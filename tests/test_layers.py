@@ -67,7 +67,7 @@ def levels(order: Sequence[set[str]]) -> list[tuple[str, set[str]]]:
 
 @pytest.mark.parametrize(("room", "below"), levels(ORDER))
 def test_direction_of_imports(room: str, below: set[str]) -> None:
-    """core < api < watching | engine < hooks < triggers < operators < sensors | cli."""
+    """core < api < watching | engine < hooks < triggers < operators < sensors | cli | ui."""
     also = {"local"} if room == "cli" else set()
     assert imported_by(room, PACKAGE, "airflow_dbt_rerun") <= below | also
 

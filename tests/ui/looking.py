@@ -50,7 +50,7 @@ class Looking:
     """
 
     def __init__(
-        self, browser: Browser, site: Site, who: str | None, *, theme: str = "light", width: int = 1_100
+        self, browser: Browser, site: Site, who: str | None, *, theme: str = "light", width: int = 1_200
     ) -> None:
         self.site = site
         scheme: Any = theme

@@ -1,0 +1,101 @@
+"""What the reports of many tasks say together."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from airflow_dbt_rerun.ui.statistics import MOST_LISTED, Heal, statistics
+from tests.ui import reports
+
+NOW = datetime(2026, 11, 30, 6, tzinfo=UTC)
+
+
+def heal(report: Any, *, task: str = "build", days_ago: int = 0, run: str = "one") -> Heal:
+    """Return a row of XCom as the query gives it."""
+    return Heal.from_row(("shop", run, task, -1, NOW - timedelta(days=days_ago), report))
+
+
+def succeeded() -> Any:
+    """Return the report of a run that succeeded at once."""
+    return reports.report("succeeded", "dbt run 1 succeeded", reports.attempt(1, "Success"))
+
+
+def test_it_counts_what_became_of_failures() -> None:
+    """Failed, healed, given up, in progress: a success at the first run is none of them."""
+    told = statistics(
+        [heal(each) for each in (reports.healed(), reports.gave_up(), reports.waiting(), succeeded())]
+    )
+    assert told["counts"] == {
+        "runs": 4,
+        "failed": 3,
+        "healed": 1,
+        "person": 1,
+        "in_progress": 1,
+        "unreadable": 0,
+    }
+    assert [row["outcome"] for row in told["heals"]] == ["healed", "failed", "in progress"]
+    assert told["heals"][1]["finding"]["message"] == reports.BROKEN["message"]
+
+
+def test_it_tells_what_heals_saved() -> None:
+    """20 nodes at 48 s for 5 nodes are 192 s; from the first failure on, nobody had to be there for 85.2 s."""
+    told = statistics([heal(reports.healed()), heal(reports.gave_up())])
+    assert told["saved"] == {"nodes": 20, "seconds": 192.0, "unattended_seconds": 85.2}
+
+
+def test_the_estimate_is_at_most_the_first_run() -> None:
+    """A rerun from start would have taken as long as the first run did, so no more than that was saved."""
+    report = reports.healed()
+    report["attempts"][1]["nodes_saved"] = 10_000
+    assert statistics([heal(report)])["saved"]["seconds"] == 312.0
+
+
+def test_a_job_that_is_healed_every_night_is_broken() -> None:
+    """Three days, and half of all days: fewer are chance."""
+    nights = [heal(reports.healed(), days_ago=day, run=str(day)) for day in range(3)]
+    others = [heal(succeeded(), days_ago=day, run=str(day)) for day in range(3, 7)]
+    assert statistics([*nights, *others[:3]])["tasks"][0]["is_chronic"] is True
+    assert statistics([*nights, *others])["tasks"][0]["is_chronic"] is False
+    assert statistics(nights[:2])["tasks"][0]["is_chronic"] is False
+
+
+def test_tasks_and_signatures_come_in_order_of_failures() -> None:
+    """What stops most is first; an error counts once a run, however many nodes have it."""
+    rows = [heal(reports.gave_up(), run=str(n)) for n in range(2)] + [heal(reports.healed(), task="other")]
+    rows[0].report["attempts"][0]["findings"].append(reports.BROKEN)
+    told = statistics(rows)
+    assert [(task["task_id"], task["failed"], task["job_ids"]) for task in told["tasks"]] == [
+        ("build", 2, [48617]),
+        ("other", 1, [48617]),
+    ]
+    assert [(each["signature"], each["category"], each["runs"], each["tasks"]) for each in told["signatures"]] == [
+        (None, "code", 2, 1),
+        ("connection reset", "transient", 1, 1),
+    ]
+
+
+def test_the_list_is_bounded() -> None:
+    """A page stays a page."""
+    report = reports.gave_up()
+    told = statistics([heal(report, run=str(n)) for n in range(MOST_LISTED + 5)])
+    assert (len(told["heals"]), told["heals_left"]) == (MOST_LISTED, 5)
+
+
+def test_what_is_no_report_is_counted_apart() -> None:
+    """A custom XCom backend stores references; another version, or another program, may have pushed anything."""
+    old = {**reports.healed(), "version": 3}
+    del old["job_id"], old["policy"], old["now"]
+    rows: list[Any] = [
+        "s3://bucket/key",
+        None,
+        7,
+        [],
+        {},
+        {"outcome": "healed", "attempts": [None, "x"]},
+        json.dumps(old),
+    ]
+    told = statistics([heal(row) for row in rows])
+    assert told["counts"]["unreadable"] == 5
+    assert told["counts"]["healed"] == 2
