@@ -339,7 +339,9 @@ def live(story: Story, platform: LocalPlatform, instance: TaskInstance, *, defer
         platform.behave(**before)
         platform.control("DELETE", "faults")
         platform.control("POST", f"jobs/{platform.jobs['nightly']}", {"deactivated": False})
-    xcoms = [(key, _without_clocks(value)) for key, value in instance.pushed if not _is_progress(value)]
+    page = "_link_DbtRerunPageLink"  # names the DAG run, which differs
+    pushed = [(key, value) for key, value in instance.pushed if key != page and not _is_progress(value)]
+    xcoms = [(key, _without_clocks(value)) for key, value in pushed]
     return _renamed(Lived(task.ends, xcoms, platform.posts()))
 
 

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -93,6 +94,8 @@ class Site:
         body = {"key": "dbt_rerun_report", "value": report, "map_index": int(index or -1)}
         made = self.ask("ada", "POST", f"{of}/xcomEntries", body)
         assert made.ok, made.text
+        page = f"/dbt-rerun/task/{dag_id}/{quote(run_id, safe='')}/{task_id}/{index or -1}"
+        self.ask("ada", "POST", f"{of}/xcomEntries", {**body, "key": "_link_DbtRerunPageLink", "value": page})
         states = {"in progress": "deferred", "healed": "success", "succeeded": "success"}
         self.change(
             "update task_instance set state = ?, try_number = 1 where run_id = ? and task_id = ? and map_index = ?",
@@ -110,6 +113,8 @@ class Site:
 @contextmanager
 def sites(home: Path) -> Iterator[tuple[Site, Site]]:
     """Serve one database at two addresses: plainly, and below a prefix."""
+    installed = [point.name for point in entry_points(group="airflow.plugins")]
+    assert "dbt_rerun" in installed, "the installed package is older than its plugin: make setup"
     dags = home / "dags"
     dags.mkdir(parents=True)
     (dags / "shop.py").write_text(DAGS)
