@@ -40,11 +40,9 @@ from airflow_dbt_rerun.links import LINKS
 from airflow_dbt_rerun.operators.arguments import CheckedArguments, check_quickest
 from airflow_dbt_rerun.operators.asking import AskingMixin
 from airflow_dbt_rerun.operators.deferral import DeferralMixin, is_ours
-from airflow_dbt_rerun.operators.lives import markers
-from airflow_dbt_rerun.operators.new_request import is_new_request
 from airflow_dbt_rerun.operators.publishing import Publisher
 from airflow_dbt_rerun.operators.takes import CALLBACKS, HEALING
-from airflow_dbt_rerun.operators.wishes import Wish, wish_in
+from airflow_dbt_rerun.operators.wishing import WishingMixin
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -70,7 +68,7 @@ Callback = Callable[[Any], Any]
 Callbacks = Callback | Sequence[Callback]
 
 
-class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator):
+class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin, BaseOperator):
     """Watch a dbt run until it ends, and rerun it by a policy. A base class, not for use by itself.
 
     :param dbt_cloud_conn_id: a connection of the official dbt Cloud layout.
@@ -144,7 +142,6 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
         self.verify_success = verify_success
         self.hook_params = hook_params
         self._in_progress: Work | None = None
-        self._wish: Wish | None = None
         self._check_arguments()
 
     def _check_arguments(self) -> None:
@@ -168,8 +165,7 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
     def _run_to_end(self, context: Context, deadline: float) -> int:
         driver = self._driver(context, team_signatures(self.log))
         self._limit_requests(deadline - time.time())
-        if self._wish is not None and self._wish.gives_up:
-            self._give_up_by_wish(context, driver, self._wish)
+        self._give_up_if_wished(context, driver)
         session, seen = driver.begin(deadline=deadline)
         self._in_progress = driver.work
         return self._continue(context, driver, session, seen)
@@ -199,14 +195,6 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
             self._cancel(session.run_id)
         self._in_progress = None
         raise ERRORS[step.kind](step.reason, run=step.run, diagnosis=step.diagnosis, attempts=session.attempts)
-
-    def _give_up_by_wish(self, context: Context, driver: Driver, wish: Wish) -> NoReturn:
-        session, run = driver.abandon(tuple(markers(context["ti"], retries=self.retries)), wish.words)
-        step = Fail(wish.words, kind="cancelled", run=run)
-        publisher = self._publisher(context)
-        publisher.report(report(session, step, time.time(), **self._about(driver.work)))
-        publisher.announce_end(session, step)
-        self._give_up(session, step)
 
     def _seconds_allowed(self) -> float:
         """Return ``timeout`` or ``execution_timeout``, if that is shorter: Airflow ignores it during a deferral."""
@@ -265,19 +253,6 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
             log=self.log,
         )
 
-    def _wished(self, work: Work, context: Context) -> Work:
-        """Return the work as a person wants it who cleared this task by a button of our page."""
-        self._wish = wish_in(cast("Mapping[str, Any]", context), retries=self.retries)
-        if self._wish is None:
-            return work
-        self.log.info("%s", self._wish.words)
-        is_new = not self._has_deferred and is_new_request(cast("Mapping[str, Any]", context), retries=self.retries)
-        return self._wish.applied_to(work, is_new_request=is_new)
-
-    def _policy_by_wish(self) -> RerunPolicy | None:
-        policy = self.policy_in_force()
-        return policy if self._wish is None else self._wish.applied_to_policy(policy)
-
     def _about(self, work: Work) -> dict[str, Any]:
         """Return what the report says of the work as a whole."""
         policy = self._policy_by_wish()
@@ -286,9 +261,7 @@ class HealingOperator(CheckedArguments, AskingMixin, DeferralMixin, BaseOperator
     def _show_progress(
         self, publisher: Publisher, about: dict[str, Any], session: RerunSession, step: NextStep, run: Run | None
     ) -> None:
-        if isinstance(
-            step, (WaitForRun, Rerun, AskPerson)
-        ):  # before them nothing is known; the end has a report of its own
+        if isinstance(step, (WaitForRun, Rerun, AskPerson)):  # the end has a report of its own
             publisher.progress(live_report(session, step, time.time(), run=run, **about))
 
     def _pace(self, usual: float | None = None) -> Pace:

@@ -16,7 +16,8 @@ from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import NextStep, StartRun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import Observation, RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.core.policy.conditions import every
+from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule
 from tests.core.builders import node, results, run
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "docs" / "report.schema.json").read_text(encoding="utf-8"))
@@ -79,6 +80,15 @@ def test_it_has_the_published_form(seen: Observation) -> None:
     """Readers of the XCom find one format, before the end and after it."""
     told = live_report(*decide(seen), NOW, job_id=7, policy=RerunPolicy().words())
     jsonschema.validate(json.loads(json.dumps(told)), SCHEMA)
+
+
+def test_it_says_that_a_person_is_asked() -> None:
+    """The page leads to Airflow's question, and counts down to its default."""
+    policy = RerunPolicy(rules=[RerunRule(every("transient"), RerunAction.ASK)])
+    session, step = next_step(RerunSession(NOW, deadline=NOW + 600), FAILED, policy, NOW)
+    told = live_report(session, step, NOW)
+    assert (told["now"]["doing"], told["now"]["until"]) == ("asking", NOW + 600)
+    jsonschema.validate(told, SCHEMA)
 
 
 def test_nothing_is_known_before_the_first_run() -> None:
