@@ -40,6 +40,7 @@ export function duration(seconds) {
   const all = Math.max(Math.round(seconds), 0);
   const [hours, minutes, rest] = [Math.floor(all / 3600), Math.floor(all / 60) % 60, all % 60];
   if (hours) return `${hours} h ${String(minutes).padStart(2, "0")} min`;
+  if (minutes >= 10) return `${minutes} min`;
   if (minutes) return rest ? `${minutes} min ${rest} s` : `${minutes} min`;
   return `${rest} s`;
 }
