@@ -135,6 +135,11 @@ class DbtCloudJobOperator(OneJobOperator):
         """Run until the work is done or, without waiting, until the run has been started."""
         return super().execute(context) if self.wait_for_termination else self._start(context)
 
+    def _show_progress(self, *facts: Any) -> None:
+        """Show nothing of a run that this task does not wait for: its end would never be shown."""
+        if self.wait_for_termination:
+            super()._show_progress(*facts)
+
     def _start(self, context: Context) -> int:
         """Start the run, unless an earlier try has started it."""
         driver = self._driver(context, ())

@@ -15,7 +15,7 @@ from airflow.providers.common.compat.sdk import AirflowPlugin
 from airflow_dbt_rerun._version import __version__
 from airflow_dbt_rerun.links import HAS_PAGES, PAGES, page_path
 
-OPERATORS = ("DbtCloudJobOperator", "DbtCloudRerunOperator", "DbtCloudJobSensor")
+OPERATORS = ("DbtCloudJobOperator", "DbtCloudRerunOperator", "DbtCloudJobSensor", "DbtCloudRunSensor")
 
 
 class Lazily:

@@ -48,7 +48,7 @@ function empty(h, {days}) {
     "div",
     {key: "empty", className: "empty"},
     h("p", {}, `No dbt run in the last ${days === 1 ? "day" : `${days} days`}, among the DAGs that you may read.`),
-    h("p", {className: "dim"}, "Tasks of airflow-dbt-rerun appear here as soon as they run: DbtCloudJobOperator, DbtCloudRerunOperator and DbtCloudJobSensor."),
+    h("p", {className: "dim"}, "Tasks of airflow-dbt-rerun appear here as soon as they run: the operators and sensors that run or watch a dbt job."),
   );
 }
 

@@ -4,7 +4,7 @@ import {AIRFLOW, APP, ask, badge, duration, encoded, linkTo, moment, nodeName, o
 import {actionButtons, askWishes, wishWords} from "./wishes.js";
 
 const EVERY = 10_000; // milliseconds between two looks at a task in progress
-const OURS = ["DbtCloudJobOperator", "DbtCloudRerunOperator", "DbtCloudJobSensor"];
+const OURS = ["DbtCloudJobOperator", "DbtCloudRerunOperator", "DbtCloudJobSensor", "DbtCloudRunSensor"];
 const OVER = ["success", "failed", "skipped", "upstream_failed", "removed"];
 
 const WHY = {
