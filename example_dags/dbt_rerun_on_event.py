@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from airflow.providers.common.compat.sdk import AirflowFailException
 from airflow.sdk import DAG, Asset, AssetWatcher, task
-from airflow.sdk.exceptions import AirflowFailException
 
 from airflow_dbt_rerun import Category, DbtCloudJobRunEventTrigger, DbtCloudRerunOperator, RerunPolicy
 
