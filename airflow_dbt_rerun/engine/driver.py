@@ -13,12 +13,12 @@ from dataclasses import replace
 from logging import ERROR, WARNING
 from typing import Any
 
-from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.announcements import happened
 from airflow_dbt_rerun.core.heal.lineage import Marker, chain, uncertain_in
+from airflow_dbt_rerun.core.heal.live_report import current_step
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Pause, Rerun, StartRun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import NoRun, NotReadable, NotStarted, Observation, Refused, RunSeen
@@ -28,14 +28,14 @@ from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
 from airflow_dbt_rerun.core.watch.many import usual_seconds
-from airflow_dbt_rerun.core.watch.one import Poll, Unwatchable, WatchOutcome, watch
+from airflow_dbt_rerun.core.watch.one import Unwatchable, WatchOutcome
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.abandoning import abandon
+from airflow_dbt_rerun.engine.blocking_watch import watch_run
 from airflow_dbt_rerun.engine.cancelling import cancel
-from airflow_dbt_rerun.engine.polled_progress import PolledProgress
 from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
 from airflow_dbt_rerun.engine.starter import RunStarter, Work
-from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtRunUnwatchable, is_bearable
+from airflow_dbt_rerun.exceptions import DbtNotFoundError, DbtRunUnwatchable
 
 
 class Driver:
@@ -280,32 +280,17 @@ class Driver:
         return self._reader.observe(session, run_id)
 
     def _watch(self, session: RerunSession, run_id: int) -> WatchOutcome:
-        script = watch(
-            run_id,
-            replace(self.pace, deadline=session.deadline),
-            clock=self._clock,
-            bearable=is_bearable,
-        )
-        progress = PolledProgress(lambda run: self._on_progress(session, WaitForRun(run_id), run), self._clock)
-        answer: Run | Exception | None = None
-        while True:
-            try:
-                request = script.send(answer)
-            except StopIteration as end:
-                outcome: WatchOutcome = end.value
-                return outcome
-            if isinstance(request, Poll):
-                answer = self._poll(request.run_id, related=progress.related())
-                progress.polled(answer)
-            else:
-                answer = None
-                self._sleep(request.seconds)
+        """Poll a run until it ends; log and pass on how far it is."""
 
-    def _poll(self, run_id: int, *, related: Sequence[str] = ()) -> Run | Exception:
-        try:
-            return self._client.send(get_run(run_id, include_related=related))
-        except DbtApiError as error:
-            return error
+        def tell(run: Run) -> None:
+            if step := current_step(run):
+                self._log.info(
+                    "dbt run %s is in step %d of %d: %s", run.id, step["index"], step["of"], step["name"]
+                )
+            self._on_progress(session, WaitForRun(run_id), run)
+
+        pace = replace(self.pace, deadline=session.deadline)
+        return watch_run(self._client, run_id, pace, tell=tell, clock=self._clock, sleep=self._sleep)
 
 
 def _too_late(session: RerunSession, seen: Observation) -> Fail:

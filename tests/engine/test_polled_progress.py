@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+import pytest
+
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
+from airflow_dbt_rerun.core.heal.lineage import Marker
+from airflow_dbt_rerun.core.heal.session import RerunSession
+from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.polled_progress import TELL_EVERY, PolledProgress
+from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtUnreachableError
 from tests.core.builders import run
 
@@ -53,3 +59,26 @@ def test_an_end_or_an_error_is_no_progress() -> None:
     watch.poll(TELL_EVERY, run(101, 20))
     watch.poll(TELL_EVERY, DbtUnreachableError("no answer"))
     assert watch.told == []
+
+
+def test_progress_of_a_long_run_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """P4: between *Queued* and the end the log names dbt's step whenever another one has begun."""
+    seed, build = (RunStep(n, n, f"Invoke dbt with `dbt {name}`", 3) for n, name in ((1, "seed"), (2, "build")))
+    seeding = replace(run(101, 3), steps=(seed, replace(build, status=1)))
+    building = replace(run(101, 3), steps=(replace(seed, status=10), build))
+    seen = [seeding, seeding, seeding, building, building, run(101, 10)]
+    now = [0.0]
+
+    class Client:
+        def send(self, _: object) -> Run:
+            return seen.pop(0)
+
+    def sleep(_: float) -> None:
+        now[0] += TELL_EVERY
+
+    work = Work(7, Marker.of("dag", "run", "task", -1, 0), "a test")
+    driver = Driver(Client(), work, None, clock=lambda: now[0], sleep=sleep)  # type: ignore[arg-type]
+    with caplog.at_level("INFO"):
+        driver._watch(RerunSession(0.0), 101)
+    told = [record.getMessage() for record in caplog.records if "step" in record.getMessage()]
+    assert told == ["dbt run 101 is in step 1 of 2: dbt seed", "dbt run 101 is in step 2 of 2: dbt build"]

@@ -13,7 +13,7 @@ from tests.border import TaskInstance, run_task
 from tests.support import LocalPlatform
 
 JOBS = {"seeds": "dbt seed"}
-RESET = {"node": "raw_orders", "times": 1, "message": "Connection reset by peer"}
+RESET = {"node": "raw_orders", "times": 1, "seconds": 0.5, "message": "Connection reset by peer"}
 
 pytestmark = pytest.mark.usefixtures("connected")
 

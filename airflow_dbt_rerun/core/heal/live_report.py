@@ -40,7 +40,7 @@ def live_report(
         "outcome": IN_PROGRESS,
         "verified": None,
         "reason": reason,
-        "now": {"doing": doing, "since": round(now, 1), "until": until, "step": _step(run)},
+        "now": {"doing": doing, "since": round(now, 1), "until": until, "step": current_step(run)},
     }
 
 
@@ -59,7 +59,7 @@ def _doing(session: RerunSession, step: NextStep) -> tuple[str, str, float | Non
     return "starting", "starting the first run of the job", None
 
 
-def _step(run: Run | None) -> dict[str, Any] | None:
+def current_step(run: Run | None) -> dict[str, Any] | None:
     """Return the step that dbt is executing; None if that is not known."""
     steps = run.steps if run is not None and not run.is_terminal else ()
     going = [step for step in steps if step.status in GOING_STATUSES]
