@@ -44,7 +44,27 @@ CONFIG_OPTIONS: dict[str, dict[str, Any]] = {
         "type": "string",
         "example": "/opt/airflow/config/dbt_rerun_signatures.yaml",
         "default": "",
-    }
+    },
+    "policy_mode": {
+        "description": (
+            "heal, or shadow: tasks without a policy_mode of their own then decide, log and report what their\n"
+            "policy would do about a failure, start nothing, and end as they would without a policy.\n"
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": "shadow",
+        "default": "heal",
+    },
+    "pause": {
+        "description": (
+            "Stops new reruns at once, of tasks under way, too: all, or a JSON or YAML list of job ids and\n"
+            "connection ids. The Airflow Variable dbt_rerun_pause does the same without a restart.\n"
+        ),
+        "version_added": "0.1.0",
+        "type": "string",
+        "example": '[48617, "dbt_cloud_default"]',
+        "default": "",
+    },
 }
 """The options of that section."""
 

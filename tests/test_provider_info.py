@@ -65,14 +65,15 @@ def test_the_hook_serves_its_connection_type_and_leaves_the_official_one_alone(m
 
 
 def test_the_configuration_shows_our_section() -> None:
-    """``airflow config list`` describes the option for a team's signatures, which is empty by default."""
+    """``airflow config list`` describes each option."""
     command = [sys.executable, "-m", "airflow", "config", "list", "--section", "dbt_rerun"]
     options = ["--include-descriptions", "--include-examples"]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=True)
     shown = done.stdout[done.stdout.index("[dbt_rerun]") :]
     assert "a JSON or YAML" in shown
     assert "# Example: signatures = /opt/airflow/config/dbt_rerun_signatures.yaml" in shown
-    assert shown.rstrip().endswith("signatures =")
+    named = {line.lstrip("# ").split(" =")[0] for line in shown.splitlines() if " =" in line}
+    assert {"signatures", "policy_mode", "pause"} <= named
 
 
 FORM = """

@@ -17,6 +17,7 @@ from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.announcements import happened
+from airflow_dbt_rerun.core.heal.held import acts, held_back
 from airflow_dbt_rerun.core.heal.lineage import Marker, chain, uncertain_in
 from airflow_dbt_rerun.core.heal.live_report import current_step
 from airflow_dbt_rerun.core.heal.loop import next_step
@@ -48,6 +49,7 @@ class Driver:
     :param on_rerun: called after each rerun has started, with the facts about it and the new run.
     :param on_progress: called with each decision before it is carried out and, while a run is watched here, with
         the run and its steps whenever they have changed, at most every 30 seconds (``TELL_EVERY``).
+    :param hold: called before a rerun is waited for, asked about or started; returns why it must not be, or None.
     :param pace: polling intervals and tolerances. :meth:`begin` fills in ``usual`` from the job's newest runs.
     :param verify_success: whether to read the node results of a first run that succeeds.
     :param clock: returns the time in epoch seconds.
@@ -64,6 +66,7 @@ class Driver:
         on_run: Callable[[Run], None] = lambda _: None,
         on_rerun: Callable[[dict[str, Any], Run], None] = lambda *_: None,
         on_progress: Callable[[RerunSession, NextStep, Run | None], None] = lambda *_: None,
+        hold: Callable[[], str | None] = lambda: None,
         pace: Pace = Pace(),  # noqa: B008 - an immutable value
         verify_success: bool = False,
         log: Log | None = None,
@@ -73,6 +76,7 @@ class Driver:
         self._client = client
         self._work = work
         self._policy = policy
+        self._hold = hold
         self._signatures = signatures
         self._on_run = on_run
         self._on_rerun = on_rerun
@@ -215,6 +219,8 @@ class Driver:
             session, step = next_step(before, seen, self._policy, self._clock(), signatures=self._signatures)
             if isinstance(step, (StartRun, Rerun)) and self._is_too_late(session):
                 step = _too_late(session, seen)
+            if acts(step) and (why := self._hold()):
+                session, step = held_back(session, step, seen, why, self._signatures)
             for line in tell(before, session, step):
                 self._say(line)
             self._on_progress(session, step, None)

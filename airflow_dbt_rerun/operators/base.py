@@ -13,8 +13,11 @@ from airflow.providers.common.compat.sdk import BaseOperator, conf
 from airflow_dbt_rerun import testing
 from airflow_dbt_rerun.api.retries import NO_RETRIES
 from airflow_dbt_rerun.config.arguments import Takes
+from airflow_dbt_rerun.config.holding import SHADOW as SHADOW_MODE
+from airflow_dbt_rerun.config.holding import policy_mode, why_paused
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.heal.held import SHADOW
 from airflow_dbt_rerun.core.heal.live_report import live_report
 from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, NextStep, Pause, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import Observation
@@ -76,6 +79,8 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
     :param policy: when to rerun, how, and when to give up; None reruns nothing. Plain data is accepted, too: a
         mapping, or a YAML or JSON text, for example ``"{{ var.value.dbt_rerun_policy }}"`` (see
         ``docs/policies.md``).
+    :param policy_mode: ``heal``, or ``shadow`` to decide, log and report what the policy would do, and to end as
+        without a policy. None: ``[dbt_rerun] policy_mode`` of Airflow's configuration, by default ``heal``.
     :param signatures: your own known errors, tried before those of the team (Airflow Variable
         ``dbt_rerun_signatures``, configuration ``[dbt_rerun] signatures``) and before the built-in ones.
     :param on_rerun: a function, one of Airflow's notifiers, or a list of them, called after each rerun has started.
@@ -109,6 +114,7 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
         dbt_cloud_conn_id: str = DbtCloudRerunHook.default_conn_name,
         account_id: int | str | None = None,
         policy: RerunPolicy | Mapping[str, Any] | str | None = None,
+        policy_mode: str | None = None,
         signatures: Sequence[Signature | Mapping[str, str]] | None = None,
         on_rerun: Callbacks | None = None,
         on_question: Callbacks | None = None,
@@ -128,6 +134,7 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
         self.dbt_cloud_conn_id = dbt_cloud_conn_id
         self.account_id = account_id
         self.policy = policy
+        self.policy_mode = policy_mode
         self.signatures = signatures
         self.on_rerun = on_rerun
         self.on_question = on_question
@@ -247,11 +254,18 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
             signatures=(*cast("Sequence[Signature]", self.signatures or ()), *team),
             on_run=publisher.show_run,
             on_rerun=publisher.announce_rerun,
+            hold=partial(self._why_held, work.job_id),
             on_progress=partial(self._show_progress, publisher, self._about(work)),
             pace=self._pace(usual),
             verify_success=self.verify_success,
             log=self.log,
         )
+
+    def _why_held(self, job_id: int) -> str | None:
+        """Return why no rerun may start now: shadow mode, or a pause that may have begun while this task waited."""
+        if policy_mode(self.policy_mode) == SHADOW_MODE:
+            return SHADOW
+        return why_paused(job_id, self.dbt_cloud_conn_id, self.log)
 
     def _about(self, work: Work) -> dict[str, Any]:
         """Return what the report says of the work as a whole."""

@@ -14,6 +14,7 @@ from airflow_dbt_rerun.config.argument_kinds import (
     Signatures,
 )
 from airflow_dbt_rerun.config.arguments import Takes
+from airflow_dbt_rerun.config.holding import POLICY_MODES
 from airflow_dbt_rerun.core.dbt.models import RunStatus
 from airflow_dbt_rerun.core.heal.modes import MODES
 from airflow_dbt_rerun.core.policy.arguments import Flag, Listed, Number, OrNone, Text
@@ -37,6 +38,7 @@ HEALING: Takes = {
     "dbt_cloud_conn_id": Text(),
     "account_id": OrNone(Id()),
     "policy": OrNone(Policy()),
+    "policy_mode": OrNone(Choice(POLICY_MODES)),
     "signatures": OrNone(Signatures()),
     **{name: OrNone(Callbacks()) for name in CALLBACKS},
     "check_interval": SECONDS,

@@ -62,6 +62,11 @@ class Heal:
         """Whether the work was given up."""
         return self.outcome not in ("", HEALED, SUCCEEDED, IN_PROGRESS)
 
+    @property
+    def would_be_rerun(self) -> bool:
+        """Whether shadow mode or a pause held a rerun back."""
+        return bool(self.attempts) and self.attempts[-1].get("would") not in (None, "ask")
+
     def to_dict(self) -> dict[str, Any]:
         """Return a row for people."""
         finding = next(iter(self.findings), None)
@@ -111,6 +116,7 @@ def _counts(heals: Sequence[Heal]) -> dict[str, int]:
         "healed": sum(heal.outcome == HEALED for heal in heals),
         "person": sum(heal.needs_person for heal in heals),
         "in_progress": sum(heal.outcome == IN_PROGRESS for heal in heals),
+        "would": sum(heal.would_be_rerun for heal in heals),
     }
 
 

@@ -33,6 +33,7 @@ def test_it_counts_what_became_of_failures() -> None:
         "healed": 1,
         "person": 1,
         "in_progress": 1,
+        "would": 0,
         "unreadable": 0,
     }
     assert [row["outcome"] for row in told["heals"]] == ["healed", "failed", "in progress"]
@@ -99,3 +100,11 @@ def test_what_is_no_report_is_counted_apart() -> None:
     told = statistics([heal(row) for row in rows])
     assert told["counts"]["unreadable"] == 5
     assert told["counts"]["healed"] == 2
+
+
+def test_what_was_held_back_is_counted() -> None:
+    """A week of shadow mode is told by the page of heals."""
+    held = {"outcome": "failed", "attempts": [{"verdict": "transient", "would": "rerun_from_failure"}]}
+    asked = {"outcome": "failed", "attempts": [{"verdict": "code", "would": "ask"}]}
+    heals = [Heal("shop", "run", "build", -1, datetime(2026, 11, 30, tzinfo=UTC), each) for each in (held, asked)]
+    assert statistics(heals)["counts"]["would"] == 1

@@ -37,6 +37,8 @@ class Attempt:
     progress: str | None = None
     """What this rerun healed of what the previous attempt had left undone."""
     decision: str | None = None
+    would: str | None = None
+    """What the policy would have done, if it was held back: a :class:`RerunAction`."""
     waited: float = 0.0
     proof: str | None = None
     """Of a green rerun: ``verified``, ``not verifiable`` or ``hollow``."""

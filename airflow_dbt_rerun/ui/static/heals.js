@@ -61,6 +61,7 @@ function tiles(h, {counts, saved}) {
     tile(counts.failed, "failed at first"),
     tile(counts.healed, "healed themselves", counts.healed ? "good" : ""),
     tile(counts.person, "needed a person", counts.person ? "bad" : ""),
+    counts.would > 0 && tile(counts.would, "would have been rerun, but were held back"),
     counts.in_progress > 0 && tile(counts.in_progress, "in progress", "wait"),
     tile(saved.nodes, "nodes not run again"),
     tile(duration(saved.seconds), "of dbt's time saved, about"),
