@@ -225,7 +225,7 @@ class Driver:
                 self._say(line)
             self._on_progress(session, step, None)
             if isinstance(step, StartRun):
-                seen = self._with_definition(self._with_evidence(session, self._starter.start()))
+                seen = self._with_evidence(session, self._with_definition(self._starter.start()))
             elif isinstance(step, Rerun):
                 seen = self._rerun(session, step)
             else:

@@ -219,3 +219,15 @@ def test_refusal_without_a_reason_is_not_asked_for_again() -> None:
     platform = Liar(lambda endpoint: Reply(409) if endpoint.method == "POST" else gets(endpoint))
     assert isinstance(heal(platform), Fail)
     assert platform.posts == ["POST runs/2/retry/"]
+
+
+def test_run_that_is_over_at_its_first_reading_is_judged_by_its_evidence() -> None:
+    """A quick run, or one whose lost answer took a while to find: its node results are read, and newer runs."""
+    started = {**failed(3), "status": 1, "run_steps": []}
+    broken = {**RESULTS, "results": [{**RESULTS["results"][0], "message": 'syntax error at or near "selec"'}]}
+    other = {**failed(2), "trigger": {"cause": "a person"}}
+    platform = Liar(scripted({"jobs/7/run/": started}, {"runs/2/": other, "runs/3/": failed(3)}, results=broken))
+    ended = heal(platform)
+    assert isinstance(ended, Fail)
+    assert ended.diagnosis is not None
+    assert ended.diagnosis.evidence == "the results of step 4"
