@@ -36,5 +36,6 @@ with DAG(dag_id="dbt_rerun_notify", schedule=None, catchup=False, tags=["dbt"], 
         task_id="nightly",
         job_id="{{ var.value.dbt_job_nightly }}",
         deferrable=True,
+        check_interval=10,
         **callbacks,
     )
