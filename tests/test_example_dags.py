@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import runpy
 import socket
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, NoReturn
@@ -32,6 +33,21 @@ def test_example_parses_without_network_or_connection(path: Path, mocker: Mocker
     assert dag.dag_id == path.stem
     assert dag.doc_md
     assert any(issubclass(getattr(task, "operator_class", type(task)), HealingOperator) for task in dag.tasks)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_notifying_example_needs_no_provider_to_parse(mocker: MockerFixture, *, installed: bool) -> None:
+    """Where Slack's or PagerDuty's provider is missing the DAG is read, without callbacks."""
+    notifiers = ["slack.notifications.slack_webhook", "pagerduty.notifications.pagerduty"]
+    for name in notifiers:
+        if installed:
+            pytest.importorskip(f"airflow.providers.{name}")
+    if not installed:
+        mocker.patch.dict(sys.modules, {f"airflow.providers.{name}": None for name in notifiers})
+    dag = runpy.run_path(str(next(path for path in EXAMPLES if path.stem == "dbt_rerun_notify")))["dag"]
+    task = dag.get_task("nightly")
+    for name in ("on_rerun", "on_question", "on_healed", "on_gave_up", "on_success_callback"):
+        assert bool(getattr(task, name)) == installed
 
 
 @pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no asset watchers")

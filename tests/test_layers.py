@@ -17,7 +17,7 @@ PACKAGE = Path(airflow_dbt_rerun.__file__).parent
 ORDER = (
     {"_lazy", "_version"},
     {"core", "provider_info"},
-    {"exceptions", "links", "metrics", "testing", "webhooks"},
+    {"exceptions", "links", "metrics", "notifications", "testing", "webhooks"},
     {"api", "config"},
     {"audit", "engine", "watching"},
     {"hook_methods"},

@@ -7,12 +7,14 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.receivers import HttpReceiver, serving
 from tests.support import LocalPlatform
 
 pytestmark = [pytest.mark.airflow, pytest.mark.dbt]
@@ -33,12 +35,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def airflow(*arguments: str, env: dict[str, str]) -> None:
-    """Run an Airflow command to its good end."""
+def airflow(*arguments: str, env: dict[str, str], status: int = 0) -> None:
+    """Run an Airflow command to its good end, or to another exit status."""
     done = subprocess.run(
         [AIRFLOW, *arguments], env=env, capture_output=True, text=True, check=False, timeout=HARD_LIMIT
     )
-    assert done.returncode == 0, done.stdout[-5_000:] + done.stderr[-5_000:]
+    assert done.returncode == status, done.stdout[-5_000:] + done.stderr[-5_000:]
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -69,9 +71,14 @@ def run_dag(home: Path, platform: LocalPlatform) -> RunDag:
         "AIRFLOW_VAR_DBT_JOBS": json.dumps([platform.jobs["seeds"], platform.jobs["nightly"]]),
     }
 
-    def run(dag_id: str, *date: str, **more: int) -> dict[tuple[str, int], str]:
+    def run(
+        dag_id: str, *date: str, connections: Mapping[str, Any] | None = None, status: int = 0, **more: int
+    ) -> dict[tuple[str, int], str]:
         jobs = {f"AIRFLOW_VAR_{name.upper()}": str(job_id) for name, job_id in more.items()}
-        airflow("dags", "test", dag_id, *date, env={**environment(home), **variables, **jobs})
+        others = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(to) for name, to in (connections or {}).items()}
+        airflow(
+            "dags", "test", dag_id, *date, env={**environment(home), **variables, **jobs, **others}, status=status
+        )
         with sqlite3.connect(home / "airflow.db") as database:
             rows = database.execute(
                 "select task_id, map_index, state from task_instance where dag_id = ?", (dag_id,)
@@ -106,3 +113,19 @@ def test_sensor_example(run_dag: RunDag, platform: LocalPlatform) -> None:
     (healed,) = platform.get("runs/", job_definition_id=job["id"], order_by="-id", limit=1)
     assert (healed["retrying_run_id"], healed["status"]) == (failed["id"], 10)
     assert len(platform.posts()) == 3
+
+
+def test_notifying_example(run_dag: RunDag, platform: LocalPlatform) -> None:
+    """Airflow's own context has what the texts need; a pager without a connection does not stop the others."""
+    pytest.importorskip("airflow.providers.slack")
+    pytest.importorskip("airflow.providers.pagerduty")
+    platform.trouble({"node": "raw_orders", "times": 1, "message": 'syntax error at or near "selec"'})
+    with serving(HttpReceiver()) as web:
+        webhook = {"conn_type": "slackwebhook", "host": web.url, "password": "T/B/secret"}
+        given = {"connections": {"slack_default": webhook}, "dbt_job_nightly": platform.jobs["seeds"]}
+        states = run_dag("dbt_rerun_notify", status=1, **given)
+    assert states == {("nightly", -1): "failed"}
+    (body,) = web.bodies
+    assert body["text"].splitlines()[0] == "dbt failed: dbt_rerun_notify.nightly"
+    links = [part for part in body["blocks"][1]["elements"][-1]["elements"] if part["type"] == "link"]
+    assert [link["url"].startswith("http") for link in links] == [True, True]
