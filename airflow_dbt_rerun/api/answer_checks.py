@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 
-from airflow_dbt_rerun.core.dbt.fields import FieldError, JsonObject, identity
+from airflow_dbt_rerun.core.dbt.fields import FieldError, JsonObject, identity, part, whole_or_none
 from airflow_dbt_rerun.core.dbt.models import Run
 
 T = TypeVar("T")
@@ -44,3 +44,21 @@ def run_after(resumed: int) -> Callable[[JsonObject], Run]:
         return run
 
     return read
+
+
+def listed_in(envelope: JsonObject) -> Sequence[Any]:
+    """Return the elements of a list. An answer that does not say what the list holds is none: not an empty list.
+
+    :raises FieldError: if ``data`` is no list, the envelope speaks of a failure, or it counts elements that are not
+        there.
+    """
+    data, status = envelope["data"], part(envelope, "status")
+    if not isinstance(data, list):
+        raise FieldError("'data' is no list")
+    if status.get("is_success") is False:
+        raise FieldError("'status' says that the request failed")
+    pagination = part(part(envelope, "extra"), "pagination")
+    offset = whole_or_none(part(part(envelope, "extra"), "filters"), "offset") or 0
+    if not data and not offset and (whole_or_none(pagination, "total_count") or 0) > 0:
+        raise FieldError("'data' is empty, but 'total_count' is not 0")
+    return data

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
-from airflow_dbt_rerun.api.answer_checks import answer_named, run_after, run_of_job
+from airflow_dbt_rerun.api.answer_checks import answer_named, listed_in, run_after, run_of_job
 from airflow_dbt_rerun.core.dbt.fields import (
     FieldError,
     JsonObject,
@@ -258,19 +258,19 @@ def get_run_state(run_id: Id) -> Endpoint[WatchedRun]:
 
 def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[WatchedRun]]:
     """List these runs, at most :data:`PAGE` of them, with the fields that watching needs."""
-    return Endpoint("GET", "runs/", _page(WatchedRun.from_api), list_runs(ids=ids, limit=len(ids)).params)
+    return Endpoint("GET", "runs/", _states, list_runs(ids=ids, limit=len(ids)).params)
 
 
 def list_going_runs(*, offset: int = 0) -> Endpoint[Page[WatchedRun]]:
     """List all runs of the account that are in progress, with the fields that watching needs."""
     params = list_runs(status_in=sorted(GOING_STATUSES), offset=offset).params
-    return Endpoint("GET", "runs/", _page(WatchedRun.from_api), params)
+    return Endpoint("GET", "runs/", _states, params)
 
 
 def list_ended_runs() -> Endpoint[Page[WatchedRun]]:
     """List all ended runs of the account, latest end first, with the fields that watching needs."""
     params = list_runs(status_in=sorted(TERMINAL_STATUSES), order_by="-finished_at").params
-    return Endpoint("GET", "runs/", _page(WatchedRun.from_api), params)
+    return Endpoint("GET", "runs/", _states, params)
 
 
 def preview_retry(run_id: Id) -> Endpoint[RetryPreview]:
@@ -381,10 +381,25 @@ def _data(parse: Callable[[JsonObject], T]) -> Callable[[bytes], T]:
 
 def _page(parse: Callable[[JsonObject], T]) -> Callable[[bytes], Page[T]]:
     def read(envelope: JsonObject) -> Page[T]:
+        listed = listed_in(envelope)
         total = whole_or_none(part(part(envelope, "extra"), "pagination"), "total_count")
-        return Page(tuple(map(parse, parts({"data": envelope["data"]}, "data"))), total)
+        return Page(tuple(map(parse, parts({"data": listed}, "data"))), total)
 
     return _json(read)
+
+
+def _states(body: bytes) -> Page[WatchedRun]:
+    """Read a list of states. An unreadable entry is left out, so that its run is asked for singly."""
+
+    def read(entry: object) -> WatchedRun | None:
+        try:
+            return WatchedRun.from_api(_object(entry))
+        except FieldError:
+            return None
+
+    envelope = json.loads(body)
+    total = whole_or_none(part(part(envelope, "extra"), "pagination"), "total_count")
+    return Page(tuple(found for found in map(read, listed_in(envelope)) if found is not None), total)
 
 
 def _object(value: Any) -> JsonObject:

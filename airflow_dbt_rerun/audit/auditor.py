@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, Id, get_job, get_run, get_step_results, list_runs
+from airflow_dbt_rerun.api.whereabouts import read_still_there
 from airflow_dbt_rerun.audit.ledger import Audit, Ledger
 from airflow_dbt_rerun.audit.records import Record, StepRecord
 from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition, was_edited_since
@@ -42,7 +44,9 @@ def audit(client: Sender, run_id: Id, *, of_run: Id | None = None) -> Audit:
     root = root if root.commands else replace(root, commands=get_commands(client, root))
     edited = is_of_another_definition(root)
     commands = executed(root) if edited else root.commands
-    ledger = Ledger(commands, records[0].place, root.environment_id)
+    ledger = Ledger(
+        commands, records[0].place, root.environment_id, still_there=partial(read_still_there, client.send)
+    )
     for record in records:
         ledger.enter(record)
     unfinished = [run.id for run in chain if not run.is_terminal]

@@ -6,7 +6,7 @@ each owed node as done. What the record does not cover is never taken for done.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -84,11 +84,18 @@ class Ledger:
     :param commands: what the work consists of.
     :param place: the overrides of the first run: where it builds.
     :param environment_id: the environment of the first run.
+    :param still_there: returns which of some nodes are in the project of a run; None if that is not known.
     """
 
     def __init__(
-        self, commands: Sequence[str], place: Mapping[str, Any], environment_id: int | None = None
+        self,
+        commands: Sequence[str],
+        place: Mapping[str, Any],
+        environment_id: int | None = None,
+        *,
+        still_there: Callable[[int, frozenset[str]], frozenset[str] | None] = lambda *_: frozenset(),
     ) -> None:
+        self._still_there = still_there
         self._debts = [Debt(command) for command in commands]
         self._paid: dict[int, str] = {}
         self._warnings: dict[int, list[str]] = {}
@@ -120,8 +127,7 @@ class Ledger:
         if step.step.status != RunStatus.SUCCESS:
             self._owe(debt, step, resumed=record.is_resumed)
         elif whole or not debt.has_run:  # a resumed run goes on with the commands that had not run
-            debt.whole, debt.nodes = False, set()
-            self._paid[place] = f"run {record.run.id} ran it as a whole"
+            self._pay_whole(place, record, step)
         else:
             self._pay(place, record, step)
         debt.unreadable = step.step.status == RunStatus.SUCCESS and step.nodes is None
@@ -147,6 +153,20 @@ class Ledger:
             resumed and debt.whole and debt.has_run
         ):  # a resumed command cannot show what an interrupted one had left
             debt.whole, debt.nodes = False, undone
+
+    def _pay_whole(self, place: int, record: Record, step: StepRecord) -> None:
+        """Settle a command that ran as a whole, except for owed nodes that it left out although they exist."""
+        debt = self._debts[place]
+        absent = frozenset(debt.nodes - (step.nodes or {}).keys()) if step.nodes is not None else frozenset()
+        left = self._still_there(record.run.id, absent) if absent else frozenset()
+        if left is None:
+            self.doubt = (
+                f"run {record.run.id} ran without {listed(sorted(absent), _SHOWN)}; its manifest is unreadable"
+            )
+            left = absent
+        debt.whole, debt.nodes = False, set(left)
+        if not left:
+            self._paid[place] = f"run {record.run.id} ran it as a whole"
 
     def _pay(self, place: int, record: Record, step: StepRecord) -> None:
         """Settle the owed nodes that a resumed step has done."""

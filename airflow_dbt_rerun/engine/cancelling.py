@@ -20,12 +20,15 @@ class AsyncSender(Protocol):
         ...
 
 
-def cancel(client: Sender, run_id: int) -> str:
+def cancel(client: Sender, run_id: int, *, job_id: int | None = None) -> str:
     """Cancel a run, read it again, and return what has become of it in words.
 
+    :param job_id: the job that it has to be a run of; None where that has been checked.
     :raises DbtApiError: if dbt refused to cancel a run that is still in progress, or the run cannot be read.
     """
     refusal = None
+    if job_id is not None and (run := client.send(get_run(run_id))).job_id != job_id:
+        return f"Not cancelling dbt run {run_id}: it is one of job {run.job_id}, not of job {job_id}"
     try:
         client.send(cancel_run(run_id))
     except DbtApiError as error:

@@ -194,11 +194,12 @@ class Driver:
 
     def _runs(self) -> list[Run]:
         # Not repeated: a wrong host or token must be reported at once, and a killed task has no time.
-        return self._reader.newest_runs(self._work.job_id)
+        return self._reader.newest_runs(self._work.job_id, goes_on=self._work.goes_on)
 
     def _ours(self, runs: Sequence[Run]) -> tuple[Run, ...]:
         """Return the runs that this task has started, in this try or an earlier one, oldest first."""
-        return chain(runs, self._work.marker, after=self._work.of_run)
+        known = [run for run in runs if run.id == self._work.of_run or self._work.may_be_ours(run)]
+        return chain(known, self._work.marker, after=self._work.of_run)
 
     def cancel(self) -> None:
         """Cancel all runs of this work in progress, including one whose POST was cut off before its id came."""

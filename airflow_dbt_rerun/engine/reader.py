@@ -21,12 +21,16 @@ from airflow_dbt_rerun.api.endpoints import (
     list_runs,
     preview_retry,
 )
+from airflow_dbt_rerun.api.paging import Paging
+from airflow_dbt_rerun.api.whereabouts import read_still_there
 from airflow_dbt_rerun.core.dbt.executed import is_whole
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
+from airflow_dbt_rerun.core.dbt.merging import merged, undone
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.heal.lineage import find_rerun
 from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
+from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import verify
 from airflow_dbt_rerun.core.watch.pace import Pace
@@ -111,7 +115,7 @@ class RunReader:
             if run.is_cancelled and run.cancelled_by is None:
                 return self._superseded(RunSeen(run))
             if run.is_success and (repaired := session.repaired_by(run_id)):
-                return self._with_proof(run, repaired)
+                return self._with_whereabouts(session, self._with_proof(run, repaired))
             if run.is_success and self._verify_success:
                 return RunSeen(run, self._all_results(run))
         except BEARABLE as error:
@@ -145,17 +149,31 @@ class RunReader:
             return run
         return replace(run, job_commands=commands, commands=run.commands or commands)
 
-    def newest_runs(self, job_id: int, *, include_related: Sequence[str] = ("trigger",)) -> list[Run]:
+    def newest_runs(
+        self,
+        job_id: int,
+        *,
+        include_related: Sequence[str] = ("trigger",),
+        goes_on: Callable[[Run], bool] = lambda _: False,
+    ) -> list[Run]:
         """List a job's newest runs, newest first, with their triggers.
 
-        :raises DbtBadAnswerError: if the list names runs of another job: then it may lack one that exists, and that
-            would be started again.
+        :param goes_on: called with the oldest run of a page: whether older ones are wanted, too.
+        :raises DbtBadAnswerError: if the list proves nothing: it names runs of another job, leaves out their
+            triggers, or does not end. A run that exists might be started again.
         :raises DbtApiError: any other error of the request.
         """
-        page = self._client.send(list_runs(job_id=job_id, include_related=include_related))
-        runs = list(page)
+        walk: Paging[Run] = Paging(list_runs(job_id=job_id, include_related=include_related))
+        runs: list[Run] = []
+        while walk.upcoming is not None:
+            new = walk.take(self._client.send(walk.upcoming))
+            runs += new
+            if not new or not goes_on(new[-1]):
+                walk.stop()
         if other := next((run for run in runs if run.job_id != job_id), None):
             raise DbtBadAnswerError(f"the list of runs of job {job_id} names run {other.id} of job {other.job_id}")
+        if "trigger" in include_related and runs and all(run.trigger is None for run in runs):
+            raise DbtBadAnswerError(f"the list of runs of job {job_id} does not tell what started them")
         return runs
 
     def root_of_latest(self, job_id: int) -> int | None:
@@ -237,6 +255,17 @@ class RunReader:
             self._sleep(pause)
         return seen
 
+    def _with_whereabouts(self, session: RerunSession, seen: RunSeen) -> RunSeen:
+        """Look up in the project which owed nodes without a result still exist: commands may select other ones now.
+
+        Only where commands ran as a whole does a missing result say anything else than "not done".
+        """
+        done = merged(seen.results)
+        absent = frozenset(name for name in undone(seen.before) if name not in done)
+        if not absent or session.kind_of(seen.run.id) not in WHOLE_COMMANDS:
+            return seen
+        return replace(seen, still_there=read_still_there(self._client.send, seen.run.id, absent))
+
     def _results_of_runs(self, run_ids: Sequence[int]) -> tuple[StepResults, ...]:
         """Fetch the node results of these failed runs, in their order.
 
@@ -252,7 +281,7 @@ class RunReader:
     def _all_results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of all steps, outlasting outages: a gap would make done work look undone."""
         return self._of_steps(
-            run.id, run.steps, lambda read: self._read_or_skip(lambda: self.patiently(read), BEARABLE)
+            run.id, run.steps, lambda read: self._read_or_skip(lambda: self.patiently(_readable(read)), BEARABLE)
         )
 
     def _of_steps(
@@ -297,6 +326,18 @@ class RunReader:
                     raise
                 self._log.warning("dbt API error, asking again in %.0f s: %s", self._pace.trouble_pause, error)
                 self._sleep(self._pace.trouble_pause)
+
+
+def _readable(read: ReadResults) -> ReadResults:
+    """Return a reading for which an unreadable artifact is none: it stays as it is, however often it is read."""
+
+    def tolerant() -> StepResults | None:
+        try:
+            return read()
+        except DbtBadAnswerError:
+            return None
+
+    return tolerant
 
 
 def _is_enough(run: Run, results: Sequence[StepResults]) -> bool:

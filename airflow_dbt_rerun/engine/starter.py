@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Endpoint, retry_run, trigger_job
+from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.lineage import FoundRerun, Marker, find_rerun
 from airflow_dbt_rerun.core.heal.next_steps import Rerun
@@ -41,8 +42,27 @@ class Work:
     """Whether to continue a run of an earlier life, unless it succeeded; if not, one in progress is cancelled."""
     fits: Callable[[Run], bool] = lambda _: True
     """Whether another run of the job may stand for ours when it is superseded: a sensor's filter."""
+    since: float | None = None
+    """Epoch seconds at which the DAG run began, if it is known: what is older is not of this work."""
+    may_have_runs: bool = True
+    """Whether an earlier try may have started runs: then the search goes back as far as the DAG run's begin."""
     theirs: frozenset[int] = frozenset()
     """Runs of this work that this task did not start; they are never cancelled."""
+
+    def may_be_ours(self, run: Run) -> bool:
+        """Return whether a run is young enough for this work: a DAG run may bear the id of one that was deleted."""
+        created = epoch(run.created_at)
+        return self.since is None or created is None or created >= self.since - CLOCK_SKEW
+
+    def goes_on(self, oldest: Run) -> bool:
+        """Return whether runs of this work may be older than a page of the list of the job's runs."""
+        if self.of_run is not None:
+            return oldest.id > self.of_run
+        return self.may_have_runs and self.may_be_ours(oldest)
+
+
+CLOCK_SKEW = 300.0
+"""Seconds by which the clocks of dbt and Airflow may differ."""
 
 
 class RunStarter:
@@ -99,7 +119,8 @@ class RunStarter:
         """Post a new run of the job, unless a search finds that it exists already."""
 
         def find(runs: Sequence[Run]) -> Run | None:
-            return next((run for run in runs if self._work.marker.repairs(run, of_run)), None)
+            ours = filter(self._work.may_be_ours, runs)
+            return next((run for run in ours if self._work.marker.repairs(run, of_run)), None)
 
         known = self._listed()
         existing = find(known)
@@ -141,7 +162,9 @@ class RunStarter:
         return self._started(existing.run, certain=existing.certain)
 
     def _listed(self) -> list[Run]:
-        return self._reader.patiently(lambda: self._reader.newest_runs(self._work.job_id))
+        return self._reader.patiently(
+            lambda: self._reader.newest_runs(self._work.job_id, goes_on=self._work.goes_on)
+        )
 
     def _post(self, endpoint: Endpoint[Run], known: Sequence[Run], *, of_run: int | None) -> Run:
         """Post once. An answer that names a run from before tells nothing.
@@ -153,6 +176,8 @@ class RunStarter:
         run = self._client.send(endpoint)
         if run.id <= max(of_run or 0, *(each.id for each in known), 0):
             raise DbtAnswerLostError(f"{endpoint}: the answer names run {run.id}, which existed before")
+        if run.job_id not in (0, self._work.job_id):
+            raise DbtAnswerLostError(f"{endpoint}: the answer names run {run.id} of job {run.job_id}")
         return run
 
     def _refused(self, run: Run, refusal: DbtApiError) -> Refused:

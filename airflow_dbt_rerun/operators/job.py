@@ -19,7 +19,7 @@ from airflow_dbt_rerun.exceptions import DbtConfigError
 from airflow_dbt_rerun.operators.arguments import required_id
 from airflow_dbt_rerun.operators.base import HealingOperator
 from airflow_dbt_rerun.operators.job_base import OneJobOperator
-from airflow_dbt_rerun.operators.lives import markers
+from airflow_dbt_rerun.operators.lives import began, markers
 from airflow_dbt_rerun.operators.new_request import is_new_request
 from airflow_dbt_rerun.operators.run_request import RunRequest, run_request
 from airflow_dbt_rerun.operators.takes import JOB, RERUN
@@ -163,13 +163,15 @@ class DbtCloudJobOperator(OneJobOperator):
             f"Triggered via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
         )
         request = self._request()
-        marker, *earlier = markers(instance, retries=self.retries)
+        marker, *earlier = markers(instance)
         return Work(
             self._job_id(),
             marker,
             f"{reason} {request.cause}" if request.cause else reason,
             request.overrides,
             earlier=tuple(earlier),
+            since=began(context),
+            may_have_runs=int(getattr(instance, "try_number", 0) or 0) > 1,
             reattach=self.reattach == "always",
         )
 
@@ -235,7 +237,7 @@ class DbtCloudRerunOperator(HealingOperator):
         reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
         return Work(
             run.job_id,
-            next(markers(instance, retries=self.retries)),
+            next(markers(instance)),
             reason,
             of_run=run_id,
             is_new_request=not self._has_deferred and is_new_request(context, retries=self.retries),

@@ -72,7 +72,7 @@ class Publisher:
             try:
                 # A notifier renders its own fields, for good: each message needs a fresh one.
                 copy.copy(callback)({**self._context, "dbt_rerun": facts})
-            except Exception:  # noqa: BLE001 - a callback is the user's code
+            except (Exception, SystemExit):  # noqa: BLE001 - a callback is the user's code
                 self._log.exception("The callback %s failed; the heal continues", name)
 
     def progress(self, report: dict[str, Any]) -> None:

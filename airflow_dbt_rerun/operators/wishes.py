@@ -71,6 +71,9 @@ def a_person_asked(state: RerunState) -> bool:
     return state.attempt_number == 1
 
 
+a_person_asked.is_order = True  # type: ignore[attr-defined] - read by RerunPolicy
+
+
 def wish_in(context: Mapping[str, Any], *, retries: int | None) -> Wish | None:
     """Return the wish that this try carries out; None if there is none, or if the task was cleared after it.
 

@@ -65,7 +65,7 @@ class WishingMixin(BaseOperator):
         if self._wish is None or not self._wish.gives_up:
             return
         words = self._wish.words
-        session, run = driver.abandon(tuple(markers(context["ti"], retries=self.retries)), words)
+        session, run = driver.abandon(tuple(markers(context["ti"])), words)
         step = Fail(words, kind="cancelled", run=run)
         publisher = self._publisher(context)
         publisher.report(report(session, step, time.time(), **self._about(driver.work)))

@@ -88,7 +88,7 @@ class HealingSensor(HealingOperator, BaseSensorOperator):
     def execute(self, context: Context) -> Any:
         """Poke until the work is done; a deferrable sensor defers as soon as it has to wait."""
         self._read_arguments()
-        self._memory = TaskMemory(context, next(markers(context["ti"], retries=self.retries)).key)
+        self._memory = TaskMemory(context, next(markers(context["ti"])).key)
         self._prepare(context)
         self._until = self._began(context) + self._seconds_allowed()
         return BaseSensorOperator.execute(self, context)
@@ -147,7 +147,7 @@ class HealingSensor(HealingOperator, BaseSensorOperator):
         instance: Any = context["ti"]
         job_id, run_id = self._given
         reason = f"Rerun via Apache Airflow by task '{self.task_id}' in the {instance.dag_id} DAG."
-        marker = next(markers(instance, retries=self.retries))
+        marker = next(markers(instance))
         return Work(job_id, marker, reason, of_run=run_id, fits=self._fits())
 
     def _fits(self) -> Callable[[Run], bool]:

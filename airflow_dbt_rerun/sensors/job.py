@@ -179,7 +179,7 @@ class DbtCloudJobSensor(HealingSensor, OneJobOperator):
             )
         if event["outcome"] == UNWATCHABLE:
             raise DbtRunUnwatchable(f"cannot search for {self._awaited}: {event['reason']}")
-        self._memory = TaskMemory(context, next(markers(context["ti"], retries=self.retries)).key)
+        self._memory = TaskMemory(context, next(markers(context["ti"])).key)
         if event["outcome"] == ARRIVED:
             self._memory.keep(found={"run_id": event["run_id"], "awaited": event["awaited"]})
         self._has_searched = True

@@ -18,6 +18,7 @@ from airflow_dbt_rerun.api.replies import Failure, Reply, read
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed, WaitForRun
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtApiError
@@ -231,3 +232,28 @@ def test_run_that_is_over_at_its_first_reading_is_judged_by_its_evidence() -> No
     assert isinstance(ended, Fail)
     assert ended.diagnosis is not None
     assert ended.diagnosis.evidence == "the results of step 4"
+
+
+def test_retry_that_answers_with_a_run_of_another_job_is_a_lost_answer() -> None:
+    """P9: the foreign run is neither watched nor cancelled, whatever becomes of the task."""
+    foreign = {**failed(3), "job_definition_id": OTHER_JOB, "status": 3}
+    platform = Liar(scripted({"runs/2/retry/": foreign}, {"runs/2/": failed(2), "runs/3/": foreign}))
+    ended = heal(platform)
+    assert isinstance(ended, Fail)
+    assert platform.posts == ["POST runs/2/retry/"] * (ATTEMPTS - 1)
+
+
+def test_list_without_triggers_is_no_search() -> None:
+    """P2: it cannot show whether a run is ours, so none is started."""
+    listed = {name: value for name, value in failed(2).items() if name != "trigger"}
+    platform = Liar(scripted({"jobs/7/run/": failed(3)}, {"runs/2/": listed}))
+    assert isinstance(heal(platform), DbtApiError)
+    assert platform.posts == []
+
+
+def test_cancel_spares_a_run_of_another_job() -> None:
+    """P9: also where the memory of a task names it."""
+    foreign = {**failed(3), "job_definition_id": OTHER_JOB, "status": 3}
+    platform = Liar(scripted({}, {"runs/2/": failed(2), "runs/3/": foreign}))
+    assert "it is one of job 8, not of job 7" in cancel(platform, 3, job_id=JOB)
+    assert platform.posts == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from airflow_dbt_rerun.api.endpoints import Page
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.engine.reader import RunReader
 from tests.core.builders import run
@@ -15,7 +16,7 @@ class Listed:
     """Answers every request with these runs."""
 
     def __init__(self, *runs: Run) -> None:
-        self._runs = list(runs)
+        self._runs = Page(runs)
 
     def send(self, _: Any) -> Any:
         """Return the runs."""

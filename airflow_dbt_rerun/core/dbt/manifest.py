@@ -37,6 +37,11 @@ class ManifestFacts:
         )
 
 
+def names_in(manifest: JsonObject) -> frozenset[str]:
+    """Return the unique ids of all enabled nodes of a project."""
+    return frozenset(name for table in NODE_TABLES for name in part(manifest, table))
+
+
 def _depends_on(node: JsonObject) -> tuple[str, ...]:
     return texts(part(node, "depends_on"), "nodes")
 

@@ -16,6 +16,7 @@ from enum import IntEnum, StrEnum
 from typing import Any, NamedTuple
 
 from airflow_dbt_rerun.core.dbt.fields import (
+    FieldError,
     JsonObject,
     block,
     epoch,
@@ -246,7 +247,7 @@ class Run:
         return cls(
             id=identity(data),
             job_id=whole_or_none(data, "job_definition_id") or whole_or_none(data, "job_id") or 0,
-            status=whole(data, "status"),
+            status=_status(data),
             status_message=block(data, "status_message"),
             account_id=whole_or_none(data, "account_id"),
             project_id=whole_or_none(data, "project_id"),
@@ -295,7 +296,27 @@ class WatchedRun(NamedTuple):
 
         :raises FieldError: if ``id`` or ``status`` is no whole number.
         """
-        return cls(identity(data), whole(data, "status"), moment(data, "started_at"))
+        return cls(identity(data), _status(data), moment(data, "started_at"))
+
+
+_FLAGS = {
+    RunStatus.SUCCESS: {"is_success": True, "is_error": False, "is_cancelled": False, "in_progress": False},
+    RunStatus.ERROR: {"is_success": False, "is_error": True, "is_cancelled": False, "in_progress": False},
+    RunStatus.CANCELLED: {"is_success": False, "is_error": False, "is_cancelled": True, "in_progress": False},
+}
+"""What dbt says of a run that is over besides its status."""
+
+
+def _status(data: JsonObject) -> int:
+    """Return the status of a run.
+
+    :raises FieldError: if it is no whole number, or dbt's own flags contradict it: one of them is wrong.
+    """
+    status = whole(data, "status")
+    for name, value in _FLAGS.get(RunStatus(status), {}).items() if status in TERMINAL_STATUSES else ():
+        if flag(data, name) is (not value):
+            raise FieldError(f"'status' is {status}, but {name!r} is {not value}")
+    return status
 
 
 def _actor(data: JsonObject, deed: str) -> JsonObject:

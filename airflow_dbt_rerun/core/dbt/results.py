@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.dbt.fields import (
+    FieldError,
     JsonObject,
     block,
     line,
@@ -123,6 +124,8 @@ class StepResults:
         :raises FieldError: if it lists something else than results of nodes.
         """
         metadata = part(artifact, "metadata")
+        if not isinstance(artifact.get("results"), list | tuple):
+            raise FieldError("'results' is no list")
         return cls(
             step_index=step_index,
             nodes=()

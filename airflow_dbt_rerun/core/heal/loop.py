@@ -180,6 +180,7 @@ def _decide(
             decision.wait_seconds,
             decision.reason,
             overrides=dict(decision.overrides),
+            by_person=decision.by_person,
             question=_question(session, decision, policy, now),
         )
         return replace(session, plan=plan), None
@@ -213,7 +214,7 @@ def _carry_out(
         return _end(session, seen, diagnosis, plan.reason)
     if run.retry_not_supported_reason == RetryNotSupported.NOT_LATEST_RUN:
         followed = follow_superseding(session, seen, policy)
-        if followed:
+        if followed and not (plan.by_person and _has_ended_badly(seen)):
             return followed
     choice = _choose(session, plan, seen, diagnosis, policy)
     action = choice.action
@@ -226,6 +227,11 @@ def _carry_out(
     session = replace(session, plan=replace(plan, action=action, commands=commands))
     overrides = session.overrides_of(action, commands, plan.overrides)
     return session, Rerun(action, run.id, plan.reason, overrides, choice.why_not_wanted)
+
+
+def _has_ended_badly(seen: RunSeen) -> bool:
+    """Return whether the newest run of the job is over without success: it is no answer to a person's order."""
+    return seen.newest is not None and seen.newest.is_terminal and not seen.newest.is_success
 
 
 def _end(

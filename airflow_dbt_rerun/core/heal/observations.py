@@ -26,6 +26,7 @@ class RunSeen:
     ``rerun``: the rerun from failure that supersedes this run, if it was started outside this task.
     ``certain``: False if ``run`` may as well be the rerun of a run outside this work.
     ``facts``: what the project's manifest adds, if the policy needs it.
+    ``still_there``: for a green rerun, the owed nodes without a result that are in the project; None if unknown.
     """
 
     run: Run
@@ -36,6 +37,7 @@ class RunSeen:
     rerun: FoundRerun | None = None
     certain: bool = True
     facts: ManifestFacts | None = None
+    still_there: frozenset[str] | None = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

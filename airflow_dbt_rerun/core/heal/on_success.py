@@ -58,6 +58,7 @@ def on_success(
         and any(map(warns_as_errors, current.resumes[:1])),
         out_of_reach=out_of_reach(session),
         uncounted=is_uncounted(session),
+        still_there=seen.still_there,
     )
     session = session.with_current(
         proof=checked.proof,
@@ -178,6 +179,8 @@ def _on_hollow(
     session = session.with_current(diagnosis=diagnosis.to_dict(), fingerprint=diagnosis.fingerprint)
     reason = f"dbt run {run.id} is {checked.summary}"
     why_not = _why_not_once_more(session, diagnosis, seen, policy, now)
+    if checked.left_out:
+        why_not = "another run of the same commands would leave them out again: change the job, or run them in dbt"
     if why_not is None and policy is not None:
         session, why_not = count_post(session, run, diagnosis, policy, now)
     if why_not:

@@ -110,8 +110,8 @@ def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[
         yield Line(INFO, f"Run {new.run_id} {did(new.kind, new.of_run)}")
     if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
         yield from _failure_lines(after, new, new.diagnosis, bad)
-    elif new is not None and (is_next or (old is not None and old.status != new.status)):
-        yield Line(INFO, f"{_attempt_line(after, new)} ({new.url})")
+    elif new is not None and new.status and (is_next or (old is not None and old.status != new.status)):
+        yield Line(INFO, f"{_attempt_line(after, new)}: {new.url}")
     if new is not None and new.verification and (old is None or old.verification != new.verification):
         level = {Proof.VERIFIED: INFO, Proof.NOT_VERIFIABLE: WARNING}.get(Proof(new.proof or Proof.HOLLOW), bad)
         yield Line(level, f"Run {new.run_id} is {new.verification}")
@@ -149,7 +149,7 @@ def _failure_lines(
     if skipped:
         yield Line(level, f"{counted(skipped, 'downstream node')} skipped")
     verdict = f"verdict {diagnosis['verdict']}, from {diagnosis['evidence']}"
-    yield Line(level, f"{_attempt_line(session, attempt)}: {verdict} ({attempt.url})")
+    yield Line(level, f"{_attempt_line(session, attempt)}: {verdict}: {attempt.url}")
     if attempt.progress:
         yield Line(INFO, f"Run {attempt.run_id} {attempt.progress}")
     yield Line(level, f"Decision: {attempt.decision}")

@@ -101,6 +101,11 @@ class RerunSession:
         """Say what was edited in the job since attempt 1 was started; None if nothing was, or nobody knows."""
         return self.definition.edited(run, self.overrides) if self.definition else None
 
+    def kind_of(self, run_id: int) -> str | None:
+        """Return the kind of a run of this work, also of one that was planned and is not recorded yet."""
+        known = next((attempt.kind for attempt in self.attempts if attempt.run_id == run_id), None)
+        return known or (str(self.plan.action) if self.plan else None)
+
     def repaired_by(self, run_id: int) -> tuple[int, ...]:
         """Return the runs, oldest first, whose work ``run_id`` continues; empty if it runs everything."""
         found: list[int] = []
@@ -130,7 +135,9 @@ class RerunSession:
         assert self.plan is not None
         assert self.plan.question is not None
         waited = max(now - self.plan.question.asked_at, 0.0)
-        plan = replace(self.plan, action=action, not_before=now, wait_seconds=waited, reason=by, question=None)
+        plan = replace(
+            self.plan, action=action, not_before=now, wait_seconds=waited, reason=by, by_person=True, question=None
+        )
         started_at = min(self.started_at + waited, now)
         first_at = self.began_at
         session = replace(self, plan=plan, started_at=started_at, first_at=first_at)

@@ -42,7 +42,11 @@ class Verification:
     missing: tuple[str, ...] = ()
     """Owed, and not done."""
     gone: tuple[str, ...] = ()
-    """Owed, but no longer part of a command that ran as a whole: renamed, deleted or disabled meanwhile."""
+    """Owed, but no longer in the project when a command ran as a whole: renamed, deleted or disabled meanwhile."""
+    left_out: tuple[str, ...] = ()
+    """Those of ``missing`` that are still in the project, but not selected by the commands that ran as a whole."""
+    unproven: tuple[str, ...] = ()
+    """Owed, not done by a command that ran as a whole, and not known to be gone: the manifest could not be read."""
     again: tuple[str, ...] = ()
     """Already done, and run again."""
     warned_only: tuple[str, ...] = ()
@@ -59,7 +63,8 @@ class Verification:
         """The result of the verification, in one word."""
         if self.is_hollow:
             return Proof.HOLLOW
-        return Proof.VERIFIED if self.checked and not self.owes_nothing else Proof.NOT_VERIFIABLE
+        proven = self.checked and not self.owes_nothing and not self.unproven
+        return Proof.VERIFIED if proven else Proof.NOT_VERIFIABLE
 
     @property
     def owes_nothing(self) -> bool:
@@ -79,6 +84,9 @@ class Verification:
             return "not verifiable: the node results could not be read, so dbt's own status counts"
         if self.is_hollow:
             return f"hollow: dbt reports success, but {self._undone}"
+        if self.unproven:
+            nodes = listed(self.unproven, _SHOWN)
+            return f"not verifiable: the commands ran as a whole without {nodes}, and manifest.json cannot be read"
         if self.owes_nothing:
             return "not verifiable: no node result names what the failed command owed, so dbt's own status counts"
         if self.whole_commands and not (self.healed or self.gone):
@@ -91,6 +99,8 @@ class Verification:
         if not self.missing:
             return MORE_WAS_OWED if self.nodes_run else "no node ran"
         why = "only warned, and warnings count as errors" if self.warned_only else "were not done"
+        if self.left_out:
+            why = "are still in the project, but the commands no longer select them"
         return f"{len(self.missing)} owed nodes {why}: {listed(self.missing, _SHOWN)}"
 
     @property
@@ -107,6 +117,7 @@ def verify(
     warnings_fail: bool = False,
     out_of_reach: Collection[int] = (),
     uncounted: bool = False,
+    still_there: Collection[str] | None = (),
 ) -> Verification:
     """Compare what the earlier runs of a chain left undone with what the green rerun did.
 
@@ -116,6 +127,7 @@ def verify(
     :param warnings_fail: whether the failed command counts warnings as errors.
     :param out_of_reach: runs whose failed command the rerun did not run: what they owed does not count as gone.
     :param uncounted: whether more was owed than the node results name.
+    :param still_there: the owed nodes without a result that are still in the project; None if that is not known.
     """
     owed, done, earlier = undone(before), merged(after), merged(before)
     if not after or not (before or whole_commands):
@@ -124,14 +136,18 @@ def verify(
     warned = dict.fromkeys(n for n in owed if warnings_fail and n in done and done[n].status == "warn")
     healed = tuple(n for n in owed if n in done and done[n].is_ok and n not in warned)
     known_in = {node.unique_id: artifact.run_id for artifact in before for node in artifact.nodes}
-    gone = tuple(n for n in owed if whole_commands and n not in done and known_in[n] not in out_of_reach)
+    absent = tuple(n for n in owed if whole_commands and n not in done and known_in[n] not in out_of_reach)
+    left_out = tuple(n for n in absent if still_there is not None and n in still_there)
+    gone = tuple(n for n in absent if n not in left_out)
     run = {name for name, node in done.items() if not node.is_skipped}
     finished = {name for name, node in earlier.items() if node.is_ok}
     return Verification(
         checked=True,
         healed=healed,
         missing=tuple(sorted(set(owed) - set(healed) - set(gone))),
-        gone=gone,
+        gone=() if still_there is None else gone,
+        left_out=left_out,
+        unproven=gone if still_there is None else (),
         again=() if whole_commands else tuple(sorted(finished & run)),
         warned_only=tuple(warned),
         nodes_run=len(run),

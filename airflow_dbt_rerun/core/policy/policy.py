@@ -60,6 +60,8 @@ class RerunDecision:
     """What to change about the rerun: fields of dbt's trigger request."""
     question: Question | None = None
     """What to ask a person, if the action is to ask."""
+    by_person: bool = False
+    """Whether the rule stands for what a person ordered."""
 
 
 @names_its_arguments
@@ -175,7 +177,14 @@ class RerunPolicy(Written):
         if stopped := self.stopped(replace(state, upcoming_sleep=seconds), rule.stop):
             return RerunDecision(RerunAction.FAIL, f"{because}, but {stopped}", exhausted=True)
         seconds = 0.0 if rule.action is RerunAction.ASK else seconds
-        return RerunDecision(rule.action, because, seconds, overrides=plain(rule.overrides), question=rule.question)
+        return RerunDecision(
+            rule.action,
+            because,
+            seconds,
+            overrides=plain(rule.overrides),
+            question=rule.question,
+            by_person=getattr(rule.when, "is_order", False),
+        )
 
     def stopped(self, state: RerunState, earlier: StopStrategy | None = None) -> str | None:
         """Return why the limits allow no further attempt; None if they allow one.

@@ -8,7 +8,7 @@ import pytest
 from tenacity import stop_after_attempt, stop_after_delay
 
 from airflow_dbt_rerun.core.heal.loop import LONGEST_QUESTION, next_step
-from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, Rerun, Succeed
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, Rerun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 from airflow_dbt_rerun.core.heal.question_text import escaped, question_body
 from airflow_dbt_rerun.core.heal.report import tell
@@ -136,3 +136,27 @@ def test_text_of_a_question() -> None:
 def test_message_draws_nothing() -> None:
     """A database's words cannot add a link, a column or a tag to the question."""
     assert escaped("[x](http://y) | <b> *z* `q`") == r"\[x\]\(http://y\) \| \<b\> \*z\* \`q\`"
+
+
+@pytest.mark.parametrize("ended", [20, 30])
+def test_newer_run_that_failed_does_not_overrule_a_person(ended: int) -> None:
+    """It may have failed long before the answer; the failed command runs again, since the run cannot be resumed."""
+    session, _ = ask(asking())
+    session = session.answered(FAILURE, "op answered", NOW + 60)
+    newer = run(150, ended)
+    stuck = replace(BROKEN.run, can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+    seen = replace(BROKEN, run=stuck, newer=(newer,), newest=newer)
+    _, step = next_step(session, seen, asking(), NOW + 60)
+    assert isinstance(step, Rerun)
+    assert step.action is RerunAction.RERUN_FROM_STEP
+
+
+@pytest.mark.parametrize("status", [3, 10])
+def test_newer_run_that_does_the_work_is_taken(status: int) -> None:
+    """Whatever a person ordered: nothing runs twice."""
+    session, _ = ask(asking())
+    session = session.answered(FAILURE, "op answered", NOW + 60)
+    newer = run(150, status)
+    stuck = replace(BROKEN.run, can_retry=False, retry_not_supported_reason="RETRY_NOT_LATEST_RUN")
+    _, step = next_step(session, replace(BROKEN, run=stuck, newer=(newer,), newest=newer), asking(), NOW + 60)
+    assert step == WaitForRun(150)

@@ -48,15 +48,15 @@ def test_log_tells_the_story_of_a_heal() -> None:
     what = "model orders: Invalid Input Error: Connection reset by peer"
     lines, _, _ = play(NoRun(), RunSeen(run(101, 1)), FAILED, RunSeen(run(102, 3)), HEALED)
     assert [(line.level, line.text) for line in lines] == [
-        (INFO, "Attempt 1: dbt run 101 is Queued (https://dbt.example/runs/101/)"),
+        (INFO, "Attempt 1: dbt run 101 is Queued: https://dbt.example/runs/101/"),
         (WARNING, f"{what} (transient, connection reset; models/orders.sql)"),
         (WARNING, "1 downstream node skipped"),
-        (WARNING, f"{verdict} (https://dbt.example/runs/101/)"),
+        (WARNING, f"{verdict}: https://dbt.example/runs/101/"),
         (WARNING, f"Decision: rerun_from_failure: {why}"),
         (INFO, "Rerunning run 101 from failure"),
         (INFO, "Run 102 resumed run 101 from its failed step"),
-        (INFO, "Attempt 2: dbt run 102 is Running (https://dbt.example/runs/102/)"),
-        (INFO, "Attempt 2: dbt run 102 is Success (https://dbt.example/runs/102/)"),
+        (INFO, "Attempt 2: dbt run 102 is Running: https://dbt.example/runs/102/"),
+        (INFO, "Attempt 2: dbt run 102 is Success: https://dbt.example/runs/102/"),
         (INFO, "Run 102 is verified: 2 of 2 owed nodes done, by the node results"),
         (INFO, "Done: healed in 2 attempts"),
     ]

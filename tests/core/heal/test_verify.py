@@ -60,3 +60,23 @@ def test_nothing_owed_on_record_is_not_verified(nodes: tuple[NodeResult, ...]) -
     seen = verify(results(*nodes), results(node(B, "success")))
     assert seen.proof is Proof.NOT_VERIFIABLE
     assert "no node result names what the failed command owed" in seen.summary
+
+
+OWED = results(node("model.shop.orders"), node("model.shop.customers", "skipped"))
+WHOLE = results(node("model.shop.payments", "success"))
+
+
+@pytest.mark.parametrize(
+    ("still_there", "proof", "words"),
+    [
+        (frozenset(), "verified", "2 are no longer in the project"),
+        (frozenset({"model.shop.orders"}), "hollow", "the commands no longer select them"),
+        (None, "not verifiable", "manifest.json cannot be read"),
+    ],
+)
+def test_node_that_a_whole_command_left_out_is_gone_only_if_the_project_says_so(
+    still_there: frozenset[str] | None, proof: str, words: str
+) -> None:
+    """P1: moved to another folder, without its tag, not modified any more: the command is green and did not do it."""
+    found = verify(OWED, WHOLE, whole_commands=True, still_there=still_there)
+    assert (str(found.proof), words in found.summary) == (proof, True), found.summary
