@@ -8,7 +8,14 @@ from typing import Any
 
 from openlineage.client.event_v2 import Job, RunEvent, RunState
 from openlineage.client.event_v2 import Run as LineageRun
-from openlineage.client.facet_v2 import RunFacet, error_message_run, job_type_job, processing_engine_run
+from openlineage.client.facet_v2 import (
+    JobFacet,
+    RunFacet,
+    documentation_job,
+    error_message_run,
+    job_type_job,
+    processing_engine_run,
+)
 from openlineage.common.provider.dbt import ParentRunMetadata
 
 from airflow_dbt_rerun._version import __version__
@@ -68,16 +75,21 @@ class RunEvents:
         return self._event(state, self._run.finished_at or self._run.updated_at, errors)
 
     def _event(self, state: RunState, at: str | None, more: Mapping[str, RunFacet]) -> RunEvent:
-        job_type = job_type_job.JobTypeJobFacet(
-            processingType="BATCH", integration="DBT", jobType="JOB", producer=PRODUCER
-        )
         return RunEvent(
             eventType=state,
             eventTime=iso(at),
             run=LineageRun(self._me.run_id, {**self._facets, **more}),
-            job=Job(self._me.job_namespace, self._me.job_name, {"jobType": job_type}),
+            job=Job(self._me.job_namespace, self._me.job_name, _job_facets(self._run)),
             producer=PRODUCER,
         )
+
+
+def _job_facets(run: Run) -> dict[str, JobFacet]:
+    kind = job_type_job.JobTypeJobFacet(processingType="BATCH", integration="DBT", jobType="JOB", producer=PRODUCER)
+    facets: dict[str, JobFacet] = {"jobType": kind}
+    if run.job_name:
+        facets["documentation"] = documentation_job.DocumentationJobFacet(run.job_name, producer=PRODUCER)
+    return facets
 
 
 def iso(moment: str | None) -> str:
