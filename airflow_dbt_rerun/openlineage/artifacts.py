@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from airflow_dbt_rerun.api.endpoints import get_json_artifact
-from airflow_dbt_rerun.core.dbt.fields import FieldError
+from airflow_dbt_rerun.core.dbt.fields import FieldError, part
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.engine.reader import Log, Sender
@@ -49,7 +49,7 @@ def _artifacts(client: Sender, run_id: int, index: int, invocations: set[object]
     except DbtNotFoundError:  # of deps, docs, or a step that died before its first node
         return None
     nodes = {node.unique_id: node for node in StepResults.from_artifact(results, run_id=run_id).nodes}
-    invocation = results["metadata"].get("invocation_id")
+    invocation = part(results, "metadata").get("invocation_id")
     if not nodes or invocation in invocations:
         return None
     invocations.add(invocation)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 import jsonschema  # type: ignore[import-untyped]
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 from tests.support import Json
@@ -77,7 +77,8 @@ def all_facets(event: Json) -> Iterator[tuple[str, Json]]:
 def check_by_spec(event: Json, facets: list[tuple[str, Json]], spec: Path) -> None:
     """Check an event and those of its facets that the specification describes, each by its own schema."""
     schemas = [json.loads(file.read_text()) for file in (spec / "OpenLineage.json", *spec.glob("facets/*.json"))]
-    known: Any = Registry().with_resources((each["$id"], Resource(each, DRAFT202012)) for each in schemas)
+    registry: Any = Registry()
+    known = registry.with_contents(((each["$id"], each) for each in schemas), default_specification=DRAFT202012)
     pairs = [(event["schemaURL"], event), *((facet["_schemaURL"], facet) for _, facet in facets)]
     for url, value in pairs:
         if url.partition("#")[0] in known:

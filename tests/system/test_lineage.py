@@ -1,7 +1,8 @@
 """The lineage of a heal in a real Airflow on real dbt, next to that of the official operator.
 
 One DAG run, written by OpenLineage's file transport. In task *ours* the model ``orders`` fails once; in *official*
-``payment_summary`` fails once, and Airflow's retry resumes the run; in *broken* ``daily_revenue`` always fails.
+``payment_summary`` fails once, and Airflow's retry resumes the run; in *broken*, which defers, ``daily_revenue``
+always fails.
 """
 
 from __future__ import annotations
@@ -51,7 +52,9 @@ with DAG("lineage", schedule=None, start_date=datetime(2024, 1, 1, tzinfo=UTC)):
         task_id="ours", job_id=int(os.environ["JOB_OURS"]), check_interval=0.5,
         policy=RerunPolicy(wait=wait_fixed(0)),
     )
-    broken = DbtCloudJobOperator(task_id="broken", job_id=int(os.environ["JOB_BROKEN"]), check_interval=0.5)
+    broken = DbtCloudJobOperator(
+        task_id="broken", job_id=int(os.environ["JOB_BROKEN"]), check_interval=0.5, deferrable=True,
+    )
     ours >> official >> broken
 """
 
