@@ -22,7 +22,7 @@ ORDER = (
     {"audit", "engine", "watching"},
     {"hook_methods"},
     {"hooks"},
-    {"retry_policy", "triggers"},
+    {"openlineage", "retry_policy", "triggers"},
     {"operators"},
     {"sensors", "cli", "ui", "arrivals", "event_triggers"},
 )

@@ -26,6 +26,7 @@ class LocalAccount:
 
     :param base_url: scheme, host and port, without a trailing slash
     :param project_name: the name of the dbt project
+    :param connection: what the project connects to; None if its profile cannot be read
     :param restrictions: fields that differ from an account in good standing; the control path sets them
     """
 
@@ -33,6 +34,7 @@ class LocalAccount:
     token: str = field(repr=False)
     base_url: str
     project_name: str
+    connection: dict[str, Any] | None = None
     restrictions: dict[str, Any] = field(default_factory=dict)
 
     def run_url(self, run_id: int) -> str:
@@ -93,13 +95,11 @@ class LocalAccount:
         """Return the project as the API shows it."""
         unknown = dict.fromkeys(
             (
-                "connection_id",
                 "repository_id",
                 "semantic_layer_config_id",
                 "dbt_project_subdirectory",
                 "docs_job_id",
                 "freshness_job_id",
-                "connection",
                 "repository",
                 "docs_job",
                 "freshness_job",
@@ -118,6 +118,8 @@ class LocalAccount:
             "updated_at": _SINCE,
             "environments": [],
             "group_permissions": [],
+            "connection_id": self.connection and self.connection["id"],
+            "connection": self.connection,
             **unknown,
         }
 

@@ -43,6 +43,7 @@ from airflow_dbt_rerun.links import LINKS
 from airflow_dbt_rerun.operators.arguments import CheckedArguments, check_quickest
 from airflow_dbt_rerun.operators.asking import AskingMixin
 from airflow_dbt_rerun.operators.deferral import DeferralMixin, is_ours
+from airflow_dbt_rerun.operators.lineage import LineageMixin
 from airflow_dbt_rerun.operators.publishing import Publisher
 from airflow_dbt_rerun.operators.takes import CALLBACKS, HEALING
 from airflow_dbt_rerun.operators.wishing import WishingMixin
@@ -71,7 +72,7 @@ Callback = Callable[[Any], Any]
 Callbacks = Callback | Sequence[Callback]
 
 
-class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin, BaseOperator):
+class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin, LineageMixin, BaseOperator):
     """Watch a dbt run until it ends, and rerun it by a policy. A base class, not for use by itself.
 
     :param dbt_cloud_conn_id: a connection of the official dbt Cloud layout.
@@ -188,7 +189,8 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
                     self._defer_until(driver, session, step)
                 seen = driver.wait(session, step)
             session, step = driver.advance(session, seen)
-        self._publisher(context).report(report(session, step, time.time(), **self._about(driver.work)))
+        self._ended_with = report(session, step, time.time(), **self._about(driver.work))
+        self._publisher(context).report(self._ended_with)
         self._publisher(context).announce_end(session, step)
         if isinstance(step, Fail):
             self._give_up(session, step)

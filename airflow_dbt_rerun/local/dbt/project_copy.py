@@ -62,10 +62,7 @@ def write_profile(work: Path, changes: Mapping[str, Any]) -> Connection:
     :param changes: ``target_name``, ``schema`` and ``threads``; a missing one stays as in the profile
     :raises ProjectError: if the profile does not exist, or its default output is needed and does not exist
     """
-    name = str(read_yaml(work / "dbt_project.yml").get("profile") or "")
-    profile = read_yaml(_profiles_file(work)).get(name)
-    if not isinstance(profile, dict) or not profile.get("outputs"):
-        raise ProjectError(f"profiles.yml has no profile {name!r} with outputs")
+    name, profile = _profile(work)
     replaced = {key: changes[key] for key in ("schema", "threads") if key in changes}
     outputs = {key: {**output, **replaced} for key, output in profile["outputs"].items()}
     target = changes.get("target_name") or str(profile.get("target") or next(iter(outputs)))
@@ -76,6 +73,27 @@ def write_profile(work: Path, changes: Mapping[str, Any]) -> Connection:
     )
     used = outputs.get(target) or next(iter(outputs.values()))
     return Connection(target, str(used.get("type") or ""))
+
+
+def default_output(project: Path) -> tuple[str, dict[str, Any]]:
+    """Return the name and the content of the output that the project's profile uses by default.
+
+    :raises ProjectError: if the profile or that output does not exist
+    """
+    _, profile = _profile(project)
+    outputs = profile["outputs"]
+    name = str(profile.get("target") or next(iter(outputs)))
+    if not isinstance(outputs.get(name), dict):
+        raise ProjectError(f"the profile's target {name!r} is not among its outputs")
+    return name, outputs[name]
+
+
+def _profile(project: Path) -> tuple[str, dict[str, Any]]:
+    name = str(read_yaml(project / "dbt_project.yml").get("profile") or "")
+    profile = read_yaml(_profiles_file(project)).get(name)
+    if not isinstance(profile, dict) or not isinstance(profile.get("outputs"), dict) or not profile["outputs"]:
+        raise ProjectError(f"profiles.yml has no profile {name!r} with outputs")
+    return name, profile
 
 
 def read_yaml(file: Path) -> dict[str, Any]:

@@ -17,6 +17,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from airflow_dbt_rerun.local.account import LocalAccount
+from airflow_dbt_rerun.local.connection import project_connection
 from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.dbt.paths import Folders
 from airflow_dbt_rerun.local.dbt.process_runner import ProcessRunner
@@ -113,7 +114,9 @@ def _account(options: PlatformOptions, folders: Folders, port: int) -> LocalAcco
         raise InvalidOptionError(f"--project-dir: {error}") from error
     scheme = "https" if options.tls else "http"
     token = options.token or _stored_token(folders)
-    return LocalAccount(options.account_id, token, f"{scheme}://{HOST}:{port}", name)
+    warehouse = {"DBT_LOCAL_WAREHOUSE": str(folders.warehouse)}
+    connection = project_connection(options.project, options.account_id, warehouse)
+    return LocalAccount(options.account_id, token, f"{scheme}://{HOST}:{port}", name, connection)
 
 
 def _stored_token(folders: Folders) -> str:

@@ -77,6 +77,6 @@ WHOLE = results(node("model.shop.payments", "success"))
 def test_node_that_a_whole_command_left_out_is_gone_only_if_the_project_says_so(
     still_there: frozenset[str] | None, proof: str, words: str
 ) -> None:
-    """P1: moved to another folder, without its tag, not modified any more: the command is green and did not do it."""
+    """P1: a node that was moved, or lost its tag: the command is green, and did not do it."""
     found = verify(OWED, WHOLE, whole_commands=True, still_there=still_there)
     assert (str(found.proof), words in found.summary) == (proof, True), found.summary

@@ -410,6 +410,19 @@ def test_account_project_and_environment_are_found(platform: LocalPlatform, vers
     assert platform.get("/api/v2/whoami/")["user"]["email"]
 
 
+def test_the_project_says_where_its_warehouse_is(platform: LocalPlatform) -> None:
+    """Its connection is the output that the profile uses, with the paths that the platform gives dbt."""
+    (project,) = platform.get("projects/")
+    connection = project["connection"]
+    assert (connection["name"], connection["type"], connection["id"]) == (
+        "duckdb",
+        "duckdb",
+        project["connection_id"],
+    )
+    path = str(platform.state.parent / "warehouse" / "warehouse.duckdb")
+    assert connection["details"] == {"type": "duckdb", "path": path}
+
+
 def test_links_lead_to_pages_that_need_no_token(platform: LocalPlatform, runs: list[Json]) -> None:
     """The page of a run shows how it ended, but no logs; ``/`` is a web page, as on dbt's platform."""
     for page in ("/", urlsplit(runs[1]["href"]).path):
