@@ -41,7 +41,7 @@ FAILURES = [
 
 STORY = re.compile(
     r"\[(?:info|warning|error) *\] (?P<airflow_3>.*?) +\[airflow\.task\.operators\.airflow_dbt_rerun"
-    r"|^\[\S+\] \{(?:asking|deferral|driver|reader|reading|starter|job|publishing)\.py:\d+\} \w+ - "
+    r"|^\[\S+\] \{(?:asking|lineage|wishing|deferral|driver|reader|reading|starter|job|publishing)\.py:\d+\} \w+ - "
     r"(?P<airflow_2>.*)"
 )
 """The lines of Airflow's log that our operator wrote.

@@ -115,6 +115,7 @@ def test_sensor_example(run_dag: RunDag, platform: LocalPlatform) -> None:
     assert len(platform.posts()) == 3
 
 
+@pytest.mark.nightly
 def test_notifying_example(run_dag: RunDag, platform: LocalPlatform) -> None:
     """Airflow's own context has what the texts need; a pager without a connection does not stop the others."""
     pytest.importorskip("airflow.providers.slack")

@@ -80,7 +80,8 @@ def begin(airflow: AirflowStack, dbt: LocalPlatform, mode: str) -> tuple[str, Js
     airflow.until(mode, run_id, "build", "deferred" if mode == "deferrable" else "running")
     run = wait_until("a dbt run is going", lambda: going(dbt, mode))[0]
     # A task that no triggerer has taken up yet can be killed without anybody hearing of it.
-    wait_until("somebody watches it", lambda: any(path.endswith(f"/runs/{run['id']}/") for path in dbt.paths()))
+    # The worker that starts a run reads it once, so the second reading is that of whoever watches it.
+    wait_until("somebody watches it", lambda: sum(path.endswith(f"/runs/{run['id']}/") for path in dbt.paths()) > 1)
     return run_id, run
 
 

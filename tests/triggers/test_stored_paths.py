@@ -14,6 +14,7 @@ import pytest
 
 from airflow_dbt_rerun import DbtCloudRunLink
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
+from airflow_dbt_rerun.links import DbtRerunPageLink
 from airflow_dbt_rerun.provider_info import get_provider_info
 from airflow_dbt_rerun.triggers import DbtCloudJobRunEventTrigger, DbtCloudRunArrivalTrigger, DbtCloudRunTrigger
 from tests.support import LocalPlatform
@@ -58,8 +59,9 @@ def test_triggers_are_stored_by_their_public_paths(kind: Any, arguments: dict[st
 def test_link_and_hook_are_known_by_their_public_paths() -> None:
     """Serialised DAGs hold the link's path, and Airflow's registry the hook's."""
     info = get_provider_info()
-    assert info["extra-links"] == ["airflow_dbt_rerun.links.DbtCloudRunLink"]
-    assert load("airflow_dbt_rerun.links.DbtCloudRunLink") is DbtCloudRunLink
+    links = ["airflow_dbt_rerun.links.DbtCloudRunLink", "airflow_dbt_rerun.links.DbtRerunPageLink"]
+    assert info["extra-links"] == links
+    assert [load(link) for link in links] == [DbtCloudRunLink, DbtRerunPageLink]
     assert info["connection-types"][0]["hook-class-name"] == "airflow_dbt_rerun.hooks.DbtCloudRerunHook"
     assert load("airflow_dbt_rerun.hooks.DbtCloudRerunHook") is DbtCloudRerunHook
 
