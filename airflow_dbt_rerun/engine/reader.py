@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -21,7 +22,6 @@ from airflow_dbt_rerun.api.endpoints import (
     list_runs,
     preview_retry,
 )
-from airflow_dbt_rerun.api.paging import Paging
 from airflow_dbt_rerun.api.whereabouts import read_still_there
 from airflow_dbt_rerun.core.dbt.executed import is_whole
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
@@ -40,6 +40,9 @@ T = TypeVar("T")
 
 _LAST_ATTEMPTS = 3
 """How often a run is still asked for after the deadline: it may have ended just in time."""
+
+_MOST_LISTED = 10_000
+"""Runs of a job that are searched, at most."""
 
 _CANDIDATES = 5
 """Newer runs that are read, to find one that stands for a superseded run."""
@@ -163,18 +166,28 @@ class RunReader:
             triggers, or does not end. A run that exists might be started again.
         :raises DbtApiError: any other error of the request.
         """
-        walk: Paging[Run] = Paging(list_runs(job_id=job_id, include_related=include_related))
-        runs: list[Run] = []
-        while walk.upcoming is not None:
-            new = walk.take(self._client.send(walk.upcoming))
-            runs += new
-            if not new or not goes_on(new[-1]):
-                walk.stop()
+        runs = self._pages_of_runs(job_id, include_related, goes_on)
         if other := next((run for run in runs if run.job_id != job_id), None):
             raise DbtBadAnswerError(f"the list of runs of job {job_id} names run {other.id} of job {other.job_id}")
-        if "trigger" in include_related and runs and all(run.trigger is None for run in runs):
+        causes = [run.trigger.cause for run in runs if run.trigger]
+        if "trigger" in include_related and runs and not any(causes):
             raise DbtBadAnswerError(f"the list of runs of job {job_id} does not tell what started them")
         return runs
+
+    def _pages_of_runs(
+        self, job_id: int, include_related: Sequence[str], goes_on: Callable[[Run], bool]
+    ) -> list[Run]:
+        """Read pages until older runs are not wanted, or none is new: a short page alone does not prove that."""
+        runs: dict[int, Run] = {}
+        offset = 0
+        while len(runs) <= _MOST_LISTED:
+            page = self._client.send(list_runs(job_id=job_id, include_related=include_related, offset=offset))
+            new = [run for run in page if run.id not in runs]
+            runs.update((run.id, run) for run in new)
+            offset += len(page)
+            if not new or offset >= (page.total or math.inf) or not goes_on(new[-1]):
+                return list(runs.values())
+        raise DbtBadAnswerError(f"the list of runs of job {job_id} does not end: it has more than {_MOST_LISTED}")
 
     def root_of_latest(self, job_id: int) -> int | None:
         """Return a job's latest run or, if that is a rerun, the run that it repairs; None if the job has no run."""

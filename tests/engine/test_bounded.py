@@ -20,6 +20,7 @@ from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed, WaitForRun
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.driver import Driver
+from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtApiError
 
@@ -257,3 +258,25 @@ def test_cancel_spares_a_run_of_another_job() -> None:
     platform = Liar(scripted({}, {"runs/2/": failed(2), "runs/3/": foreign}))
     assert "it is one of job 8, not of job 7" in cancel(platform, 3, job_id=JOB)
     assert platform.posts == []
+
+
+def paged(listed: list[Json], *, size: int, total: bool = True) -> RunReader:
+    """A platform with pages of its own size."""
+
+    def answer(endpoint: Endpoint[Any]) -> Reply:
+        offset = int(endpoint.params.get("offset") or 0)
+        body: Json = {"data": listed[offset : offset + size]}
+        if total:
+            body["extra"] = {"pagination": {"total_count": len(listed)}}
+        return Reply(200, body=json.dumps(body).encode())
+
+    return RunReader(Liar(answer))
+
+
+@pytest.mark.parametrize("total", [True, False])
+def test_search_reads_all_pages_that_may_hold_a_run(*, total: bool) -> None:
+    """P2: a page may be short, and the number of all runs may not be told."""
+    reader = paged([failed(number) for number in range(30, 0, -1)], size=7, total=total)
+    assert len(reader.newest_runs(JOB)) == 7
+    assert len(reader.newest_runs(JOB, goes_on=lambda oldest: oldest.id > 12)) == 21
+    assert len(reader.newest_runs(JOB, goes_on=lambda _: True)) == 30
