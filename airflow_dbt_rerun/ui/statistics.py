@@ -59,8 +59,14 @@ class Heal:
 
     @property
     def needs_person(self) -> bool:
-        """Whether the work was given up."""
-        return self.outcome not in ("", HEALED, SUCCEEDED, IN_PROGRESS)
+        """Whether the work was given up, or healed by what a person decided."""
+        by_person = self.outcome == HEALED and any(attempt.get("by_person") for attempt in self.attempts)
+        return by_person or self.outcome not in ("", HEALED, SUCCEEDED, IN_PROGRESS)
+
+    @property
+    def healed_itself(self) -> bool:
+        """Whether the work was healed without anybody's help."""
+        return self.outcome == HEALED and not self.needs_person
 
     @property
     def would_be_rerun(self) -> bool:
@@ -92,7 +98,7 @@ def statistics(heals: Sequence[Heal]) -> dict[str, Any]:
     failed = [heal for heal in readable if heal.has_failed]
     return {
         "counts": {**_counts(readable), "unreadable": len(heals) - len(readable)},
-        "saved": _saved([heal for heal in readable if heal.outcome == HEALED]),
+        "saved": _saved([heal for heal in readable if heal.healed_itself]),
         "tasks": _tasks(readable),
         "signatures": _signatures(failed),
         "heals": [heal.to_dict() for heal in failed[:MOST_LISTED]],
@@ -113,7 +119,7 @@ def _counts(heals: Sequence[Heal]) -> dict[str, int]:
     return {
         "runs": len(heals),
         "failed": sum(heal.has_failed for heal in heals),
-        "healed": sum(heal.outcome == HEALED for heal in heals),
+        "healed": sum(heal.healed_itself for heal in heals),
         "person": sum(heal.needs_person for heal in heals),
         "in_progress": sum(heal.outcome == IN_PROGRESS for heal in heals),
         "would": sum(heal.would_be_rerun for heal in heals),

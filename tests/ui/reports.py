@@ -44,6 +44,7 @@ def attempt(number: int, status: str, *findings: Json, **more: Any) -> Json:
         "fingerprint": None,
         "progress": None,
         "decision": None,
+        "by_person": False,
         "would": None,
         "waited_seconds": 0.0,
         "seconds": 312.0,

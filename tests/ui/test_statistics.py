@@ -108,3 +108,12 @@ def test_what_was_held_back_is_counted() -> None:
     asked = {"outcome": "failed", "attempts": [{"verdict": "code", "would": "ask"}]}
     heals = [Heal("shop", "run", "build", -1, datetime(2026, 11, 30, tzinfo=UTC), each) for each in (held, asked)]
     assert statistics(heals)["counts"]["would"] == 1
+
+
+def test_what_a_person_decided_did_not_heal_itself() -> None:
+    """A button or an answer is a person's work, and its waiting time was not without anybody."""
+    report = reports.healed()
+    report["attempts"][0]["by_person"] = True
+    told = statistics([heal(report), heal(reports.healed())])
+    assert (told["counts"]["healed"], told["counts"]["person"]) == (1, 1)
+    assert told["saved"] == statistics([heal(reports.healed())])["saved"]

@@ -37,6 +37,8 @@ class Attempt:
     progress: str | None = None
     """What this rerun healed of what the previous attempt had left undone."""
     decision: str | None = None
+    by_person: bool = False
+    """Whether a person decided about this run, by an answer or a button."""
     would: str | None = None
     """What the policy would have done, if it was held back: a :class:`RerunAction`."""
     waited: float = 0.0

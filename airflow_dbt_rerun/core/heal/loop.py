@@ -170,6 +170,7 @@ def _decide(
         fingerprint=diagnosis.fingerprint,
         progress=str(healed) if healed else None,
         decision=f"{decision.action}: {decision.reason}",
+        by_person=decision.by_person,
     )
     if decision.action is not RerunAction.FAIL:
         not_before = now + decision.wait_seconds

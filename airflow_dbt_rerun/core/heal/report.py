@@ -76,6 +76,7 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
         "fingerprint": attempt.fingerprint,
         "progress": attempt.progress,
         "decision": attempt.decision,
+        "by_person": attempt.by_person,
         "would": attempt.would,
         "waited_seconds": round(attempt.waited, 1),
         "seconds": None if attempt.seconds is None else round(attempt.seconds, 1),

@@ -141,7 +141,7 @@ class RerunSession:
         started_at = min(self.started_at + waited, now)
         first_at = self.began_at
         session = replace(self, plan=plan, started_at=started_at, first_at=first_at)
-        return session.with_current(decision=f"{action}: {by}")
+        return session.with_current(decision=f"{action}: {by}", by_person=True)
 
     def overrides_of(
         self, action: RerunAction, commands: tuple[str, ...], wanted: Mapping[str, Any]
