@@ -27,13 +27,21 @@ def cancel(client: Sender, run_id: int, *, job_id: int | None = None) -> str:
     :raises DbtApiError: if dbt refused to cancel a run that is still in progress, or the run cannot be read.
     """
     refusal = None
-    if job_id is not None and (run := client.send(get_run(run_id))).job_id != job_id:
-        return f"Not cancelling dbt run {run_id}: it is one of job {run.job_id}, not of job {job_id}"
+    if job_id is not None and (other := _job_of(client, run_id)) not in (None, job_id):
+        return f"Not cancelling dbt run {run_id}: it is one of job {other}, not of job {job_id}"
     try:
         client.send(cancel_run(run_id))
     except DbtApiError as error:
         refusal = error
     return what_became_of(client.send(get_run(run_id)), refusal)
+
+
+def _job_of(client: Sender, run_id: int) -> int | None:
+    """Return the job of a run; None if it cannot be read: it was ours when it was started, and must not go on."""
+    try:
+        return client.send(get_run(run_id)).job_id
+    except DbtApiError:
+        return None
 
 
 async def cancel_async(client: AsyncSender, run_id: int) -> str:

@@ -294,8 +294,23 @@ class RunReader:
     def _all_results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of all steps, outlasting outages: a gap would make done work look undone."""
         return self._of_steps(
-            run.id, run.steps, lambda read: self._read_or_skip(lambda: self.patiently(_readable(read)), BEARABLE)
+            run.id,
+            run.steps,
+            lambda read: self._read_or_skip(lambda: self.patiently(partial(self._readable, read)), BEARABLE),
         )
+
+    def _readable(self, read: ReadResults) -> StepResults | None:
+        """Read again what cannot be understood, as a gateway's page; an artifact that stays so is none."""
+        for pause in self._pace.artifact_pauses:
+            try:
+                return read()
+            except DbtBadAnswerError as error:
+                self._log.warning("Cannot understand the node results of a step, reading them again: %s", error)
+                self._sleep(pause)
+        try:
+            return read()
+        except DbtBadAnswerError:
+            return None
 
     def _of_steps(
         self, run_id: int, steps: Sequence[RunStep], get: Callable[[ReadResults], StepResults | None]
@@ -339,18 +354,6 @@ class RunReader:
                     raise
                 self._log.warning("dbt API error, asking again in %.0f s: %s", self._pace.trouble_pause, error)
                 self._sleep(self._pace.trouble_pause)
-
-
-def _readable(read: ReadResults) -> ReadResults:
-    """Return a reading for which an unreadable artifact is none: it stays as it is, however often it is read."""
-
-    def tolerant() -> StepResults | None:
-        try:
-            return read()
-        except DbtBadAnswerError:
-            return None
-
-    return tolerant
 
 
 def _is_enough(run: Run, results: Sequence[StepResults]) -> bool:
