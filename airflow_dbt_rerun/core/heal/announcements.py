@@ -49,7 +49,7 @@ def asked(session: RerunSession, step: AskPerson) -> dict[str, Any]:
 def healed(session: RerunSession, step: Succeed) -> dict[str, Any]:
     """Return a heal that succeeded; ``headline`` and ``findings`` are those of the first failure."""
     first = next((attempt for attempt in session.attempts if attempt.diagnosis), session.attempts[0])
-    facts = {**_facts("healed", session, first), "verdict": (first.diagnosis or {}).get("verdict")}
+    facts = _facts("healed", session, first)
     return {**facts, "run_id": step.run_id, "url": session.attempts[-1].url, "reason": step.reason}
 
 
