@@ -111,7 +111,14 @@ class _Client:
         return pause
 
     def _read(self, endpoint: Endpoint[T], outcome: RequestOutcome, tries: int) -> T:
-        return read(endpoint, outcome, host=self.settings.host, tries=tries, mask=self._mask.text)
+        return read(
+            endpoint,
+            outcome,
+            host=self.settings.host,
+            account_id=self.settings.account_id,
+            tries=tries,
+            mask=self._mask.text,
+        )
 
 
 class DbtClient(_Client):

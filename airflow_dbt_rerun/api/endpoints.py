@@ -314,12 +314,16 @@ def get_json_artifact(run_id: Id, path: str, *, step: int | None = None) -> Endp
 
 
 def get_step_results(
-    run_id: Id, *, step: int | None = None, path: str = "run_results.json"
+    run_id: Id, *, step: int | None = None, path: str = "run_results.json", created_at: str | None = None
 ) -> Endpoint[StepResults]:
-    """Read the result of each node in a step: ``run_results.json``, or ``sources.json`` for freshness."""
+    """Read the result of each node in a step: ``run_results.json``, or ``sources.json`` for freshness.
+
+    :param created_at: when the run was created; results that were written before count as none.
+    """
 
     def read(file: Any) -> StepResults:
-        return StepResults.from_artifact(file, step_index=step, run_id=number("run_id", run_id))
+        wanted = number("run_id", run_id)
+        return StepResults.from_artifact(file, step_index=step, run_id=wanted, created_at=created_at)
 
     return _artifact(run_id, path, step, _json(read))
 

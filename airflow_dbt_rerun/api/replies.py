@@ -14,8 +14,9 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
-from airflow_dbt_rerun.api.endpoints import Endpoint
+from airflow_dbt_rerun.api.endpoints import Endpoint, Page
 from airflow_dbt_rerun.core.dbt.fields import FieldError, one_line
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.exceptions import (
     DbtAnswerLostError,
     DbtApiError,
@@ -113,11 +114,13 @@ def read(
     outcome: RequestOutcome,
     *,
     host: str,
+    account_id: int | None = None,
     tries: int = 1,
     mask: Callable[[str], str] = lambda text: text,
 ) -> T:
     """Return the endpoint's value from an outcome.
 
+    :param account_id: the account that was asked, if that matters; a run of another one is no answer.
     :param mask: takes secrets out of the platform's words.
     :raises DbtApiError: the subclass for the failure; see :mod:`airflow_dbt_rerun.exceptions`.
     """
@@ -126,11 +129,22 @@ def read(
     if not outcome.is_ok:
         raise _not_ok(endpoint, outcome, host, tries, mask)
     try:
-        return endpoint.parse(outcome.body)
+        return _of_account(account_id, endpoint.parse(outcome.body))
     except UNREADABLE as error:
         problem = _problem(outcome, error)
     # Raised outside the except block: a decoder's error holds the whole body and must not be chained to ours.
     raise _unreadable(endpoint, outcome, host, problem)
+
+
+def _of_account(account_id: int | None, found: T) -> T:
+    """Check that an answer is one of the account that was asked.
+
+    :raises FieldError: if it names a run of another account.
+    """
+    for each in found if isinstance(found, Page) else (found,):
+        if account_id is not None and isinstance(each, Run) and each.account_id not in (None, account_id):
+            raise FieldError("'account_id' is that of another account")
+    return found
 
 
 def _no_answer(endpoint: Endpoint[Any], failure: Failure, host: str, tries: int) -> DbtApiError:
@@ -163,6 +177,8 @@ def _not_ok(
             return DbtThrottledError(f"{what}{quoted}: too many requests", retry_after=reply.retry_after, **details)
     if reply.is_server_failure:
         return DbtServerError(f"{what}{quoted}", **details)
+    if reply.status < 200:  # noqa: PLR2004 - HTTP's own numbers
+        return DbtBadAnswerError(f"{what}: {_INTERIM}", **details)
     if reply.status < 400:  # noqa: PLR2004 - HTTP's own numbers
         return DbtBadAnswerError(f"{what}: {_ELSEWHERE}", **details)
     if not endpoint.is_repeatable:
@@ -178,6 +194,7 @@ _WRONG_ACCOUNT = "(the token is known; check the account id, then the token's pe
 _NOT_THERE = "(it does not exist, was deleted, or the token may not see it)"
 _NO_ACCOUNT = "(the account does not exist here, or the token may not see it: check the account id, then the host)"
 _NOT_DBT = "(compare the connection's host with the access URL in dbt's account settings)"
+_INTERIM = "an interim answer, and no final one: look at the proxies between Airflow and dbt"
 _ELSEWHERE = "a redirect, so this host is not the API: compare it with the access URL in dbt's account settings"
 
 

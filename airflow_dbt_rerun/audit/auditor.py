@@ -116,7 +116,7 @@ def _record(client: Sender, run: Run) -> Record:
 def _step_record(client: Sender, run: Run, step: RunStep) -> StepRecord:
     for path in ("run_results.json", "sources.json"):
         with suppress(DbtNotFoundError):
-            results = client.send(get_step_results(run.id, step=step.index, path=path))
+            results = client.send(get_step_results(run.id, step=step.index, path=path, created_at=run.created_at))
             return StepRecord(step, {node.unique_id: node for node in results.nodes}, results.kept_options)
     return StepRecord(step)
 

@@ -145,6 +145,7 @@ class Ledger:
 
     def _owe(self, debt: Debt, step: StepRecord, *, resumed: bool) -> None:
         """Note what a failed step left undone: by its nodes where the artifact is complete, else all of it."""
+        debt.only_compiles = any(node.only_compiled for node in (step.nodes or {}).values())
         undone = {name for name, node in (step.nodes or {}).items() if not node.is_ok}
         hooks = any(name.startswith("operation.") for name in undone)
         if not step.is_complete or not undone or hooks or step.forgets(debt.command):
@@ -173,7 +174,7 @@ class Ledger:
         debt = self._debts[place]
         if debt.whole:
             return
-        done = _done(step, strict="--warn-error" in debt.command)
+        done = _done(step, debt)
         paid = debt.nodes & done
         debt.nodes -= paid
         if not debt.nodes:
@@ -214,7 +215,11 @@ def _owed(debt: Debt) -> str:
     return "it failed, and what it left undone is not all on record" if debt.has_run else "it has not run"
 
 
-def _done(step: StepRecord, *, strict: bool) -> set[str]:
-    """Return the nodes that a step did; with ``strict``, a warning is no success."""
-    nodes = (step.nodes or {}).items()
-    return {name for name, node in nodes if node.is_ok and not (strict and node.status == "warn")}
+def _done(step: StepRecord, debt: Debt) -> set[str]:
+    """Return the nodes that a step did in the sense of the command: a warning or compiling may be no success."""
+    strict = "--warn-error" in debt.command
+    return {
+        name
+        for name, node in (step.nodes or {}).items()
+        if node.is_ok and not (strict and node.status == "warn") and (debt.only_compiles or not node.only_compiled)
+    }

@@ -13,6 +13,7 @@ from typing import Any, Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import (
     FULL_RUN,
+    PAGE,
     Endpoint,
     RetryPreview,
     get_job,
@@ -23,9 +24,9 @@ from airflow_dbt_rerun.api.endpoints import (
     preview_retry,
 )
 from airflow_dbt_rerun.api.whereabouts import read_still_there
-from airflow_dbt_rerun.core.dbt.executed import is_whole
+from airflow_dbt_rerun.core.dbt.executed import is_whole, unfinished_step
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
-from airflow_dbt_rerun.core.dbt.merging import merged, undone
+from airflow_dbt_rerun.core.dbt.merging import done_for, merged, undone
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.heal.lineage import find_rerun
@@ -111,7 +112,7 @@ class RunReader:
         """Read a run now, with the evidence that its status calls for."""
         self._deadline = session.deadline
         try:
-            run = self.read(run_id)
+            run = self._settled(self.read(run_id))
             if run.is_error:
                 run, results = self._evidence(run)
                 return self._superseded(RunSeen(run, results, facts=self._facts(run)))
@@ -134,6 +135,15 @@ class RunReader:
         if self._job_id not in (None, run.job_id):
             raise DbtBadAnswerError(f"dbt run {run_id} is one of job {run.job_id}, not of job {self._job_id}")
         return run if run.job_commands else self._with_commands(run)
+
+    def _settled(self, run: Run) -> Run:
+        """Read a green run again while a step of it is shown as in progress: the record may be a little late."""
+        for pause in self._pace.artifact_pauses:
+            if not (run.is_success and unfinished_step(run)):
+                break
+            self._sleep(pause)
+            run = self.read(run.id)
+        return run
 
     def read_at_once(self, run: Run) -> Run:
         """Read a run with its job by one request; return it as it is if that fails."""
@@ -177,13 +187,18 @@ class RunReader:
     def _pages_of_runs(
         self, job_id: int, include_related: Sequence[str], goes_on: Callable[[Run], bool]
     ) -> list[Run]:
-        """Read pages until older runs are not wanted, or none is new: a short page alone does not prove that."""
+        """Read pages until older runs are not wanted, or none is left: a short page alone does not prove that.
+
+        :raises DbtBadAnswerError: if a full page comes again instead of the next one, so older runs are hidden.
+        """
         runs: dict[int, Run] = {}
         offset = 0
         while len(runs) <= _MOST_LISTED:
             page = self._client.send(list_runs(job_id=job_id, include_related=include_related, offset=offset))
             new = [run for run in page if run.id not in runs]
             runs.update((run.id, run) for run in new)
+            if not new and len(page) >= PAGE:
+                raise DbtBadAnswerError(f"the list of runs of job {job_id} does not go on after run {min(runs)}")
             offset += len(page)
             if not new or offset >= (page.total or math.inf) or not goes_on(new[-1]):
                 return list(runs.values())
@@ -273,7 +288,7 @@ class RunReader:
 
         Only where commands ran as a whole does a missing result say anything else than "not done".
         """
-        done = merged(seen.results)
+        done = done_for(merged(seen.before), seen.results)
         absent = frozenset(name for name in undone(seen.before) if name not in done)
         if not absent or session.kind_of(seen.run.id) not in WHOLE_COMMANDS:
             return seen
@@ -289,12 +304,12 @@ class RunReader:
 
     def results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of a run's failed steps, as far as they exist by now."""
-        return self._of_steps(run.id, run.failed_steps, self._read_or_skip)
+        return self._of_steps(run, run.failed_steps, self._read_or_skip)
 
     def _all_results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of all steps, outlasting outages: a gap would make done work look undone."""
         return self._of_steps(
-            run.id,
+            run,
             run.steps,
             lambda read: self._read_or_skip(lambda: self.patiently(partial(self._readable, read)), BEARABLE),
         )
@@ -313,9 +328,9 @@ class RunReader:
             return None
 
     def _of_steps(
-        self, run_id: int, steps: Sequence[RunStep], get: Callable[[ReadResults], StepResults | None]
+        self, run: Run, steps: Sequence[RunStep], get: Callable[[ReadResults], StepResults | None]
     ) -> tuple[StepResults, ...]:
-        reads = [partial(self._step_results, run_id, step.index) for step in steps if step.command]
+        reads = [partial(self._step_results, run, step.index) for step in steps if step.command]
         return tuple(results for results in map(get, reads) if results is not None)
 
     def _read_or_skip(self, read: ReadResults, fatal: tuple[type[DbtApiError], ...] = ()) -> StepResults | None:
@@ -331,11 +346,11 @@ class RunReader:
             self._log.warning("Continuing without the node results of a step: %s", error)
             return None
 
-    def _step_results(self, run_id: int, index: int) -> StepResults | None:
+    def _step_results(self, run: Run, index: int) -> StepResults | None:
         """Read a step's node results; None if it wrote none."""
         for path in ("run_results.json", "sources.json"):
             with suppress(DbtNotFoundError):
-                return self._client.send(get_step_results(run_id, step=index, path=path))
+                return self._client.send(get_step_results(run.id, step=index, path=path, created_at=run.created_at))
         return None
 
     @property

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Endpoint, retry_run, trigger_job
-from airflow_dbt_rerun.core.dbt.fields import epoch
+from airflow_dbt_rerun.core.dbt.fields import CLOCK_SKEW, epoch
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.lineage import FoundRerun, Marker, find_rerun
 from airflow_dbt_rerun.core.heal.next_steps import Rerun
@@ -59,10 +59,6 @@ class Work:
         if self.of_run is not None:
             return oldest.id > self.of_run
         return self.may_have_runs and self.may_be_ours(oldest)
-
-
-CLOCK_SKEW = 300.0
-"""Seconds by which the clocks of dbt and Airflow may differ."""
 
 
 class RunStarter:

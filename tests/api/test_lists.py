@@ -51,6 +51,26 @@ def test_unreadable_entry_is_left_out(odd: Any) -> None:
     assert [run.id for run in found] == [7]
 
 
+@pytest.mark.parametrize(("status", "said"), [(10, "Error"), (20, "Success"), (3, "Success"), (30, "Error")])
+def test_status_that_words_contradict_is_a_bad_answer(status: int, said: str) -> None:
+    """P1: one of the two is wrong. Words that are not dbt's own prove nothing."""
+    asked: tuple[Any, ...] = (endpoints.get_run(7), endpoints.get_run_state(7))
+    for ask in asked:
+        with pytest.raises(DbtBadAnswerError):
+            read(ask, answer({"data": {**RUN, "status": status, "status_humanized": said}}), host="dbt")
+        fine = {**RUN, "status": status, "status_humanized": "Anders"}
+        assert read(ask, answer({"data": fine}), host="dbt").status == status
+
+
+@pytest.mark.parametrize("body", [{"data": {**RUN, "account_id": 2}}, {"data": [RUN, {**RUN, "account_id": 2}]}])
+def test_run_of_another_account_is_a_bad_answer(body: Any) -> None:
+    """A cache or a proxy may mix up accounts, whose ids are alike."""
+    ask: Any = endpoints.list_runs() if isinstance(body["data"], list) else endpoints.get_run(7)
+    with pytest.raises(DbtBadAnswerError, match="another account"):
+        read(ask, answer(body), host="dbt", account_id=1)
+    assert read(ask, answer(body), host="dbt", account_id=2)
+
+
 @pytest.mark.parametrize(
     ("status", "flags"),
     [

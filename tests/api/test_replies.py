@@ -227,3 +227,16 @@ def test_the_developer_message_stands_in_for_an_empty_user_message() -> None:
     with pytest.raises(DbtApiError) as caught:
         read(GET, Reply(400, body=body), host="dbt.example")
     assert caught.value.user_message == "Trace 12"
+
+
+def test_interim_answer_is_not_called_a_redirect() -> None:
+    """A reader would look for the wrong thing."""
+    with pytest.raises(DbtBadAnswerError, match="an interim answer"):
+        read(GET, Reply(103), host="dbt.example")
+
+
+def test_clients_compare_the_account(server: ScriptedServer, settings: Settings, sender: Blocking) -> None:
+    """Both of them know which account they asked."""
+    server.answers(data({**RUN, "account_id": settings.account_id + 1}))
+    with pytest.raises(DbtBadAnswerError, match="another account"):
+        sender.send(settings, GET)

@@ -176,3 +176,24 @@ def test_run_in_another_environment_settles_nothing() -> None:
     assert [each.finding for each in ledger.close()] == [Finding.DONE, Finding.NOT_DONE, Finding.NOT_DONE]
     ledger.enter(replace(whole, run=replace(whole.run, environment_id=3)))
     assert [each.finding for each in ledger.close()] == [Finding.DONE] * 3
+
+
+def compiled(each: StepRecord) -> StepRecord:
+    """Make a step one that only compiles its nodes."""
+    return replace(each, nodes={name: replace(one, only_compiled=True) for name, one in (each.nodes or {}).items()})
+
+
+def test_docs_are_no_payment() -> None:
+    """P6: ``dbt docs generate`` records a success for what the resumed command has not built."""
+    docs = compiled(step(DOCS, a="success", b="success", c="success"))
+    found = audited(FAILS, record(2, step("dbt retry", c="success"), docs, resumes=1))
+    assert found.finding is Finding.NOT_DONE
+    assert found.commands[1].evidence == "2 nodes owed: model.shop.a, model.shop.b"
+
+
+def test_command_that_compiles_is_paid_by_compiling() -> None:
+    """Docs that failed are made by a resume."""
+    failing = compiled(step(DOCS, FAILED, a="error"))
+    first = record(1, step(SEED), step(BUILD, a="success"), failing)
+    resumed = record(2, compiled(step("dbt retry", a="success")), resumes=1)
+    assert audited(first, resumed).is_done

@@ -17,12 +17,14 @@ from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.replies import Failure, Reply, read
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.next_steps import Fail, Succeed, WaitForRun
+from airflow_dbt_rerun.core.heal.observations import RunSeen
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
-from airflow_dbt_rerun.exceptions import DbtApiError
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtBadAnswerError
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -280,3 +282,34 @@ def test_search_reads_all_pages_that_may_hold_a_run(*, total: bool) -> None:
     assert len(reader.newest_runs(JOB)) == 7
     assert len(reader.newest_runs(JOB, goes_on=lambda oldest: oldest.id > 12)) == 21
     assert len(reader.newest_runs(JOB, goes_on=lambda _: True)) == 30
+
+
+def test_page_that_comes_again_proves_nothing() -> None:
+    """P2: where ``offset`` is ignored, the runs behind the newest hundred are hidden, ours perhaps among them."""
+    newest = [failed(number) for number in range(300, 200, -1)]
+    reader = RunReader(Liar(lambda _: Reply(200, body=json.dumps({"data": newest}).encode())))
+    assert len(reader.newest_runs(JOB)) == 100
+    with pytest.raises(DbtBadAnswerError, match="does not go on after run 201"):
+        reader.newest_runs(JOB, goes_on=lambda _: True)
+
+
+def test_step_in_progress_in_a_green_run_is_read_again() -> None:
+    """The record of a step may be a little later than that of its run."""
+    late = [{"id": 1, "index": 4, "name": "Invoke dbt with `dbt build`", "status": 3}]
+    settled = [{**late[0], "status": 10}]
+    answers = iter([late, late, settled])
+
+    def answer(_: Endpoint[Any]) -> Reply:
+        body = {
+            "id": 9,
+            "job_definition_id": JOB,
+            "status": 10,
+            "run_steps": next(answers),
+            "job": {"execute_steps": ["dbt build"]},
+        }
+        return Reply(200, body=json.dumps({"data": body}).encode())
+
+    platform = Liar(answer)
+    seen = RunReader(platform, clock=platform.clock, sleep=platform.sleep).observe(RerunSession(0.0), 9)
+    assert isinstance(seen, RunSeen)
+    assert seen.run.steps[0].status == 10

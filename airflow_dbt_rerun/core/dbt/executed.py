@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Sequence
 
 from airflow_dbt_rerun.core.dbt.fields import epoch
-from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep
+from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, Run, RunStatus, RunStep
 
 _BOXES = (("dbt", "deps"), ("dbt", "source", "freshness"), ("dbt", "docs", "generate"))
 """Commands that the platform also runs because of a job's other settings.
@@ -73,6 +73,11 @@ def leaves_out(done: Sequence[str], run: Run) -> bool:
 def contradicting_step(run: Run) -> RunStep | None:
     """Return the first step whose own status contradicts the success of its run; None if there is none."""
     return next((step for step in run.steps if step.status in _DID_NOT_SUCCEED and not _is_box(step)), None)
+
+
+def unfinished_step(run: Run) -> RunStep | None:
+    """Return the first step that is still in progress although its run is over; None if there is none."""
+    return next((step for step in run.steps if run.is_terminal and step.status in GOING_STATUSES), None)
 
 
 def _is_box(step: RunStep) -> bool:

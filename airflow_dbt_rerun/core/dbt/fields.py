@@ -23,6 +23,9 @@ BLOCK_LENGTH = 100_000
 LARGEST_NUMBER = 2**63 - 1
 """The platform's ids fit into 64 bits."""
 
+CLOCK_SKEW = 300.0
+"""Seconds by which the clocks of two machines may differ: Airflow's, the platform's, and those where dbt runs."""
+
 _TERMINAL = re.compile(
     r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]"
     r"|(?:\x1b[P\]X^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"

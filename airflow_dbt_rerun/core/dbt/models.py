@@ -307,12 +307,18 @@ _FLAGS = {
 """What dbt says of a run that is over besides its status."""
 
 
+_NAMES = {status.name.capitalize(): status for status in RunStatus}
+
+
 def _status(data: JsonObject) -> int:
     """Return the status of a run.
 
-    :raises FieldError: if it is no whole number, or dbt's own flags contradict it: one of them is wrong.
+    :raises FieldError: if it is no whole number, or dbt's own words or flags contradict it: one of them is wrong.
     """
     status = whole(data, "status")
+    said = line(data, "status_humanized")
+    if said in _NAMES and _NAMES[said] != status:
+        raise FieldError(f"'status' is {status}, but 'status_humanized' is {said!r}")
     for name, value in _FLAGS.get(RunStatus(status), {}).items() if status in TERMINAL_STATUSES else ():
         if flag(data, name) is (not value):
             raise FieldError(f"'status' is {status}, but {name!r} is {not value}")

@@ -8,9 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.core.dbt.fields import (
+    CLOCK_SKEW,
     FieldError,
     JsonObject,
     block,
+    epoch,
     line,
     part,
     parts,
@@ -27,6 +29,12 @@ NODE_FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 
 NODE_SKIPPED = frozenset({"skipped"})
 """Node statuses that mean: this node never ran."""
+
+ONLY_COMPILE = frozenset({"compile", "generate", "show", "list", "ls", "parse"})
+"""Commands (``args.which``) that build and test nothing, although dbt records ``success`` for each node.
+
+``generate`` is ``dbt docs generate``. Seen in dbt-core 1.11 and dbt v2.
+"""
 
 SKIP_TEXTS = ("Skipping due to fail_fast", "Skipped due to upstream failure")
 """Messages of nodes that never ran, whatever their status; dbt-core's ordinary skip has none."""
@@ -55,6 +63,8 @@ class NodeResult:
     step_index: int | None = None
     execution_time: float = 0.0
     failures: int | None = None
+    only_compiled: bool = False
+    """Whether the command did not build or test this node, see :data:`ONLY_COMPILE`."""
 
     @property
     def resource_type(self) -> str:
@@ -82,7 +92,9 @@ class NodeResult:
         return self.status in NODE_SKIPPED or (self.message or "").startswith(SKIP_TEXTS)
 
     @classmethod
-    def from_artifact(cls, result: JsonObject, *, step_index: int | None = None) -> NodeResult:
+    def from_artifact(
+        cls, result: JsonObject, *, step_index: int | None = None, only_compiled: bool = False
+    ) -> NodeResult:
         """Build from an element of ``results`` in ``run_results.json`` or ``sources.json``.
 
         ``compiled_code`` and ``adapter_response`` are dropped: they are large and may contain data values.
@@ -96,6 +108,7 @@ class NodeResult:
             step_index=step_index,
             execution_time=seconds(result, "execution_time"),
             failures=whole_or_none(result, "failures"),
+            only_compiled=only_compiled,
         )
 
 
@@ -113,30 +126,38 @@ class StepResults:
 
     @classmethod
     def from_artifact(
-        cls, artifact: JsonObject, *, step_index: int | None = None, run_id: int | None = None
+        cls,
+        artifact: JsonObject,
+        *,
+        step_index: int | None = None,
+        run_id: int | None = None,
+        created_at: str | None = None,
     ) -> StepResults:
         """Build from a whole ``run_results.json`` or ``sources.json``.
 
-        Results that name another run say nothing about this one, and count as none: a command that wrote no results
-        leaves those of an earlier one, and a cache may mix them up.
+        Results that name another run, or are older than this one, say nothing about it and count as none: a command
+        that wrote no results leaves those of an earlier one, and a cache may mix them up.
 
         :param run_id: the run that it was read from.
+        :param created_at: when that run was created.
         :raises FieldError: if it lists something else than results of nodes.
         """
-        metadata = part(artifact, "metadata")
+        metadata, args = part(artifact, "metadata"), part(artifact, "args")
+        only_compiled = line(args, "which") in ONLY_COMPILE
         if not isinstance(artifact.get("results"), list | tuple):
             raise FieldError("'results' is no list")
         return cls(
             step_index=step_index,
             nodes=()
-            if _is_of_another_run(part(metadata, "env"), run_id)
+            if _is_of_another_run(part(metadata, "env"), run_id) or _is_older(metadata, created_at)
             else tuple(
-                NodeResult.from_artifact(result, step_index=step_index) for result in parts(artifact, "results")
+                NodeResult.from_artifact(result, step_index=step_index, only_compiled=only_compiled)
+                for result in parts(artifact, "results")
             ),
             adapter=line(metadata, "adapter_type"),
             dbt_version=line(metadata, "dbt_version"),
             run_id=run_id,
-            kept_options=_kept_options(part(artifact, "args")),
+            kept_options=_kept_options(args),
         )
 
 
@@ -144,6 +165,12 @@ def _is_of_another_run(env: JsonObject, run_id: int | None) -> bool:
     """Return whether the platform's ``DBT_CLOUD_RUN_ID``, as dbt keeps it in its artifacts, is another run's."""
     named = env.get("DBT_CLOUD_RUN_ID")
     return run_id is not None and isinstance(named, str) and named.isdigit() and int(named) != run_id
+
+
+def _is_older(metadata: JsonObject, created_at: str | None) -> bool:
+    """Return whether dbt wrote an artifact before the run was created, by its ``generated_at``."""
+    written, created = epoch(line(metadata, "generated_at")), epoch(created_at)
+    return written is not None and created is not None and written < created - CLOCK_SKEW
 
 
 def _kept_options(args: JsonObject) -> tuple[str, ...] | None:

@@ -11,6 +11,7 @@ from airflow_dbt_rerun.core.dbt.executed import (
     executed,
     is_of_another_definition,
     leaves_out,
+    unfinished_step,
     was_edited_since,
 )
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
@@ -101,14 +102,23 @@ def _doubting(session: RerunSession, run: Run) -> RerunSession:
 
     How dbt names the steps of a resumed run is not documented, so a difference there is no proof either.
     """
-    why, owed = None, session.attempts[-1].resumes
+    why, owed = _what_is_not_on_record(run), session.attempts[-1].resumes
     if len(session.attempts) > 1:
-        why = _what_was_edited(session, run)
+        why = _what_was_edited(session, run) or why
     if session.attempts[0].kind == TRIGGERED and did_not_finish(owed, run):
         why = f"the steps of run {run.id} do not show all of {'; '.join(owed)}"
     if why is None:
         return session
     return session.with_current(proof=Proof.NOT_VERIFIABLE, verification=f"{Proof.NOT_VERIFIABLE}: {why}")
+
+
+def _what_is_not_on_record(run: Run) -> str | None:
+    """Say which of its steps a green run does not show as done; None if it shows all."""
+    if step := unfinished_step(run):
+        return f"dbt reports that run {run.id} succeeded while its step {step.index} ({step.title}) is in progress"
+    if is_of_another_definition(run):
+        return f"the steps of run {run.id} do not show all of {'; '.join(run.commands)}"
+    return None
 
 
 def _what_was_edited(session: RerunSession, run: Run) -> str | None:

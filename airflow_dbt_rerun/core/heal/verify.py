@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.dbt.merging import merged, undone
+from airflow_dbt_rerun.core.dbt.merging import done_for, merged, undone
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
@@ -129,7 +129,8 @@ def verify(
     :param uncounted: whether more was owed than the node results name.
     :param still_there: the owed nodes without a result that are still in the project; None if that is not known.
     """
-    owed, done, earlier = undone(before), merged(after), merged(before)
+    owed, earlier = undone(before), merged(before)
+    done = done_for(earlier, after)
     if not after or not (before or whole_commands):
         return Verification(checked=False)
     # Dictionaries: there can be thousands of nodes, and the order of their first appearance is kept.

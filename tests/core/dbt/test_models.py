@@ -124,3 +124,31 @@ def test_results_of_another_run_count_as_none(env: dict[str, Any], nodes: int) -
     artifact = {"metadata": {"env": env}, "results": [{"unique_id": "model.a.b", "status": "success"}]}
     assert len(StepResults.from_artifact(artifact, run_id=5).nodes) == nodes
     assert len(StepResults.from_artifact(artifact).nodes) == 1
+
+
+@pytest.mark.parametrize(
+    ("written", "nodes"),
+    [
+        ("2026-11-30T11:59:00Z", 1),
+        ("2026-11-30T12:10:00.397547352Z", 1),
+        ("2026-11-30T11:00:00Z", 0),
+        ("2025-11-30T12:10:00Z", 0),
+        (None, 1),
+    ],
+)
+def test_results_from_before_the_run_count_as_none(written: str | None, nodes: int) -> None:
+    """They are those of an earlier run, whatever served them; the clocks of two machines may differ a little."""
+    artifact = {"metadata": {"generated_at": written}, "results": [{"unique_id": "model.a.b", "status": "success"}]}
+    created = "2026-11-30 12:00:00.1+00:00"
+    assert len(StepResults.from_artifact(artifact, created_at=created).nodes) == nodes
+    assert len(StepResults.from_artifact(artifact).nodes) == 1
+
+
+def test_docs_generate_builds_nothing() -> None:
+    """dbt-core 1.11 records a success for each node that it compiles."""
+    artifact = json.loads((RECORDED.parent / "run_results" / "docs_generate.json").read_text())
+    nodes = StepResults.from_artifact(artifact).nodes
+    assert {node.status for node in nodes} == {"success"}
+    assert all(node.only_compiled for node in nodes)
+    artifact["args"]["which"] = "build"
+    assert not any(node.only_compiled for node in StepResults.from_artifact(artifact).nodes)

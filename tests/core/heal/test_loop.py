@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tenacity import stop_after_attempt, wait_fixed
 
 from airflow_dbt_rerun.core.categories import Category
-from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunTrigger
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NodeResult
 from airflow_dbt_rerun.core.heal.lineage import FoundRerun, Marker
 from airflow_dbt_rerun.core.heal.loop import next_step
@@ -83,6 +83,22 @@ def test_success_that_a_step_contradicts_is_not_done(status: int, policy: RerunP
     assert isinstance(answer, Fail)
     assert answer.kind == "hollow"
     assert "step 5" in answer.reason
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        (step(4, "dbt seed"), step(5, "dbt build", 3), step(6, "dbt docs generate")),
+        (step(4, "dbt seed"),),
+    ],
+    ids=["in progress", "missing"],
+)
+def test_step_that_is_not_shown_as_done_is_not_claimed(shown: tuple[RunStep, ...]) -> None:
+    """P1: dbt's own status counts, and the report does not say more than the record."""
+    session, answer = play([RunSeen(run(status=10, steps=shown))])
+    assert isinstance(answer, Succeed)
+    assert str(session.attempts[-1].proof) == "not verifiable"
+    assert "not verifiable" in (session.attempts[-1].verification or "")
 
 
 @pytest.mark.parametrize("box", ["dbt source freshness", "dbt docs generate"])

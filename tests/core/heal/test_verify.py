@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from airflow_dbt_rerun.core.dbt.results import NodeResult
+from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.heal.verify import Proof, verify
 from tests.core.builders import node, results
 
@@ -80,3 +82,34 @@ def test_node_that_a_whole_command_left_out_is_gone_only_if_the_project_says_so(
     """P1: a node that was moved, or lost its tag: the command is green, and did not do it."""
     found = verify(OWED, WHOLE, whole_commands=True, still_there=still_there)
     assert (str(found.proof), words in found.summary) == (proof, True), found.summary
+
+
+def compiled(*names: str) -> tuple[StepResults, ...]:
+    """The results of ``dbt docs generate`` or ``dbt compile``, which build nothing."""
+    return results(*(replace(node(name, "success"), only_compiled=True) for name in names), index=6)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_compiled_node_is_not_done(*, whole: bool) -> None:
+    """P6: the retry had nothing to do, and the docs of the job name every model as a success."""
+    owed, resumed = results(node(A), node(B, "skipped")), results()
+    still_there = frozenset({A, B}) if whole else frozenset()
+    seen = verify(owed, (*resumed, *compiled(A, B, C)), whole_commands=whole, still_there=still_there)
+    assert seen.is_hollow
+    assert seen.missing == (A, B)
+    assert seen.nodes_run == 0
+
+
+def test_compiling_does_not_undo() -> None:
+    """A model that was built stays built if the docs after it cannot be made."""
+    docs_failed = results(replace(node(A, "error"), only_compiled=True))
+    seen = verify(results(node(A)), (*results(node(A, "success")), *docs_failed))
+    assert seen.healed == (A,)
+
+
+def test_failed_compilation_is_healed_by_another() -> None:
+    """``dbt compile`` may be a command of the job; building the node settles it, too."""
+    owed = results(replace(node(A), only_compiled=True))
+    assert verify(owed, compiled(A)).proof is Proof.VERIFIED
+    assert verify(owed, results(node(A, "success"))).proof is Proof.VERIFIED
+    assert verify(owed, compiled(B)).is_hollow
