@@ -19,6 +19,7 @@ _TOKEN_FILE = (
     f"file that holds the API token (default: the environment variable {TOKEN_VARIABLE} or, without it, "
     "a random token, stored in the state directory)"
 )
+_HISTORY = "with --simulate: begin with so many days of simulated runs; history_truth.json in the state directory says what truly happened"
 _STATE_DIR = "database, warehouse, logs and artifacts; kept for the next start (default: %(default)s)"
 
 
@@ -50,6 +51,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--dbt", metavar="PATH", help="path of the dbt executable: dbt-core 1.x or dbt v2")
     add("--simulate", nargs="?", type=float, const=0.0, metavar="SECONDS", help=_SIMULATE)
     add("--engine", choices=[str(engine) for engine in Engine], help=_ENGINE)
+    add("--history", type=int, metavar="DAYS", help=_HISTORY)
+    add("--history-jobs", type=int, metavar="N", help="jobs of the history (default: 20)")
+    add("--history-seed", type=int, metavar="N", help="what the history is drawn from (default: 0)")
     add("--faults", action="store_true", help="serve the control path, which lets tests inject faults")
 
 

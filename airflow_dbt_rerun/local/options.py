@@ -19,6 +19,10 @@ from airflow_dbt_rerun.local.simulated.versions import SIMULATED_VERSIONS
 TOKEN_VARIABLE = "AIRFLOW_DBT_RERUN_LOCAL_TOKEN"  # noqa: S105 - the name of a variable
 _LONGEST_TOKEN = 1_000
 
+DEFAULT_HISTORY_JOBS = 20
+_MOST_DAYS, _MOST_JOBS = 365, 200
+"""dbt keeps the history of runs for 365 days."""
+
 
 class InvalidOptionError(ValueError):
     """An option has a value that cannot be used; the message names the option."""
@@ -33,6 +37,15 @@ class Tls:
 
 
 @dataclass(frozen=True, slots=True)
+class HistoryOptions:
+    """How long a simulated history is, of how many jobs, and what it is drawn from."""
+
+    days: int
+    jobs: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
 class PlatformOptions:
     """What to serve, and where to serve it.
 
@@ -40,6 +53,7 @@ class PlatformOptions:
     :param dbt: path of the dbt executable; None to simulate dbt
     :param seconds: duration of a simulated command
     :param token: None for a random token, stored in the state directory
+    :param history: the history to begin with; None for none
     """
 
     project: Path
@@ -54,6 +68,7 @@ class PlatformOptions:
     token: str | None = field(repr=False)
     tls: Tls | None
     faults: bool
+    history: HistoryOptions | None = None
 
 
 def read_options(options: argparse.Namespace) -> PlatformOptions:
@@ -78,6 +93,7 @@ def read_options(options: argparse.Namespace) -> PlatformOptions:
         token=_token(options.token, options.token_file),
         tls=tls,
         faults=options.faults,
+        history=_history(options, engine),
     )
 
 
@@ -142,6 +158,25 @@ def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
     except OSError as error:  # SSLError is a subclass
         raise InvalidOptionError(f"--tls-cert and --tls-key: cannot load certificate and key: {error}") from error
     return Tls(certificate, key)
+
+
+def _history(options: argparse.Namespace, engine: Engine) -> HistoryOptions | None:
+    if options.history is None:
+        for name in ("history_jobs", "history_seed"):
+            if getattr(options, name) is not None:
+                raise InvalidOptionError(f"--{name.replace('_', '-')}: needs --history DAYS")
+        return None
+    if options.simulate is None or engine is not Engine.CORE:
+        raise InvalidOptionError("--history: needs --simulate, and the engine core")
+    jobs = DEFAULT_HISTORY_JOBS if options.history_jobs is None else options.history_jobs
+    _check_between("--history", options.history, 1, _MOST_DAYS)
+    _check_between("--history-jobs", jobs, 1, _MOST_JOBS)
+    return HistoryOptions(options.history, jobs, options.history_seed or 0)
+
+
+def _check_between(name: str, value: int, least: int, most: int) -> None:
+    if not least <= value <= most:
+        raise InvalidOptionError(f"{name}: must be a whole number from {least} to {most}, not {value}")
 
 
 def _simulated(options: argparse.Namespace) -> tuple[None, Engine, str]:

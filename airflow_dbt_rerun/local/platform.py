@@ -7,7 +7,7 @@ from pathlib import Path
 
 from airflow_dbt_rerun.local.account import LocalAccount
 from airflow_dbt_rerun.local.dbt.engine import Engine
-from airflow_dbt_rerun.local.dbt.paths import Folders
+from airflow_dbt_rerun.local.dbt.paths import Folders, MadeSteps, StepFiles
 from airflow_dbt_rerun.local.faults.behaviour import Behaviour
 from airflow_dbt_rerun.local.runs.store import Store
 
@@ -19,6 +19,7 @@ class Platform:
     :param project: absolute path of the dbt project
     :param engine: the engine of dbt that runs the commands
     :param dbt_version: its version
+    :param history: makes the files of steps that were never run; None without a simulated history
     """
 
     account: LocalAccount
@@ -28,3 +29,10 @@ class Platform:
     engine: Engine
     dbt_version: str
     behaviour: Behaviour
+    history: MadeSteps | None = None
+
+    def step_files(self, run_id: int, index: int) -> StepFiles:
+        """Return what a step left behind."""
+        if self.history is not None and self.history.holds(run_id):
+            return self.history.step(run_id, index)
+        return self.folders.step(run_id, index)

@@ -13,6 +13,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 ARTIFACTS = (
     "run_results.json",
@@ -80,6 +81,48 @@ class Folders:
         return StepFolder(self.root / "runs" / str(run_id) / str(index))
 
 
+class StepFiles(Protocol):
+    """What a step left behind, whether it is in files or made when it is read."""
+
+    @property
+    def has_run_results(self) -> bool:
+        """Whether dbt wrote the results of its nodes."""
+        ...
+
+    @property
+    def artifacts(self) -> Path:
+        """A directory that holds the artifacts."""
+        ...
+
+    def output(self, *, last: int | None = None) -> str:
+        """Return the output of the command or its last characters."""
+        ...
+
+    def debug_output(self, *, last: int | None = None) -> str:
+        """Return dbt's own log or its last characters; empty if there is none."""
+        ...
+
+    def artifact(self, path: str) -> bytes | None:
+        """Return the content of an artifact, or None if it does not exist."""
+        ...
+
+    def paths(self) -> list[str]:
+        """Return the paths of the artifacts."""
+        ...
+
+
+class MadeSteps(Protocol):
+    """Steps that were never run, and whose files are made when they are read."""
+
+    def holds(self, run_id: int) -> bool:
+        """Return whether a run is one of theirs."""
+        ...
+
+    def step(self, run_id: int, index: int) -> StepFiles:
+        """Return the files of a step."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class StepFolder:
     """The directory of one step."""
@@ -122,12 +165,20 @@ class StepFolder:
             if (target / name).is_file():
                 shutil.copyfile(target / name, self.artifacts / name)
 
-    def artifact(self, path: str) -> Path | None:
-        """Return the file of an artifact, or None if it does not exist."""
+    def output(self, *, last: int | None = None) -> str:
+        """Return the output of the command or its last characters."""
+        return _read_log(self.stdout, last)
+
+    def debug_output(self, *, last: int | None = None) -> str:
+        """Return dbt's own log or its last characters; empty if there is none."""
+        return _read_log(self.debug_log, last)
+
+    def artifact(self, path: str) -> bytes | None:
+        """Return the content of an artifact, or None if it does not exist."""
         try:
             file = (self.artifacts / path).resolve()
             inside = file.is_relative_to(self.artifacts.resolve())
-            return file if inside and file.is_file() else None
+            return file.read_bytes() if inside and file.is_file() else None
         except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
             return None
 
@@ -136,7 +187,7 @@ class StepFolder:
         return sorted(str(file.relative_to(self.artifacts)) for file in self.artifacts.rglob("*") if file.is_file())
 
 
-def read_log(file: Path, *, last: int | None = None) -> str:
+def _read_log(file: Path, last: int | None) -> str:
     """Return a log or its last characters; empty if the file does not exist."""
     try:
         text = file.read_text(errors="replace")

@@ -11,7 +11,7 @@ from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord
 from airflow_dbt_rerun.local.runs.retry_rules import find_failed_step, why_not_retryable
 
-_RERUN_CAUSE = "Rerun from failure"
+RERUN_CAUSE = "Rerun from failure"
 _SCHEDULED = "scheduled"
 """Cause and cause category of the runs that dbt's scheduler queues."""
 
@@ -55,7 +55,7 @@ def retry(platform: Platform, run: RunRecord) -> RunRecord:
     return platform.store.add_run(
         {
             "job_id": run.job_id,
-            "cause": _RERUN_CAUSE,
+            "cause": RERUN_CAUSE,
             "cause_category": "rerun",
             "commands": json.dumps([failed.step.command, *failed.skipped]),
             "overrides": json.dumps(overrides),
@@ -78,7 +78,7 @@ def rerun(platform: Platform, job: JobRecord) -> RunRecord:
         retryable = why_not_retryable(platform, latest) is None
         if retryable or platform.behaviour.rerun_when_not_retryable == "refuse":
             return retry(platform, latest)
-    return trigger(platform, job, _RERUN_CAUSE, {})
+    return trigger(platform, job, RERUN_CAUSE, {})
 
 
 def schedule(platform: Platform, job: JobRecord) -> RunRecord:

@@ -94,26 +94,26 @@ class Execution:
         return (
             await self._step("Clone git repository", self._clone)
             and await self._step(f"{self._connect}{override}", self._profile)
-            and await self._step(_invoke("dbt deps"), self._deps)
+            and await self._step(invoke("dbt deps"), self._deps)
         )
 
     async def _command(self, place: int, command: str) -> bool:
         resumed = self._run.retried_step if place == 0 else None
         if resumed is None or self._run.retrying_run_id is None:
-            return await self._step(_invoke(command), self._dbt(dbt_arguments(command)), command, place)
-        state = self._platform.folders.step(self._run.retrying_run_id, resumed).artifacts
+            return await self._step(invoke(command), self._dbt(dbt_arguments(command)), command, place)
+        state = self._platform.step_files(self._run.retrying_run_id, resumed).artifacts
         arguments = {
             "unfinished": ["retry", "--state", str(state)],
             "everything": dbt_arguments(command),
             "nothing": SELECT_NOTHING,
         }[self._platform.behaviour.retry_runs]
         name = command if self._platform.behaviour.retry_step_name == "command" else "dbt retry"
-        return await self._step(_invoke(name), self._dbt(arguments), command, place)
+        return await self._step(invoke(name), self._dbt(arguments), command, place)
 
     async def _checkbox(self, command: str, artifact: str, flag: str) -> None:
         """Run a step that can fail without failing the run."""
-        await self._step(_invoke(command), self._dbt(dbt_arguments(command)), command)
-        if self._platform.folders.step(self._run.id, self._index).artifact(artifact):
+        await self._step(invoke(command), self._dbt(dbt_arguments(command)), command)
+        if self._platform.folders.step(self._run.id, self._index).artifact(artifact) is not None:
             self._platform.store.change_run(self._run.id, **{flag: 1})
 
     def _skip(self, place: int) -> None:
@@ -121,7 +121,7 @@ class Execution:
         status = self._platform.behaviour.skipped_step_status
         if status is not None:
             for command in self._run.chain[place:]:
-                self._record_step(_invoke(command), status, command)
+                self._record_step(invoke(command), status, command)
 
     # --- the work of each step
 
@@ -221,7 +221,7 @@ class Execution:
         return {name: value for name, value in changes.items() if value is not None}
 
 
-def _invoke(command: str) -> str:
+def invoke(command: str) -> str:
     return f"Invoke dbt with `{command}`"
 
 

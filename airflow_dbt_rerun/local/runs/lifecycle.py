@@ -90,7 +90,7 @@ class RunLifecycle:
         except TimeoutError:
             if not limit.expired():
                 raise
-            self._finish(run, RunStatus.CANCELLED, _timed_out(timeout_of(job, run)))
+            self._finish(run, RunStatus.CANCELLED, timed_out(timeout_of(job, run)))
         else:
             self._finish(run, *((RunStatus.SUCCESS, None) if succeeded else (RunStatus.ERROR, FAILED)))
 
@@ -105,7 +105,7 @@ class RunLifecycle:
         )
 
 
-def _timed_out(seconds: int) -> str:
+def timed_out(seconds: int) -> str:
     allowed = timestamps.humanize(timedelta(seconds=seconds))
     limit = f"the configured timeout of {seconds} seconds"
     return f"This run timed out after running for {allowed}, which exceeded {limit}."

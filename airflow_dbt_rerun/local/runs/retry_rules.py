@@ -55,7 +55,7 @@ def why_not_retryable(platform: Platform, run: RunRecord) -> RetryNotSupported |
         return RetryNotSupported.NO_RUN_RESULTS
     if subcommand(failed.step.command) not in RETRYABLE[platform.engine]:
         return RetryNotSupported.UNSUPPORTED_CMD
-    if not platform.folders.step(run.id, failed.step.index).has_run_results:
+    if not platform.step_files(run.id, failed.step.index).has_run_results:
         return RetryNotSupported.NO_RUN_RESULTS
     return None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ Record = TypeVar("Record", JobRecord, RunRecord, StepRecord)
 ACTIVE, DELETED = 1, 2
 
 #: Ids are far above 2^31, as in recorded answers, so that a client that stores them in 32 bits fails here first.
-_FIRST_ID = {"jobs": 70403103936332, "runs": 70403110257794, "steps": 70403120486011}
+FIRST_ID = {"jobs": 70403103936332, "runs": 70403110257794, "steps": 70403120486011}
 _IN_PROGRESS = "status IN (1, 2, 3)"
 _INDEXES = (
     "CREATE INDEX IF NOT EXISTS runs_of_job ON runs(job_id, id)",
@@ -90,6 +91,32 @@ class Store:
         """Return the active jobs by name."""
         rows = self._db.execute("SELECT * FROM jobs WHERE state = ? ORDER BY id", (ACTIVE,))
         return {job.name: job for job in (JobRecord(*row) for row in rows)}
+
+    # --- a history
+
+    def add_history(
+        self, jobs: Iterable[JobRecord], runs: Iterable[RunRecord], steps: Iterable[StepRecord]
+    ) -> None:
+        """Add whole records, with their ids, at once.
+
+        :raises sqlite3.IntegrityError: if one of the ids is taken; then nothing is added
+        """
+        self._db.execute("BEGIN")
+        try:
+            for table, record, records in (
+                ("jobs", JobRecord, jobs),
+                ("runs", RunRecord, runs),
+                ("steps", StepRecord, steps),
+            ):
+                self._add_all(table, record, records)
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
+
+    def is_empty(self) -> bool:
+        """Return whether there has never been a job."""
+        return self._db.execute("SELECT 1 FROM jobs LIMIT 1").fetchone() is None
 
     # --- runs
 
@@ -208,7 +235,7 @@ class Store:
         self._db.execute(
             "INSERT INTO sqlite_sequence (name, seq) SELECT ?1, ?2"
             " WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = ?1)",
-            (table, _FIRST_ID[table] - 1),
+            (table, FIRST_ID[table] - 1),
         )
 
     def _insert(self, table: str, values: Mapping[str, Any]) -> int:
@@ -217,6 +244,12 @@ class Store:
         created = self._db.execute(sql, tuple(values.values())).lastrowid
         assert created is not None
         return created
+
+    def _add_all(self, table: str, record: type[Any], records: Iterable[Any]) -> None:
+        names = [field.name for field in fields(record)]
+        marks = ", ".join("?" * len(names))
+        sql = f"INSERT INTO {table} VALUES ({marks})"  # noqa: S608 - a table of this package
+        self._db.executemany(sql, map(attrgetter(*names), records))
 
     def _one(self, record: type[Record], sql: str, number: int) -> Record:
         try:

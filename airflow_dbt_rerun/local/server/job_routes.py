@@ -22,7 +22,7 @@ from airflow_dbt_rerun.local.server.queries import (
 )
 from airflow_dbt_rerun.local.server.request_bodies import read_job, read_trigger
 from airflow_dbt_rerun.local.server.response_bodies import ON_POST, job_json, run_json
-from airflow_dbt_rerun.local.server.run_routes import find_artifact, send_file
+from airflow_dbt_rerun.local.server.run_routes import find_artifact, send_artifact
 
 
 class JobRoutes:
@@ -106,9 +106,9 @@ class JobRoutes:
         """Answer with an artifact of the latest successful run that has it."""
         path = request.path_params["path"]
         for run in self._platform.store.successful_runs(self._job(request).id):
-            file = find_artifact(self._platform, run, path)
-            if file is not None:
-                return send_file(file)
+            content = find_artifact(self._platform, run, path)
+            if content is not None:
+                return send_artifact(path, content)
         raise not_found()
 
     def _submit(self, run: RunRecord) -> Response:

@@ -11,7 +11,6 @@ from typing import Any
 
 from airflow_dbt_rerun.core.dbt.models import RunStatus
 from airflow_dbt_rerun.local.account import ENVIRONMENT_ID, PROJECT_ID, USER_ID, USER_NAME
-from airflow_dbt_rerun.local.dbt.paths import read_log
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.records import JobRecord, RunRecord, StepRecord
 from airflow_dbt_rerun.local.runs.retry_rules import why_not_retryable
@@ -174,9 +173,9 @@ def _actor(name: str) -> JsonObject:
 
 def step_json(platform: Platform, step: StepRecord, include: Collection[str] = ()) -> JsonObject:
     """Return a step with its logs."""
-    folder = platform.folders.step(step.run_id, step.index)
+    files = platform.step_files(step.run_id, step.index)
     took = elapsed(step.started_at, step.finished_at)
-    debug = read_log(folder.debug_log, last=_TRUNCATED_TO) or read_log(folder.stdout, last=_TRUNCATED_TO)
+    debug = files.debug_output(last=_TRUNCATED_TO) or files.output(last=_TRUNCATED_TO)
     return {
         "id": step.id,
         "run_id": step.run_id,
@@ -186,8 +185,8 @@ def step_json(platform: Platform, step: StepRecord, include: Collection[str] = (
         "status": step.status,
         "status_humanized": _status_name(step.status),
         "status_color": _COLOURS.get(RunStatus(step.status), _GREY),
-        "logs": read_log(folder.stdout),
-        "debug_logs": read_log(folder.debug_log) if "debug_logs" in include else None,
+        "logs": files.output(),
+        "debug_logs": files.debug_output() if "debug_logs" in include else None,
         "truncated_debug_logs": _TRUNCATED + debug,
         "log_path": None,
         "debug_log_path": None,

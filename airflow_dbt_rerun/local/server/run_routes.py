@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-from pathlib import Path
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -111,19 +110,18 @@ class RunRoutes:
         """Answer with the paths of the last step's artifacts, or null if it has none."""
         run = self._run(request)
         steps = self._platform.store.steps(run.id)
-        paths = self._platform.folders.step(run.id, steps[-1].index).paths() if steps else []
+        paths = self._platform.step_files(run.id, steps[-1].index).paths() if steps else []
         return success(paths or None)
 
     async def artifact(self, request: Request) -> Response:
         """Answer with one artifact of the requested step, else of the last step."""
         run = self._run(request)
         step = request.query_params.get("step")
-        file = find_artifact(
-            self._platform, run, request.path_params["path"], read_number("step", step) if step else None
-        )
-        if file is None:
+        path = request.path_params["path"]
+        content = find_artifact(self._platform, run, path, read_number("step", step) if step else None)
+        if content is None:
             raise not_found()
-        return send_file(file)
+        return send_artifact(path, content)
 
     async def step(self, request: Request) -> Response:
         """Answer with one step."""
@@ -140,15 +138,15 @@ class RunRoutes:
             raise not_found() from error
 
 
-def find_artifact(platform: Platform, run: RunRecord, path: str, step: int | None = None) -> Path | None:
-    """Return the file of an artifact of a step, given by its index, else of the last step."""
+def find_artifact(platform: Platform, run: RunRecord, path: str, step: int | None = None) -> bytes | None:
+    """Return the content of an artifact of a step, given by its index, else of the last step."""
     if step is None:
         steps = platform.store.steps(run.id)
         step = steps[-1].index if steps else 0
-    return platform.folders.step(run.id, step).artifact(path)
+    return platform.step_files(run.id, step).artifact(path)
 
 
-def send_file(file: Path) -> Response:
-    """Answer with the content of a file."""
-    kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    return Response(file.read_bytes(), media_type=kind)
+def send_artifact(path: str, content: bytes) -> Response:
+    """Answer with the content of an artifact."""
+    kind = mimetypes.guess_type(path)[0] or "application/octet-stream"
+    return Response(content, media_type=kind)

@@ -24,6 +24,7 @@ from airflow_dbt_rerun.local.dbt.process_runner import ProcessRunner
 from airflow_dbt_rerun.local.dbt.project_copy import ProjectError, read_yaml
 from airflow_dbt_rerun.local.dbt.runner import DbtRunner
 from airflow_dbt_rerun.local.faults.behaviour import Behaviour
+from airflow_dbt_rerun.local.history.set_up import set_up_history
 from airflow_dbt_rerun.local.options import InvalidOptionError, PlatformOptions, Tls
 from airflow_dbt_rerun.local.platform import Platform
 from airflow_dbt_rerun.local.runs.execution import Runner
@@ -48,9 +49,10 @@ def run(options: PlatformOptions, behaviour: Behaviour | None = None) -> None:
     with contextlib.suppress(KeyboardInterrupt), _folders(options) as folders, _listener(options) as listener:
         account = _account(options, folders, listener.getsockname()[1])
         with contextlib.closing(Store(folders.database)) as store:
+            history = set_up_history(options.history, options.project, options.dbt_version, store, folders)
             _set_up_jobs(store, options.jobs)
             used = options.engine, options.dbt_version
-            platform = Platform(account, store, folders, options.project, *used, behaviour or Behaviour())
+            platform = Platform(account, store, folders, options.project, *used, behaviour or Behaviour(), history)
             asyncio.run(_serve(platform, options, listener))
 
 

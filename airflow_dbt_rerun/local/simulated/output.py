@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -80,17 +80,25 @@ class Result:
         }
 
 
-class Console:
-    """Prints as dbt does: each line after the time, in colours on request."""
+def _now() -> datetime:
+    return datetime.now(UTC)
 
-    def __init__(self, log: TextIO, *, colours: bool) -> None:
+
+class Console:
+    """Prints as dbt does: each line after the time, in colours on request.
+
+    :param clock: returns the time
+    """
+
+    def __init__(self, log: TextIO, *, colours: bool, clock: Callable[[], datetime] = _now) -> None:
         self._log = log
         self._colours = colours
+        self._clock = clock
 
     def write(self, *lines: str) -> None:
         """Write lines, each after the current time."""
         for line in lines:
-            self._log.write(f"{datetime.now(UTC):%H:%M:%S}  {line}\n")
+            self._log.write(f"{self._clock():%H:%M:%S}  {line}\n")
         self._log.flush()
 
     def found(self, project: SimulatedProject) -> None:
@@ -142,20 +150,31 @@ class Console:
 def write_run_results(
     target: Path, results: Sequence[WrittenResult], metadata: Mapping[str, Any], args: Mapping[str, Any]
 ) -> None:
-    """Write ``run_results.json``, schema version 6."""
-    written = {
+    """Write ``run_results.json``."""
+    (target / "run_results.json").write_text(json.dumps(run_results(results, metadata, args)))
+
+
+def run_results(
+    results: Sequence[WrittenResult], metadata: Mapping[str, Any], args: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the content of ``run_results.json``, schema version 6."""
+    return {
         "metadata": {"dbt_schema_version": f"{_SCHEMAS}/run-results/v6.json", **metadata},
         "results": [result.to_artifact() for result in results],
         "elapsed_time": sum(result.seconds for result in results),
         "args": args,
     }
-    (target / "run_results.json").write_text(json.dumps(written))
 
 
 def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[str, Any]) -> None:
-    """Write ``manifest.json``, schema version 12, with the parts that the simulated dbt knows."""
+    """Write ``manifest.json``."""
+    (target / "manifest.json").write_text(json.dumps(manifest(project, metadata)))
+
+
+def manifest(project: SimulatedProject, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the content of ``manifest.json``, schema version 12, with the parts that the simulated dbt knows."""
     parents = {key: sorted(project.parents(key)) for key in project.nodes}
-    written = {
+    return {
         "metadata": {
             "dbt_schema_version": f"{_SCHEMAS}/manifest/v12.json",
             **metadata,
@@ -167,7 +186,6 @@ def write_manifest(target: Path, project: SimulatedProject, metadata: Mapping[st
         "parent_map": parents,
         "child_map": _reversed(parents),
     }
-    (target / "manifest.json").write_text(json.dumps(written))
 
 
 def metadata_of(invocation: str, adapter: str, env: Mapping[str, str]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""Weeks of simulated runs, and beside them the truth about each failure."""
