@@ -19,7 +19,10 @@ _TOKEN_FILE = (
     f"file that holds the API token (default: the environment variable {TOKEN_VARIABLE} or, without it, "
     "a random token, stored in the state directory)"
 )
-_HISTORY = "with --simulate: begin with so many days of simulated runs; history_truth.json in the state directory says what truly happened"
+_HISTORY = (
+    "with --simulate: begin with so many days of simulated runs; "
+    "history_truth.json in the state directory says what truly happened"
+)
 _STATE_DIR = "database, warehouse, logs and artifacts; kept for the next start (default: %(default)s)"
 
 

@@ -44,7 +44,7 @@ def causes() -> Mapping[str, Cause]:
 
 
 def causes_of(sort: str, adapter: str, where: str | None = None) -> list[Cause]:
-    """Return the causes of a sort that can meet a job of this adapter, optionally only those that fail one place."""
+    """Return the causes of a sort that can meet a job of this adapter, if given only those that fail one place."""
     return [
         cause
         for cause in causes().values()

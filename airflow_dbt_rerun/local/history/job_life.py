@@ -8,10 +8,10 @@ from itertools import count
 from random import Random
 
 from airflow_dbt_rerun.local.dbt.commands import RETRYABLE_BY_CORE, subcommand
-from airflow_dbt_rerun.local.history.attempt import START, Attempt, Fate
+from airflow_dbt_rerun.local.history.attempts import START, Attempts, Fate
 from airflow_dbt_rerun.local.history.causes import Cause, causes_of
 from airflow_dbt_rerun.local.history.jobs import CommandNodes, HistoricJob
-from airflow_dbt_rerun.local.history.office_hours import DAY, is_open, next_morning
+from airflow_dbt_rerun.local.history.office_hours import DAY, Period, is_open, next_morning
 from airflow_dbt_rerun.local.history.outcomes import RAN, outcomes
 from airflow_dbt_rerun.local.history.runs import HistoricRun
 from airflow_dbt_rerun.local.history.world import Trouble, World
@@ -46,7 +46,6 @@ class JobLife:
         *,
         flaky: Sequence[str],
         numbers: Iterator[int],
-        profile: str,
     ) -> None:
         self._job = job
         self._nodes = nodes
@@ -54,21 +53,21 @@ class JobLife:
         self._flaky = [node for node in flaky if any(node in nodes(command) for command in job.commands)]
         self._numbers = numbers
         self.troubles = world.troubles_of(job.number)
-        self._attempt = Attempt(world, nodes, rng, self.troubles, self._add, profile)
+        self._attempts = Attempts(world, nodes, rng, self.troubles, self._add)
         self._events: list[tuple[float, int, HistoricRun | None]] = []
         self._order = count()
         self._free = 0.0
 
-    def live(self, begins: float, ends: float) -> list[HistoricRun]:
+    def live(self, period: Period) -> list[HistoricRun]:
         """Return its runs that are over by the end, oldest first."""
         runs: list[HistoricRun] = []
-        self._push(self._first_slot(begins), None)
-        while self._events and self._events[0][0] < ends:
+        self._push(self._first_slot(period.begins), None)
+        while self._events and self._events[0][0] < period.ends:
             moment, _, seen = heapq.heappop(self._events)
             run = self._next(moment, seen, runs)
             if run is None:
                 continue
-            if run.finished >= ends:
+            if run.finished >= period.ends:
                 break
             if runs:
                 runs[-1].following = run
@@ -95,7 +94,7 @@ class JobLife:
 
     def _run(self, by: str, created: float) -> HistoricRun:
         run = HistoricRun(self._job, by, created, self._started(created), self._job.commands)
-        return self._attempt.go(run, self._fate(run))
+        return self._attempts.go(run, self._fate(run))
 
     def _rerun(self, seen: HistoricRun, moment: float) -> HistoricRun:
         step = _resumable(seen)
@@ -106,7 +105,7 @@ class JobLife:
         assert failed.place is not None
         commands = failed.command, *seen.commands[failed.place + 1 :]
         run = HistoricRun(self._job, FROM_FAILURE, moment, self._started(moment), commands, seen, step)
-        return self._attempt.go(run, self._fate(run), self._unfinished(seen, step))
+        return self._attempts.go(run, self._fate(run), self._unfinished(seen, step))
 
     def _unfinished(self, run: HistoricRun, step: int) -> tuple[str, ...]:
         """Return the nodes that dbt retry takes up: those that failed or were skipped."""

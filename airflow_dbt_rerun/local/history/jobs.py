@@ -9,7 +9,7 @@ from random import Random
 from zlib import crc32
 
 from airflow_dbt_rerun.local.dbt.commands import dbt_arguments, subcommand, subcommand_of
-from airflow_dbt_rerun.local.history.office_hours import DAY, HOUR
+from airflow_dbt_rerun.local.history.office_hours import DAY, HOUR, Period
 from airflow_dbt_rerun.local.simulated.project import SimulatedProject
 from airflow_dbt_rerun.local.simulated.request import read_options, selected_nodes
 
@@ -51,15 +51,13 @@ class HistoricJob:
         return f"{minute} {hour if hours == 24 else f'*/{hours}'} * * *"  # noqa: PLR2004 - once a day
 
 
-def make_jobs(rng: Random, commands: CommandNodes, count: int, begins: float, ends: float) -> list[HistoricJob]:
+def make_jobs(rng: Random, commands: CommandNodes, count: int, period: Period) -> list[HistoricJob]:
     """Return jobs over a project; the last of ten or more is retired half-way."""
     models = sorted(node.name for node in commands.project.nodes.values() if node.resource_type == "model")
-    return [_job(rng, number, models, begins, ends, is_retired=number == count - 1 >= 9) for number in range(count)]  # noqa: PLR2004 - ten jobs
+    return [_job(rng, number, models, period, is_retired=number == count - 1 >= 9) for number in range(count)]  # noqa: PLR2004 - ten jobs
 
 
-def _job(
-    rng: Random, number: int, models: Sequence[str], begins: float, ends: float, *, is_retired: bool
-) -> HistoricJob:
+def _job(rng: Random, number: int, models: Sequence[str], period: Period, *, is_retired: bool) -> HistoricJob:
     every = _EVERY[number % len(_EVERY)] * HOUR
     is_nightly = every == DAY
     hours = rng.randrange(0, 6) if is_nightly else 0
@@ -74,7 +72,7 @@ def _job(
         timeout=10_800 if is_nightly else 2_700,
         freshness=number % 7 == 3,  # noqa: PLR2004 - some have the box ticked
         docs=number % 9 == 4,  # noqa: PLR2004 - some have the box ticked
-        retired_at=begins + (ends - begins) * 0.55 if is_retired else None,
+        retired_at=period.begins + period.length * 0.55 if is_retired else None,
     )
 
 
@@ -83,7 +81,11 @@ def _commands(rng: Random, models: Sequence[str], *, is_nightly: bool) -> tuple[
     if not is_nightly:
         verb = rng.choice(("run", "build"))
         return (f"dbt {verb} --select {rng.choice((node, f'{node}+'))}",)
-    whole = ("dbt build",), ("dbt seed", "dbt run", "dbt test"), ("dbt seed", "dbt build --exclude resource_type:seed")
+    whole = (
+        ("dbt build",),
+        ("dbt seed", "dbt run", "dbt test"),
+        ("dbt seed", "dbt build --exclude resource_type:seed"),
+    )
     part = (f"dbt build --select +{node}",), (f"dbt run --select {node}+", f"dbt test --select {node}+")
     return rng.choice((*whole, *part))
 

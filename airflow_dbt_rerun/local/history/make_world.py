@@ -5,13 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
-from airflow_dbt_rerun.local.history.causes import Cause, causes, causes_of
+from airflow_dbt_rerun.local.history.causes import Cause, causes_of
 from airflow_dbt_rerun.local.history.jobs import ADAPTERS, CommandNodes, HistoricJob
-from airflow_dbt_rerun.local.history.office_hours import DAY, HOUR, is_open, next_morning, spread
+from airflow_dbt_rerun.local.history.office_hours import DAY, HOUR, Period, is_open, next_morning, spread
 from airflow_dbt_rerun.local.history.world import Commit, Trouble, World
 
 _SHARED = {"throttling": 6, "outage": 4, "credential": 2, "resources": 4}
@@ -28,14 +27,12 @@ _CHRONIC_NIGHTS = 0.47
 """14 of 30 nights."""
 
 
-def make_world(
-    rng: Random, jobs: Sequence[HistoricJob], nodes: CommandNodes, begins: float, ends: float, head: str
-) -> World:
+def make_world(rng: Random, jobs: Sequence[HistoricJob], nodes: CommandNodes, period: Period, head: str) -> World:
     """Draw a world.
 
     :param head: the commit that is the newest when the history ends
     """
-    draft = _Draft(rng, jobs, nodes, begins, ends)
+    draft = _Draft(rng, jobs, nodes, period)
     draft.commit_daily()
     draft.add_shared()
     draft.add_of_a_node()
@@ -43,7 +40,7 @@ def make_world(
     draft.add_by_commit()
     draft.add_changed_sources()
     draft.retire()
-    moments = sorted(moment for moment in draft.moments if moment <= ends)
+    moments = sorted(moment for moment in draft.moments if moment <= period.ends)
     shas = [f"{rng.getrandbits(160):040x}" for _ in moments[:-1]]
     commits = [Commit(moment, sha) for moment, sha in zip(moments, [*shas, head], strict=True)]
     return World(commits, draft.troubles)
@@ -54,26 +51,25 @@ class _Draft:
     rng: Random
     jobs: Sequence[HistoricJob]
     nodes: CommandNodes
-    begins: float
-    ends: float
+    period: Period
     moments: list[float] = field(default_factory=list)
     troubles: list[Trouble] = field(default_factory=list)
 
     def commit_daily(self) -> None:
         """Add the commits of each working day."""
-        self.moments.append(self.begins - HOUR)
-        day = self.begins - self.begins % DAY
-        while day < self.ends:
+        self.moments.append(self.period.begins - HOUR)
+        day = self.period.begins - self.period.begins % DAY
+        while day < self.period.ends:
             hours = (self.rng.uniform(9.5, 17) for _ in range(self.rng.choice((0, 1, 2, 2, 3, 4))))
             moments = [day + hour * HOUR for hour in hours]
-            self.moments += [moment for moment in moments if moment > self.begins and is_open(moment)]
+            self.moments += [moment for moment in moments if moment > self.period.begins and is_open(moment)]
             day += DAY
         self.moments.sort()
 
     def add_shared(self) -> None:
         """Add the troubles of a warehouse, and those outside dbt."""
         for sort, count in {**_SHARED, **_OUTSIDE}.items():
-            for moment in spread(self.rng, self.begins, self.ends, count):
+            for moment in spread(self.rng, self.period, count):
                 adapter = self.rng.choice(ADAPTERS[: len(self.jobs)])
                 on_it = frozenset(job.number for job in self.jobs if job.adapter == adapter)
                 everyone = frozenset(job.number for job in self.jobs)
@@ -82,15 +78,15 @@ class _Draft:
     def add_of_a_node(self) -> None:
         """Add missing grants and wrong data."""
         for sort, count in _OF_A_NODE.items():
-            for moment in spread(self.rng, self.begins, self.ends, count):
+            for moment in spread(self.rng, self.period, count):
                 self._add_to_node(sort, moment)
 
     def add_chronic(self) -> None:
         """Add what one nightly job in twenty meets on half of all nights, at the hour at which it runs."""
         for job in [job for job in self.jobs if job.every == DAY][1::12]:
             node, cause = self._one_of(self._built(job)), self.rng.choice(causes_of("chronic", job.adapter))
-            slot = self.begins - self.begins % DAY + job.offset
-            while slot < self.ends:
+            slot = self.period.begins - self.period.begins % DAY + job.offset
+            while slot < self.period.ends:
                 if self.rng.random() < _CHRONIC_NIGHTS:
                     ends = slot + job.minutes * 60 * 1.5 + self.rng.uniform(*cause.lasts or (0, 0))
                     self._add(cause, slot - 600, ends, frozenset({job.number}), node=node, chronic=True)
@@ -99,14 +95,14 @@ class _Draft:
     def add_by_commit(self) -> None:
         """Break some commits: each fails the jobs that build the node, until another commit mends it."""
         for sort, count in (("code", _BREAKING_COMMITS), ("parsing", _UNPARSEABLE_COMMITS)):
-            for moment in spread(self.rng, self.begins, self.ends, count):
+            for moment in spread(self.rng, self.period, count):
                 place = bisect_left(self.moments, moment)
                 if place < len(self.moments):
                     self._add_broken(sort, self.moments[place], by_commit=True)
 
     def add_changed_sources(self) -> None:
         """Change what a node reads, for good, at any hour."""
-        for moment in spread(self.rng, self.begins, self.ends, _CHANGED_SOURCES):
+        for moment in spread(self.rng, self.period, _CHANGED_SOURCES):
             self._add_broken("code", moment, by_commit=False)
 
     def retire(self) -> None:

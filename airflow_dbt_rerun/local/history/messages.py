@@ -11,7 +11,18 @@ from airflow_dbt_rerun.local.history.causes import Cause
 from airflow_dbt_rerun.local.simulated.project import Node
 
 _NAME = re.compile(r"\{(\w+)\}")
-_WORDS = ("customer", "invoice", "shipment", "region", "channel", "coupon", "refund", "basket", "supplier", "session")
+_WORDS = (
+    "customer",
+    "invoice",
+    "shipment",
+    "region",
+    "channel",
+    "coupon",
+    "refund",
+    "basket",
+    "supplier",
+    "session",
+)
 _HOSTS = {
     "postgres": "pg.acme.example",
     "redshift": "wh.acme-example.eu-central-1.redshift.amazonaws.com",
@@ -32,10 +43,19 @@ class Message:
     rows: int | None = None
 
 
-def node_message(cause: Cause, node: Node, adapter: str, rng: Random) -> Message:
+@dataclass(frozen=True, slots=True)
+class Warehouse:
+    """Who speaks: an adapter in a project, with the names and numbers that chance fills in."""
+
+    project: str
+    adapter: str
+    rng: Random
+
+
+def node_message(cause: Cause, node: Node, warehouse: Warehouse) -> Message:
     """Return the message of a node."""
-    rows = rng.randint(2, 400) if cause.is_test_failure else None
-    text = _filled(cause.text, node.name, node.fqn[0], adapter, rng, rows or 0)
+    rows = warehouse.rng.randint(2, 400) if cause.is_test_failure else None
+    text = _filled(cause.text, warehouse, node.name, rows)
     if not cause.kind:
         return Message(text, rows)
     compiled = f"compiled code at target/run/{node.fqn[0]}/{node.path}"
@@ -43,16 +63,17 @@ def node_message(cause: Cause, node: Node, adapter: str, rng: Random) -> Message
     return Message(f"{introduced}\n{_indented(text)}\n  {compiled}", rows)
 
 
-def start_message(cause: Cause, node: str, project: str, adapter: str, rng: Random) -> str:
+def start_message(cause: Cause, node: str, warehouse: Warehouse) -> str:
     """Return the message of a command that fails before its first node.
 
     :param node: a name to use where the message needs one
     """
-    text = _filled(cause.text, node, project, adapter, rng, 0)
+    text = _filled(cause.text, warehouse, node)
     return f"{cause.kind}\n{_indented(text)}" if cause.kind else text
 
 
-def _filled(text: str, node: str, project: str, adapter: str, rng: Random, rows: int) -> str:
+def _filled(text: str, warehouse: Warehouse, node: str, rows: int | None = None) -> str:
+    project, adapter, rng = warehouse.project, warehouse.adapter, warehouse.rng
     details = {
         "node": node,
         "project": project.replace("_", "-") + "-prod" if adapter == "bigquery" else project,

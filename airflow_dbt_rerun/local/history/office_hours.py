@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from random import Random
 
@@ -10,6 +11,19 @@ DAY = 24 * HOUR
 
 _OPENS, _CLOSES = 9, 17
 _SATURDAY = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The time that a history covers."""
+
+    begins: float
+    ends: float
+
+    @property
+    def length(self) -> float:
+        """Its length in seconds."""
+        return self.ends - self.begins
 
 
 def is_open(moment: float) -> bool:
@@ -30,11 +44,11 @@ def next_morning(moment: float, *, weekends: bool = False) -> float:
     return morning.timestamp()
 
 
-def spread(rng: Random, begins: float, ends: float, per_quarter: float) -> list[float]:
+def spread(rng: Random, period: Period, per_quarter: float) -> list[float]:
     """Return moments in order: so many in 90 days, one in each of as many equal parts of the period.
 
     Spread this way the number depends on the period only, not on the seed.
     """
-    count = round(per_quarter * (ends - begins) / (90 * DAY))
-    part = (ends - begins) / max(count, 1)
-    return [begins + (number + rng.random()) * part for number in range(count)]
+    count = round(per_quarter * period.length / (90 * DAY))
+    part = period.length / max(count, 1)
+    return [period.begins + (number + rng.random()) * part for number in range(count)]

@@ -1,13 +1,12 @@
 """Fill a platform's state directory with a history, or find the one that it has.
 
-``history/project/`` in the state directory is the project as it was when the history was made, ``history/plan.json``
-says how the steps ended, and ``history_truth.json`` is the truth about each failure.
+In the state directory, ``history/project/`` is the project as it was when the history was made,
+``history/plan.json`` says how the steps ended, and ``history_truth.json`` is the truth about each failure.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +21,8 @@ from airflow_dbt_rerun.local.options import HistoryOptions, InvalidOptionError
 from airflow_dbt_rerun.local.runs.store import Store
 from airflow_dbt_rerun.local.simulated.project import SimulatedProject
 
+_KEPT, _PLAN = "history", "plan.json"
+
 
 def set_up_history(
     options: HistoryOptions | None, project: Path, dbt_version: str, store: Store, folders: Folders
@@ -30,27 +31,23 @@ def set_up_history(
 
     :raises InvalidOptionError: if the state directory holds something else
     """
-    kept = folders.root / "history"
+    kept = folders.root / _KEPT
     if not (kept / _PLAN).exists():
         if options is None:
             return None
-        _make(options, project, dbt_version, store, folders, kept)
+        _make(options, project, dbt_version, store, folders)
     plan = read_plan(kept / _PLAN)
     if options is not None:
         _check_same(options, plan)
     return HistoricSteps(plan, SimulatedProject(kept / "project"), store, folders)
 
 
-_PLAN = "plan.json"
-
-
-def _make(
-    options: HistoryOptions, project: Path, dbt_version: str, store: Store, folders: Folders, kept: Path
-) -> None:
+def _make(options: HistoryOptions, project: Path, dbt_version: str, store: Store, folders: Folders) -> None:
     if not store.is_empty():
         raise InvalidOptionError(
             "--history: the state directory already holds jobs; name an empty one with --state-dir"
         )
+    kept = folders.root / _KEPT
     head = copy_project(project, kept / "project", exclude=folders.root)
     history = make_history(
         project=kept / "project",

@@ -16,7 +16,7 @@ from airflow_dbt_rerun.local.dbt.commands import dbt_arguments, subcommand, subc
 from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.history.causes import causes
 from airflow_dbt_rerun.local.history.jobs import CommandNodes
-from airflow_dbt_rerun.local.history.messages import Message, node_message, start_message
+from airflow_dbt_rerun.local.history.messages import Message, Warehouse, node_message, start_message
 from airflow_dbt_rerun.local.history.outcomes import FAILED, SKIPPED, outcomes
 from airflow_dbt_rerun.local.history.plan import Plan
 from airflow_dbt_rerun.local.history.runs import Ending
@@ -59,6 +59,7 @@ class _Writer:
         self._ending: Ending = plan.ending(run.id, step.index)
         self._adapter = plan.adapters[run.job_id]
         self._rng = Random(f"{plan.seed}/{run.id}/{step.index}")  # noqa: S311 - a simulation
+        self._warehouse = Warehouse(project.name, self._adapter, self._rng)
         self._invocation = str(UUID(int=self._rng.getrandbits(128), version=4))
         self._now = datetime.fromisoformat(step.started_at or step.created_at)
         self._ends = datetime.fromisoformat(step.finished_at or step.created_at)
@@ -69,7 +70,9 @@ class _Writer:
         artifacts = self._command(self._step.command) if self._step.command else self._built_in()
         if self._step.status == RunStatus.ERROR:
             self._log.write(_COMMAND_FAILED)
-        return StepOutput(self._log.getvalue(), {name: json.dumps(each).encode() for name, each in artifacts.items()})
+        return StepOutput(
+            self._log.getvalue(), {name: json.dumps(each).encode() for name, each in artifacts.items()}
+        )
 
     # --- steps without a command
 
@@ -154,7 +157,7 @@ class _Writer:
     def _outcome(self, node: Node, how: str) -> tuple[str, str | None, int | None]:
         if how == FAILED:
             cause = causes()[self._ending.failures[node.unique_id]]
-            said: Message = node_message(cause, node, self._adapter, self._rng)
+            said: Message = node_message(cause, node, self._warehouse)
             return ("fail" if cause.is_test_failure else "error"), said.text, said.rows
         if node.resource_type == "test":
             return "pass", None, 0
@@ -185,7 +188,7 @@ class _Writer:
     def _start_message(self, cause: str) -> str:
         models = [node.name for node in self._project.nodes.values() if node.resource_type == "model"]
         name = self._rng.choice(models) if models else self._project.name
-        return start_message(causes()[cause], name, self._project.name, self._adapter, self._rng)
+        return start_message(causes()[cause], name, self._warehouse)
 
 
 def _moment(text: str | None) -> datetime:

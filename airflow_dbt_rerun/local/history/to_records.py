@@ -26,7 +26,7 @@ _CAUSES = {
 
 def job_records(history: History) -> Iterator[JobRecord]:
     """Yield the jobs."""
-    created = stamp(history.begins - 3600)
+    created = stamp(history.period.begins - 3600)
     for job in history.jobs:
         yield JobRecord(history.job_id(job), job.name, ACTIVE, json.dumps(_definition(job)), created, created)
 

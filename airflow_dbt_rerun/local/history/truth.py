@@ -24,8 +24,8 @@ whatever reads them. The schema, with all moments in ISO 8601:
     ``person_from_start`` or ``nothing``), ``run_id``, ``status``, ``created_at`` and ``commit_between`` (whether it
     ran another commit); all but ``kind`` are null after ``nothing``
 
-If a run met several troubles, ``category``, ``cause`` and ``trouble`` are those of the one that lasts longest, or of
-the one that stopped it.
+If a run met several troubles, ``category``, ``cause`` and ``trouble`` are those of the one that stopped it or, if
+none did, of the one that lasts longest.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ def truth(history: History) -> dict[str, Any]:
         "schema_version": 1,
         "seed": history.seed,
         "days": history.days,
-        "from": stamp(history.begins),
-        "until": stamp(history.ends),
+        "from": stamp(history.period.begins),
+        "until": stamp(history.period.ends),
         "jobs": len(history.jobs),
         "runs": len(history.runs),
         "failures": [_failure(history, run) for run in history.failures],

@@ -222,6 +222,7 @@ class Execution:
 
 
 def invoke(command: str) -> str:
+    """Return the name of the step that runs a command."""
     return f"Invoke dbt with `{command}`"
 
 

@@ -106,6 +106,7 @@ class RunLifecycle:
 
 
 def timed_out(seconds: int) -> str:
+    """Return the status message of a run that its time limit ended."""
     allowed = timestamps.humanize(timedelta(seconds=seconds))
     limit = f"the configured timeout of {seconds} seconds"
     return f"This run timed out after running for {allowed}, which exceeded {limit}."

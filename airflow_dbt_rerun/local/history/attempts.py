@@ -22,6 +22,8 @@ START = "start"
 _NOTICED_LATER = 60.0
 """Seconds that a command needs to find out that it cannot connect."""
 
+_SMOOTH = Ending()
+
 
 @dataclass(frozen=True, slots=True)
 class Fate:
@@ -49,9 +51,24 @@ class _Stop:
     person: str | None
 
 
-class Attempt:
-    """One run on its way.
+@dataclass(frozen=True, slots=True)
+class _Planned:
+    """A command that a run is to run.
 
+    :param ending: how it ends if nothing happens to it
+    """
+
+    place: int
+    command: str
+    name: str
+    nodes: tuple[str, ...]
+    ending: Ending = _SMOOTH
+
+
+class Attempts:
+    """Lets the runs of one job happen, one after the other.
+
+    :param troubles: what this job can meet; the list grows while its runs happen
     :param add: adds a trouble that only this job meets: a cause, its begin, its end and its node
     """
 
@@ -62,14 +79,13 @@ class Attempt:
         rng: Random,
         troubles: Sequence[Trouble],
         add: Callable[[Cause, float, float, str | None], Trouble],
-        profile: str,
     ) -> None:
         self._world = world
         self._nodes = nodes
         self._rng = rng
         self._troubles = troubles
         self._add = add
-        self._profile = profile
+        self._connect = f"Create profile from connection {nodes.project.name}"
         self._clock = 0.0
 
     def go(self, run: HistoricRun, fate: Fate, taken_up: tuple[str, ...] | None = None) -> HistoricRun:
@@ -77,18 +93,26 @@ class Attempt:
 
         :param taken_up: the nodes that a retry resumes with its first command
         """
-        chains = [taken_up if place == 0 and taken_up is not None else self._nodes(command) for place, command in enumerate(run.commands)]
-        run.nodes = frozenset(node for chain in chains for node in chain)
+        planned = self._planned(run, taken_up)
+        run.nodes = frozenset(node for each in planned for node in each.nodes)
+        run.commit = self._world.commit_at(run.started)
         self._clock, self._fate = run.started, fate
-        self._pace = self._seconds_per_weight(run)
-        self._stop = self._planned_stop(run, sum(map(self._weight, chains)) * self._pace)
-        run.commit = self._world.commit_at(self._clock)
         self._near = [trouble for trouble in self._troubles if _is_near(trouble, run)]
-        ended = self._prepare(run) and self._commands(run, chains, retried=taken_up is not None)
-        if ended and run.job.docs and run.status == RunStatus.SUCCESS:
-            self._step(run, invoke(DOCS), self._rng.uniform(8, 30), command=DOCS)
+        self._pace = self._seconds_per_weight(run)
+        self._stop = self._planned_stop(run, sum(self._weight(each.nodes) for each in planned) * self._pace)
+        if self._prepare(run) and all(self._command(run, each) for each in planned) and run.job.docs:
+            self._step(run, invoke(DOCS), self._rng.uniform(8, 30), DOCS)
         run.finished = self._clock
         return run
+
+    def _planned(self, run: HistoricRun, taken_up: tuple[str, ...] | None) -> list[_Planned]:
+        planned = [
+            _Planned(place, command, invoke(command), self._nodes(command))
+            for place, command in enumerate(run.commands)
+        ]
+        if taken_up is not None:
+            planned[0] = _Planned(0, run.commands[0], invoke("dbt retry"), taken_up, Ending(nodes=taken_up))
+        return planned
 
     # --- the steps
 
@@ -96,11 +120,11 @@ class Attempt:
         cloned = self._outside(run, "Clone git repository", "clone", self._rng.uniform(1.5, 6))
         if not cloned:
             return False
-        self._step(run, f"Create profile from connection {self._profile}", self._rng.uniform(0.1, 0.9))
+        self._step(run, self._connect, self._rng.uniform(0.1, 0.9))
         if not self._outside(run, invoke("dbt deps"), "deps", self._rng.uniform(2, 8)):
             return False
         if run.job.freshness and run.retry_of is None:
-            self._step(run, invoke(FRESHNESS), self._rng.uniform(3, 15), command=FRESHNESS)
+            self._step(run, invoke(FRESHNESS), self._rng.uniform(3, 15), FRESHNESS)
         return True
 
     def _outside(self, run: HistoricRun, name: str, where: str, seconds: float) -> bool:
@@ -111,43 +135,31 @@ class Attempt:
             self._fail(run, met, Ending(cause=met.cause.id))
         return met is None
 
-    def _commands(self, run: HistoricRun, chains: Sequence[tuple[str, ...]], *, retried: bool) -> bool:
-        for place, (command, chain) in enumerate(zip(run.commands, chains, strict=True)):
-            resumed = retried and place == 0
-            name = invoke("dbt retry" if resumed else command)
-            ending = Ending(nodes=chain if resumed else None)
-            if not self._command(run, name, command, place, chain, ending):
-                return False
-        return True
-
-    def _command(
-        self, run: HistoricRun, name: str, command: str, place: int, chain: tuple[str, ...], ending: Ending
-    ) -> bool:
+    def _command(self, run: HistoricRun, planned: _Planned) -> bool:
+        """Run a command and return whether it succeeded."""
         began, overhead = self._clock, self._rng.uniform(3, 9)
         met = self._met(run, START, began, began + overhead)
         if met is not None:
-            self._step(run, name, overhead + self._rng.uniform(1, _NOTICED_LATER), command, place, failed=True)
-            self._fail(run, met, replace(ending, cause=met.cause.id))
+            self._clock += overhead + self._rng.uniform(1, _NOTICED_LATER)
+            self._record(run, planned, RunStatus.ERROR, began)
+            self._fail(run, met, replace(planned.ending, cause=met.cause.id))
             return False
-        failures, done = self._run_nodes(run, chain, began + overhead, tests_block=self._nodes.tests_block(command))
-        ending = replace(ending, failures=failures, done=done)
-        if done is not None:
-            self._record(run, name, command, place, RunStatus.CANCELLED, began)
-        else:
-            self._record(run, name, command, place, RunStatus.ERROR if failures else RunStatus.SUCCESS, began)
-        if ending != Ending():
+        self._clock += overhead
+        failures, done = self._run_nodes(run, planned)
+        ending = replace(planned.ending, failures=failures, done=done)
+        status = RunStatus.CANCELLED if done is not None else RunStatus.ERROR if failures else RunStatus.SUCCESS
+        self._record(run, planned, status, began)
+        if ending != _SMOOTH:
             run.endings[len(run.steps)] = ending
-        if failures and done is None:
-            run.status, run.message = RunStatus.ERROR, FAILED
-        return not failures and done is None
+        if status == RunStatus.ERROR:
+            run.status, run.message = status, FAILED
+        return status == RunStatus.SUCCESS
 
-    def _run_nodes(
-        self, run: HistoricRun, chain: tuple[str, ...], begins: float, *, tests_block: bool
-    ) -> tuple[dict[str, str], int | None]:
+    def _run_nodes(self, run: HistoricRun, planned: _Planned) -> tuple[dict[str, str], int | None]:
         """Run nodes one after the other; return what failed and, if the run was stopped, how many had ended."""
-        self._clock, failures = begins, {}
-        blocking = Blocking(self._nodes.project, tests_block=tests_block)
-        for position, node in enumerate(chain):
+        failures: dict[str, str] = {}
+        blocking = Blocking(self._nodes.project, tests_block=self._nodes.tests_block(planned.command))
+        for position, node in enumerate(planned.nodes):
             if blocking.blocks(node):
                 continue
             ends = self._clock + self._nodes.weight(node) * self._pace
@@ -177,7 +189,9 @@ class Attempt:
         there = [
             trouble
             for trouble in self._near
-            if trouble.cause.where == where and trouble.node in (None, place) and trouble.meets(begins, ends, run.commit)
+            if trouble.cause.where == where
+            and trouble.node in (None, place)
+            and trouble.meets(begins, ends, run.commit)
             if where != "node" or not trouble.cause.is_test_failure or place.startswith("test.")
         ]
         if there:
@@ -191,7 +205,9 @@ class Attempt:
     def _planned_stop(self, run: HistoricRun, usual: float) -> _Stop | None:
         limit = run.started + run.job.timeout
         if self._fate.stuck_at is not None:
-            return _Stop(run.started + usual * self._fate.stuck_at, limit, "run_timed_out", timed_out(run.job.timeout), None)
+            return _Stop(
+                run.started + usual * self._fate.stuck_at, limit, "run_timed_out", timed_out(run.job.timeout), None
+            )
         if self._fate.cancelled_at is not None:
             at = run.started + 20 + usual * self._fate.cancelled_at
             return _Stop(at, at, "cancelled_by_person", CANCELLED_BY_USER, self._fate.person)
@@ -205,22 +221,17 @@ class Attempt:
         run.status, run.message = RunStatus.ERROR, FAILED
 
     def _step(
-        self,
-        run: HistoricRun,
-        name: str,
-        seconds: float,
-        command: str | None = None,
-        place: int | None = None,
-        *,
-        failed: bool = False,
+        self, run: HistoricRun, name: str, seconds: float, command: str | None = None, *, failed: bool = False
     ) -> None:
+        """Add a step that is not one of the run's own commands."""
         began, self._clock = self._clock, self._clock + seconds
-        self._record(run, name, command, place, RunStatus.ERROR if failed else RunStatus.SUCCESS, began)
+        status = RunStatus.ERROR if failed else RunStatus.SUCCESS
+        run.steps.append(HistoricStep(name, command, None, status, began, self._clock))
 
-    def _record(
-        self, run: HistoricRun, name: str, command: str | None, place: int | None, status: int, began: float
-    ) -> None:
-        run.steps.append(HistoricStep(name, command, place, status, began, self._clock))
+    def _record(self, run: HistoricRun, planned: _Planned, status: int, began: float) -> None:
+        """Add the step of a command that ends now."""
+        step = HistoricStep(planned.name, planned.command, planned.place, status, began, self._clock)
+        run.steps.append(step)
 
     # --- durations
 
