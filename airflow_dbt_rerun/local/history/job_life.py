@@ -20,10 +20,10 @@ SCHEDULED, FROM_START, FROM_FAILURE = "scheduled", "person_from_start", "person_
 PEOPLE = ("Ann Okafor", "Bela Kovacs", "Chiara Rossi", "Deniz Kaya")
 
 _MINUTE = 60.0
-_BLIP, _FLAKY, _STUCK, _CANCELLED = 0.009, 0.012, 0.0009, 0.003
+_BLIP, _FLAKY, _STUCK, _CANCELLED = 0.0105, 0.010, 0.0009, 0.003
 """How probable each is in one run; a flaky node fails in so many of the runs that build it."""
 
-_SEEN_AT_WORK, _SEEN_IN_THE_MORNING, _WEEKEND = 0.4, 0.78, 0.15
+_SEEN_AT_WORK, _SEEN_IN_THE_MORNING, _WEEKEND = 0.4, 0.85, 0.15
 _TRIED_AGAIN = 0.5
 _WAITS_FOR_THE_MEND = 0.7
 _FROM_FAILURE = 0.62
@@ -50,6 +50,7 @@ class JobLife:
         self._job = job
         self._nodes = nodes
         self._rng = rng
+        self._world = world
         self._flaky = [node for node in flaky if any(node in nodes(command) for command in job.commands)]
         self._numbers = numbers
         self.troubles = world.troubles_of(job.number)
@@ -120,7 +121,7 @@ class JobLife:
 
     def _react(self, run: HistoricRun) -> None:
         moment = self._noticed(run)
-        if moment is not None:
+        if moment is not None and not self._world.is_quiet(moment):
             self._push(moment, run)
 
     def _noticed(self, run: HistoricRun) -> float | None:

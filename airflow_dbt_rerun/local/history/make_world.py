@@ -16,13 +16,19 @@ from airflow_dbt_rerun.local.history.world import Commit, Trouble, World
 _SHARED = {"throttling": 6, "outage": 4, "credential": 2, "resources": 4}
 """Troubles of all jobs on one warehouse, by sort: how many there are in 90 days."""
 
-_OF_A_NODE = {"grant": 2, "data": 7}
+_OF_A_NODE = {"grant": 2, "data": 6}
 """Troubles of one node in all jobs that build it, by sort: how many there are in 90 days."""
 
 _OUTSIDE = {"git": 2, "hub": 2}
 """Troubles of all jobs, by sort."""
 
-_BREAKING_COMMITS, _UNPARSEABLE_COMMITS, _CHANGED_SOURCES = 5, 2, 2
+_BREAKING_COMMITS, _UNPARSEABLE_COMMITS, _CHANGED_SOURCES = 4, 2, 2
+_ON_CALL = 0.5
+"""The share of broken weekends on which somebody mends what is broken."""
+
+_QUIET = 0.15
+"""The share of days on which nobody looks after failed runs."""
+
 _CHRONIC_NIGHTS = 0.47
 """14 of 30 nights."""
 
@@ -43,7 +49,8 @@ def make_world(rng: Random, jobs: Sequence[HistoricJob], nodes: CommandNodes, pe
     moments = sorted(moment for moment in draft.moments if moment <= period.ends)
     shas = [f"{rng.getrandbits(160):040x}" for _ in moments[:-1]]
     commits = [Commit(moment, sha) for moment, sha in zip(moments, [*shas, head], strict=True)]
-    return World(commits, draft.troubles)
+    days = range(int(period.begins // DAY), int(period.ends // DAY) + 1)
+    return World(commits, draft.troubles, [day for day in days if rng.random() < _QUIET])
 
 
 @dataclass
@@ -144,7 +151,8 @@ class _Draft:
         jobs = frozenset(range(len(self.jobs))) if node is None else self._jobs_with(node)
         if sort == "code" and node is None:
             return
-        mended, number = self._mended_after(moment), len(self.troubles)
+        mended = self._mended_after(moment) if node is not None else self._reverted_after(moment)
+        number = len(self.troubles)
         for adapter in ADAPTERS:
             on_it = frozenset(job for job in jobs if self.jobs[job].adapter == adapter)
             cause = self.rng.choice(causes_of(sort, adapter))
@@ -156,7 +164,14 @@ class _Draft:
         """Commit what mends the project, when somebody has noticed and is at work."""
         mended = moment + self.rng.uniform(0.6, 5) * HOUR
         if not is_open(mended):
-            mended = next_morning(mended, weekends=self.rng.random() < 0.5) + self.rng.uniform(0.3, 3) * HOUR  # noqa: PLR2004 - often
+            mended = next_morning(mended, weekends=self.rng.random() < _ON_CALL) + self.rng.uniform(0.3, 3) * HOUR
+        return self._commit(mended)
+
+    def _reverted_after(self, moment: float) -> float:
+        """Commit what mends the project at once, since nothing can run."""
+        return self._commit(moment + self.rng.uniform(0.3, 2) * HOUR)
+
+    def _commit(self, mended: float) -> float:
         self.moments.append(mended)
         self.moments.sort()
         return mended

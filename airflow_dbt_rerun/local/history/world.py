@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from airflow_dbt_rerun.local.history.causes import Cause
+from airflow_dbt_rerun.local.history.office_hours import DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,16 +58,26 @@ class Trouble:
 
 
 class World:
-    """All commits, oldest first, and all troubles that do not depend on what runs."""
+    """All commits, oldest first, all troubles that do not depend on what runs, and the people.
 
-    def __init__(self, commits: Sequence[Commit], troubles: Sequence[Trouble]) -> None:
+    :param quiet_days: the days, counted from 1970, on which nobody looks after failed runs
+    """
+
+    def __init__(
+        self, commits: Sequence[Commit], troubles: Sequence[Trouble], quiet_days: Collection[int] = ()
+    ) -> None:
         self.commits = commits
         self.troubles = troubles
+        self._quiet_days = frozenset(quiet_days)
         self._times = [commit.at for commit in commits]
 
     def commit_at(self, moment: float) -> Commit:
         """Return the newest commit at a moment."""
         return self.commits[max(bisect_right(self._times, moment) - 1, 0)]
+
+    def is_quiet(self, moment: float) -> bool:
+        """Return whether nobody looks after failed runs on this day."""
+        return int(moment // DAY) in self._quiet_days
 
     def troubles_of(self, job: int) -> list[Trouble]:
         """Return the troubles that concern a job, given by its number."""
