@@ -102,6 +102,11 @@ class LocalPlatform:
         artifact = self.send("GET", f"runs/{run['id']}/artifacts/run_results.json", params={"step": step}).json()
         return {result["unique_id"].split(".")[2]: result["status"] for result in artifact["results"]}
 
+    def truth(self) -> Json:
+        """Return what truly happened in the history, of a platform that was started with ``--history``."""
+        truth: Json = json.loads((self.state.parent / "history_truth.json").read_text())
+        return truth
+
     # --- trouble
 
     def trouble(self, *requests_for_trouble: Json) -> None:

@@ -187,12 +187,12 @@ def test_no_run_meets_a_trouble_after_it_was_healable(history: History) -> None:
             assert not any(set(each.troubles) & set(run.troubles) for each in later)
 
 
-def test_what_only_a_commit_heals_stays_red_until_a_commit(history: History) -> None:
+def test_what_only_a_commit_heals_stays_red_until_a_commit(quarter: History) -> None:
     """Every later run of the same nodes at the same commit fails or is stopped."""
     seen = 0
-    for runs in of_jobs(history):
+    for runs in of_jobs(quarter):
         for position, run in enumerate(runs):
-            if run.is_success or history.healable_at(run) is not None:
+            if run.is_success or quarter.healable_at(run) is not None:
                 continue
             later = [each for each in runs[position + 1 :] if each.commit == run.commit and each.nodes >= run.nodes]
             assert not any(each.is_success for each in later)
