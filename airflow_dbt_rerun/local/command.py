@@ -57,6 +57,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--history", type=int, metavar="DAYS", help=_HISTORY)
     add("--history-jobs", type=int, metavar="N", help="jobs of the history (default: 20)")
     add("--history-seed", type=int, metavar="N", help="what the history is drawn from (default: 0)")
+    add("--history-until", metavar="MOMENT", help="end of the history (default: now)")
     add("--faults", action="store_true", help="serve the control path, which lets tests inject faults")
 
 

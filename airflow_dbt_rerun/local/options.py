@@ -8,6 +8,7 @@ import os
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 from airflow_dbt_rerun.local.dbt.commands import split_commands
@@ -15,6 +16,7 @@ from airflow_dbt_rerun.local.dbt.engine import Engine
 from airflow_dbt_rerun.local.dbt.installation import inspect_dbt
 from airflow_dbt_rerun.local.dbt.runner import DbtExecutableNotFoundError, find_dbt
 from airflow_dbt_rerun.local.simulated.versions import SIMULATED_VERSIONS
+from airflow_dbt_rerun.local.timestamps import parse_timestamp
 
 TOKEN_VARIABLE = "AIRFLOW_DBT_RERUN_LOCAL_TOKEN"  # noqa: S105 - the name of a variable
 _LONGEST_TOKEN = 1_000
@@ -38,11 +40,15 @@ class Tls:
 
 @dataclass(frozen=True, slots=True)
 class HistoryOptions:
-    """How long a simulated history is, of how many jobs, and what it is drawn from."""
+    """How long a simulated history is, of how many jobs, and what it is drawn from.
+
+    :param until: its end, with time zone; None for the start of the platform
+    """
 
     days: int
     jobs: int
     seed: int
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +85,7 @@ def read_options(options: argparse.Namespace) -> PlatformOptions:
     project = _project(options.project_dir)
     jobs = _jobs(options.job)
     tls = _tls(options.tls_cert, options.tls_key)
+    history = _history(options)
     dbt, engine, version = _installed(options) if options.simulate is None else _simulated(options)
     return PlatformOptions(
         project=project,
@@ -93,7 +100,7 @@ def read_options(options: argparse.Namespace) -> PlatformOptions:
         token=_token(options.token, options.token_file),
         tls=tls,
         faults=options.faults,
-        history=_history(options, engine),
+        history=history,
     )
 
 
@@ -160,18 +167,31 @@ def _tls(certificate: Path | None, key: Path | None) -> Tls | None:
     return Tls(certificate, key)
 
 
-def _history(options: argparse.Namespace, engine: Engine) -> HistoryOptions | None:
+def _history(options: argparse.Namespace) -> HistoryOptions | None:
     if options.history is None:
-        for name in ("history_jobs", "history_seed"):
+        for name in ("history_jobs", "history_seed", "history_until"):
             if getattr(options, name) is not None:
                 raise InvalidOptionError(f"--{name.replace('_', '-')}: needs --history DAYS")
         return None
-    if options.simulate is None or engine is not Engine.CORE:
-        raise InvalidOptionError("--history: needs --simulate, and the engine core")
+    if options.simulate is None or options.engine == Engine.V2:
+        raise InvalidOptionError(
+            "--history: needs --simulate, and the engine core; v2 is not simulated in a history"
+        )
     jobs = DEFAULT_HISTORY_JOBS if options.history_jobs is None else options.history_jobs
     _check_between("--history", options.history, 1, _MOST_DAYS)
     _check_between("--history-jobs", jobs, 1, _MOST_JOBS)
-    return HistoryOptions(options.history, jobs, options.history_seed or 0)
+    return HistoryOptions(options.history, jobs, options.history_seed or 0, _past(options.history_until))
+
+
+def _past(text: str | None) -> datetime | None:
+    """Read the end of a history, which the platform's own runs must follow."""
+    try:
+        until = None if text is None else parse_timestamp(text)
+    except ValueError as error:
+        raise InvalidOptionError(f"--history-until: {text!r} is not a moment such as 2026-03-31T06:00Z") from error
+    if until is not None and until > datetime.now(UTC):
+        raise InvalidOptionError("--history-until: must not be in the future")
+    return until
 
 
 def _check_between(name: str, value: int, least: int, most: int) -> None:

@@ -7,6 +7,7 @@ In the state directory, ``history/project/`` is the project as it was when the h
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,7 +52,7 @@ def _make(options: HistoryOptions, project: Path, dbt_version: str, store: Store
     head = copy_project(project, kept / "project", exclude=folders.root)
     history = make_history(
         project=kept / "project",
-        until=datetime.now(UTC),
+        until=options.until or datetime.now(UTC),
         days=options.days,
         jobs=options.jobs,
         seed=options.seed,
@@ -63,9 +64,9 @@ def _make(options: HistoryOptions, project: Path, dbt_version: str, store: Store
 
 
 def _check_same(options: HistoryOptions, plan: Plan) -> None:
-    """Check that a history that was made earlier is the one that is asked for."""
+    """Check that a history that was made earlier is the one that is asked for, whenever it ended."""
     made = HistoryOptions(plan.days, plan.jobs, plan.seed)
-    if options != made:
+    if replace(options, until=None) != made:
         raise InvalidOptionError(
             f"--history: the state directory holds another history: --history {made.days} "
             f"--history-jobs {made.jobs} --history-seed {made.seed}; name another one with --state-dir"

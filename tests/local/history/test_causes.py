@@ -59,13 +59,14 @@ def test_a_cause_is_read_as_what_it_is(cause: Cause, adapter: str) -> None:
     assert {str(finding.category) for finding in found.findings} == {cause.category if cause.known else "unknown"}
 
 
-@pytest.mark.parametrize(("cause", "adapter"), SAID)
-def test_nothing_is_left_to_fill_in(cause: Cause, adapter: str) -> None:
+def test_nothing_is_left_to_fill_in() -> None:
     """A message has no name in braces, and the same step always says the same."""
-    left = left_by(cause, adapter)[1]
-    assert left == left_by(cause, adapter)[1]
-    assert "{" not in left.log.replace("{'error", "").replace('{"timestamp"', "")
-    assert left.log.endswith("dbt command failed\n")
+    for cause in causes().values():
+        if cause.where != "run":
+            left = left_by(cause, (cause.adapters or ADAPTERS)[0])[1]
+            assert left == left_by(cause, (cause.adapters or ADAPTERS)[0])[1]
+            assert "{" not in left.log.replace("{'error", "").replace('{"timestamp"', "")
+            assert left.log.endswith("dbt command failed\n")
 
 
 def test_every_row_is_sound() -> None:

@@ -183,7 +183,9 @@ def test_no_run_meets_a_trouble_after_it_was_healable(history: History) -> None:
             if healable is None:
                 continue
             assert healable >= run.finished
-            later = (each for each in runs[position + 1 :] if each.commit == run.commit and each.started >= healable)
+            later = (
+                each for each in runs[position + 1 :] if each.commit == run.commit and each.started >= healable
+            )
             assert not any(set(each.troubles) & set(run.troubles) for each in later)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
+import argparse
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,9 +14,11 @@ from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.core.diagnosis import diagnose
 from airflow_dbt_rerun.engine.reader import RunReader
-from tests.support import Json, LocalPlatform, local_platform
+from airflow_dbt_rerun.local.command import add_options
+from airflow_dbt_rerun.local.options import InvalidOptionError, read_options
+from tests.support import EXAMPLE_PROJECT, Json, LocalPlatform, local_platform
 
-HISTORY = ("--simulate", "--history", "21", "--history-jobs", "20", "--history-seed", "3")
+HISTORY = ("--simulate", "--history", "21", "--history-seed", "3", "--history-until", "2025-03-31T06:07Z")
 
 
 @pytest.fixture(scope="module")
@@ -145,31 +148,29 @@ def unfinished(platform: LocalPlatform, run: Json) -> list[str]:
     return [each["unique_id"] for each in results if each["status"] in ("error", "fail", "skipped")]
 
 
-def test_a_page_is_quick(served: LocalPlatform) -> None:
-    """A page with triggers and jobs takes a fraction of a second; the limit allows for a busy machine."""
-    began = time.perf_counter()
-    assert len(served.get("runs/", order_by="-finished_at", include_related="trigger,job")) == 100
-    assert time.perf_counter() - began < 5
-
-
 # --- starting
 
 
 def test_a_restart_continues_from_the_history(tmp_path: Path) -> None:
-    """The same runs and the same files, with and without the option; another history is refused."""
+    """The same runs and the same files, with and without the option; it ends now; another history is refused."""
     short = ("--simulate", "--history", "8", "--history-jobs", "3")
     with local_platform(tmp_path, *short, jobs={}) as platform:
-        before, first = pages(platform), last_artifact(platform)
-    for options in (short, ("--simulate",)):
-        with local_platform(tmp_path, *options, jobs={}) as platform:
-            shown = {run["id"]: run["status"] for run in pages(platform)}
-            assert shown == {run["id"]: run["status"] for run in before}
-            assert last_artifact(platform).content == first.content
+        before, first = statuses(platform), last_artifact(platform)
+        until = datetime.fromisoformat(platform.truth()["until"])
+        assert datetime.now(UTC) - until < timedelta(minutes=5)
+    with local_platform(tmp_path, "--simulate", jobs={}) as platform:
+        assert statuses(platform) == before
+        assert last_artifact(platform).content == first.content
     with (
         pytest.raises(AssertionError, match="holds another history: --history 8 --history-jobs 3 --history-seed 0"),
         local_platform(tmp_path, "--simulate", "--history", "9", jobs={}),
     ):
         pass
+
+
+def statuses(platform: LocalPlatform) -> dict[int, int]:
+    """Return the status of each run."""
+    return {run["id"]: run["status"] for run in pages(platform)}
 
 
 def last_artifact(platform: LocalPlatform) -> requests.Response:
@@ -181,17 +182,21 @@ def last_artifact(platform: LocalPlatform) -> requests.Response:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--history", "9"), "--history: needs --simulate"),
+        (("--simulate", "--history", "9", "--history-until", "soon"), "--history-until: 'soon' is not a moment"),
+        (("--simulate", "--history", "9", "--history-until", "2999-01-01"), "must not be in the future"),
         (("--simulate", "--engine", "v2", "--history", "9"), "--history: needs --simulate, and the engine core"),
+        (("--history", "9"), "--history: needs --simulate"),
         (("--simulate", "--history", "0"), "--history: must be a whole number from 1 to 365, not 0"),
         (("--simulate", "--history", "9", "--history-jobs", "900"), "--history-jobs: must be a whole number"),
         (("--simulate", "--history-seed", "9"), "--history-seed: needs --history DAYS"),
     ],
 )
-def test_options_that_make_no_history_are_refused(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
+def test_options_that_make_no_history_are_refused(options: tuple[str, ...], message: str) -> None:
     """The message names the option and the fix."""
-    with pytest.raises(AssertionError, match=message), local_platform(tmp_path, *options, jobs={}):
-        pass
+    parser = argparse.ArgumentParser()
+    add_options(parser)
+    with pytest.raises(InvalidOptionError, match=message):
+        read_options(parser.parse_args(["--project-dir", str(EXAMPLE_PROJECT), *options]))
 
 
 def test_a_state_directory_that_is_in_use_gets_no_history(tmp_path: Path) -> None:
