@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import yaml
 from jinja2 import Environment
 
 from airflow_dbt_rerun import (
@@ -20,11 +18,11 @@ from airflow_dbt_rerun import (
 from airflow_dbt_rerun.core.policy.overrides import TAKES
 from airflow_dbt_rerun.operators.run_request import run_request
 from airflow_dbt_rerun.operators.takes import CAUSE
+from tests.api_document import schemas
 from tests.border import TaskInstance, run_task
 from tests.support import LocalPlatform
 
-SPEC = yaml.safe_load((Path(__file__).parents[1] / "data" / "dbt-admin-api-v2.yaml").read_text(encoding="utf-8"))
-FIELDS = SPEC["components"]["schemas"]["TriggerRunRequestRequest"]["properties"]
+FIELDS = schemas()["TriggerRunRequestRequest"]["properties"]
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 VALUES: dict[str, Any] = {
     "git_sha": "0a1b2c3",

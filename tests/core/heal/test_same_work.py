@@ -7,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from airflow_dbt_rerun.core.dbt.models import OVERRIDE_FIELDS, Run, RunTrigger
 from airflow_dbt_rerun.core.heal.same_work import IN_FORCE, differences, stand_in
+from tests.api_document import schemas
 from tests.core.builders import run, steps
 
-SPEC = yaml.safe_load((Path(__file__).parents[2] / "data" / "dbt-admin-api-v2.yaml").read_text(encoding="utf-8"))
 DOCS = Path(__file__).parents[3] / "docs" / "rerunning.md"
 
 
@@ -127,7 +126,7 @@ def test_newest_whole_run_stands_for_ours() -> None:
 
 def test_every_field_of_the_trigger_request_is_known() -> None:
     """P13: a field that dbt adds to its document cannot be forgotten: not when comparing, not on a rerun."""
-    fields = set(SPEC["components"]["schemas"]["TriggerRunRequestRequest"]["properties"]) - {"cause"}
+    fields = set(schemas()["TriggerRunRequestRequest"]["properties"]) - {"cause"}
     assert set(OVERRIDE_FIELDS) == fields
     how = {"threads_override", "generate_docs_override", "timeout_seconds_override"}
     compared = [name for name in fields - how if differences(started(), started(**{name: _value(name)}))]

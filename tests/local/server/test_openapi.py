@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import jsonschema  # type: ignore[import-untyped]
 import pytest
-import yaml
 
+from tests.api_document import schemas
 from tests.support import Json, LocalPlatform
-
-DOCUMENT = Path(__file__).parents[2] / "data" / "dbt-admin-api-v2.yaml"
 
 
 def json_schema(part: Any, *, is_property: bool = False) -> Any:
@@ -35,17 +32,11 @@ def json_schema(part: Any, *, is_property: bool = False) -> Any:
 
 
 @cache
-def components() -> Json:
-    """Return the document's schemas."""
-    loaded: Json = yaml.safe_load(DOCUMENT.read_text())["components"]["schemas"]
-    return loaded
-
-
-@cache
 def validator(name: str) -> jsonschema.Draft7Validator:
     """Return a validator for one of the document's schemas."""
-    schemas = {key: json_schema(schema) for key, schema in components().items()}
-    return jsonschema.Draft7Validator({"$ref": f"#/components/schemas/{name}", "components": {"schemas": schemas}})
+    translated = {key: json_schema(schema) for key, schema in schemas().items()}
+    whole = {"$ref": f"#/components/schemas/{name}", "components": {"schemas": translated}}
+    return jsonschema.Draft7Validator(whole)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +96,7 @@ def test_nothing_documented_is_missing(shared_platform: LocalPlatform, run: Json
     """Optional properties are present too, if only as nulls: a client can read any of them."""
     ids = {"run": run["id"], "job": run["job_id"], "step": shared_platform.steps(run)[-1]["id"]}
     ids |= {"environment": run["environment_id"], "project": run["project_id"]}
-    documented = set(components()[schema]["properties"])
+    documented = set(schemas()[schema]["properties"])
     assert documented - set(shared_platform.get(path.format(**ids))) == set()
 
 
@@ -117,7 +108,7 @@ STEPS = ["dbt seed --select raw_orders"]
 
 def a_full_trigger() -> Json:
     """Return a value for every field that the document names for a trigger."""
-    fields = components()["TriggerRunRequestRequest"]["properties"]
+    fields = schemas()["TriggerRunRequestRequest"]["properties"]
     return {name: STEPS if field["type"] == "array" else SAMPLES[field["type"]] for name, field in fields.items()}
 
 
@@ -146,7 +137,7 @@ def test_a_trigger_without_overrides_shows_every_documented_field(simulated: Loc
     """As a null: a client can read any of them."""
     run = simulated.run("seeds")
     trigger = simulated.get(f"runs/{run['id']}/", include_related="trigger")["trigger"]
-    documented = set(components()["RunTrigger"]["properties"])
+    documented = set(schemas()["RunTrigger"]["properties"])
     assert documented - set(trigger) == set()
     assert {trigger[name] for name in a_full_trigger().keys() - {"cause"}} == {None}
 
