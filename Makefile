@@ -34,6 +34,8 @@ endif
 export AIRFLOW_HOME := $(CURDIR)/.airflow/$(AIRFLOW)
 export AIRFLOW_DBT_RERUN_DBT := $(CURDIR)/$(if $(filter 2,$(DBT)),$(V2_VENV),$(DBT_VENV))/bin/dbt
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+# Tests and the demo start hundreds of processes: without bytecode, each would compile this package anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 # Tasks of Airflow 2 ask its database, those of Airflow 3 do not.
 prepare_database = $(if $(filter 2.%,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null)

@@ -6,11 +6,14 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance
+from tests.examples import add_to_nightly, choose_profile
+from tests.scheduling import LongestFirst, longest_first
 from tests.support import LocalPlatform, local_platform
 
 JOBS = {
@@ -96,6 +99,18 @@ def instance(request: pytest.FixtureRequest) -> TaskInstance:
     return TaskInstance(run_id=request.node.name)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that wait for Airflow's components: at the end, one worker would wait for them alone."""
-    items.sort(key=lambda item: "tests/system" not in item.nodeid)
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose how many examples hypothesis tries."""
+    choose_profile(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the longest files, and let nightly tests include those of hypothesis."""
+    longest_first(items)
+    add_to_nightly(config, items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
+    """Distribute whole files, the longest first."""
+    return LongestFirst(config, log) if config.getoption("dist") == "loadfile" else None

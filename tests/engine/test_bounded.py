@@ -25,6 +25,7 @@ from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.reader import RunReader
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtBadAnswerError
+from tests.examples import examples
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -130,7 +131,13 @@ def reply_to(endpoint: Endpoint[Any], data: st.DataObject) -> Reply | Failure:
     return Reply(status, body=json.dumps({"data": body}).encode())
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=examples(400),
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(st.data(), st.sampled_from([None, 2]))
 def test_posts_never_exceed_the_attempts(data: st.DataObject, of_run: int | None) -> None:
     """P2, P5: ids that repeat, older ids, other jobs, lost answers, refusals: each POST counts as an attempt."""

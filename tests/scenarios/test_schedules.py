@@ -26,6 +26,7 @@ from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtApiError
 from airflow_dbt_rerun.operators.base import ERRORS
+from tests.examples import examples
 from tests.scenarios.simulated_platform import (
     JOB_ID,
     NODES,
@@ -335,7 +336,11 @@ def schedules(**parts: st.SearchStrategy[Any]) -> st.SearchStrategy[Schedule]:
 
 
 many = settings(
-    max_examples=600, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=examples(600),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
 )
 
 

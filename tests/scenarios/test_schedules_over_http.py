@@ -22,6 +22,7 @@ from airflow_dbt_rerun.audit import audit
 from airflow_dbt_rerun.exceptions import DbtRerunError
 from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance, fresh_copy, run_task
+from tests.examples import examples
 from tests.support import Json, LocalPlatform, local_platform
 
 JOB = "dbt seed; dbt build --exclude resource_type:seed; dbt run --select customers"
@@ -63,7 +64,7 @@ def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfor
         yield platform
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=examples(60), deadline=None, derandomize=True, database=None)
 @given(
     troubles=TROUBLES,
     faults=FAULTS,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from airflow_dbt_rerun.core.dbt.models import RunStatus
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.engine.starter import Work
+from tests.examples import examples
 from tests.scenarios.siblings import Sibling, live_together
 from tests.scenarios.simulated_platform import (
     JOB_ID,
@@ -129,7 +130,11 @@ SCHEDULES = st.builds(
 
 
 @settings(
-    max_examples=1000, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow], database=None
+    max_examples=examples(1000),
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    database=None,
 )
 @given(SCHEDULES, st.lists(st.integers(0, 7), max_size=12), st.integers(2, len(TENANTS)), st.booleans())
 def test_each_does_its_own_work_under_faults(

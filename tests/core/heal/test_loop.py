@@ -24,6 +24,7 @@ from airflow_dbt_rerun.core.heal.wording import cause_of
 from airflow_dbt_rerun.core.policy.conditions import any_node, every
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule, Superseded
 from tests.core.builders import COMMANDS, RESET, SYNTAX, node, results, run, state, step, steps
+from tests.examples import examples
 
 NOW = 1_000.0
 AT_ONCE = RerunPolicy(wait=wait_fixed(0))
@@ -674,7 +675,7 @@ def may_be_rerun_though_no_error(seen: Run, session: RerunSession) -> bool:
     return session.attempts[-1].hollow if seen.is_success else seen.is_cancelled and seen.cancelled_by is None
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(data=st.data(), policy=POLICIES)
 def test_whatever_is_seen_it_ends_in_bounds(data: st.DataObject, policy: RerunPolicy) -> None:
     """P1, P5: it ends, reruns only after a status 20 just read, and never more often than the policy allows."""
