@@ -114,14 +114,14 @@ LAUGHS = (
 )
 def test_a_text_that_stands_for_endless_work_is_refused(text: str, message: str) -> None:
     """ValueError that names the limit and the field, at once: none of these is expanded."""
+    said = []
     for read in (read_policy, read_signatures):
         with pytest.raises(ValueError) as refused:
             read(text, "team.yaml")
-        assert len(str(refused.value)) < 400
-        assert "\n" not in str(refused.value)
-    with pytest.raises(ValueError) as refused:
-        read_policy(text, "team.yaml")
-    assert str(refused.value).startswith(message)
+        said.append(str(refused.value))
+    assert max(map(len, said)) < 400
+    assert "\n" not in "".join(said)
+    assert said[0].startswith(message)
 
 
 def test_a_deep_text_names_the_limit() -> None:

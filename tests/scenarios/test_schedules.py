@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
 from airflow_dbt_rerun.exceptions import DbtApiError
 from airflow_dbt_rerun.operators.base import ERRORS
-from tests.examples import examples
+from tests.examples import examples, sample, sampled
 from tests.scenarios.simulated_platform import (
     JOB_ID,
     NODES,
@@ -388,16 +389,14 @@ def test_one_trouble_at_each_request(fates: Sequence[Fate], trouble: Trouble) ->
         check(Schedule(fates=fates, gets={place: trouble}), Task())
 
 
+@sampled
 @pytest.mark.parametrize("fates", [HEALED, HOLLOW, HEALED_STEP_BY_STEP])
 @pytest.mark.parametrize("names_resumed_run", [True, False])
 def test_somebody_else_at_each_request(fates: Sequence[Fate], *, names_resumed_run: bool) -> None:
     """P3, P6: who else runs or reruns the job may do so at any moment, also while our worker dies."""
-    for place in range(14):
-        for deeds in ({place: Deed.RUN}, {place: Deed.RERUN}, {place: Deed.RUN, place + 4: Deed.RERUN}):
-            others = (fates[0], Fate(End.TRANSIENT, 1, 30.0), Fate(End.TRANSIENT, 3, 30.0))
-            for laid_down in (fates, others):
-                for gets in ({}, {place + 2: Trouble.KILLED_BEFORE}):
-                    schedule = Schedule(
-                        fates=laid_down, deeds=deeds, gets=gets, names_resumed_run=names_resumed_run
-                    )
-                    check(schedule, Task())
+    others = (fates[0], Fate(End.TRANSIENT, 1, 30.0), Fate(End.TRANSIENT, 3, 30.0))
+    for place, kind, dies, laid_down in sample(product(range(14), range(3), (False, True), (fates, others))):
+        deeds = ({place: Deed.RUN}, {place: Deed.RERUN}, {place: Deed.RUN, place + 4: Deed.RERUN})[kind]
+        gets = {place + 2: Trouble.KILLED_BEFORE} if dies else {}
+        schedule = Schedule(fates=laid_down, deeds=deeds, gets=gets, names_resumed_run=names_resumed_run)
+        check(schedule, Task())
