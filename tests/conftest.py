@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from tests.border import TaskInstance
 from tests.examples import add_to_nightly, choose_profile
 from tests.scheduling import LongestFirst, longest_first
 from tests.support import LocalPlatform, local_platform
+from tests.system.database import NewDatabase, copy_database
 
 JOBS = {
     "nightly": "dbt seed; dbt build --exclude resource_type:seed",
@@ -84,6 +86,14 @@ def connected(simulated: LocalPlatform, monkeypatch: pytest.MonkeyPatch, test_mo
     simulated.control("DELETE", "account")
     simulated.behave(**before)
     simulated.trouble()
+
+
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> NewDatabase:
+    """Give an AIRFLOW_HOME its database, a copy of one that all workers share."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if hasattr(request.config, "workerinput") else base
+    return partial(copy_database, shared / "airflow")
 
 
 @pytest.fixture

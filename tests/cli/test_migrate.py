@@ -21,6 +21,7 @@ from airflow_dbt_rerun.cli.migration.names import TARGETS
 from airflow_dbt_rerun.cli.migration.rewrite import rewrite
 from tests.support import LocalPlatform
 from tests.system.airflow_stack import AIRFLOW_2
+from tests.system.database import NewDatabase
 
 ROOT = Path(__file__).parents[2]
 PUBLIC = sorted((ROOT / "tests/data/public_dags").glob("*.py"))
@@ -82,12 +83,13 @@ def test_public_dag_is_parsed(path: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.airflow
-def test_public_dags_run(simulated: LocalPlatform, tmp_path: Path) -> None:
+def test_public_dags_run(simulated: LocalPlatform, tmp_path: Path, new_database: NewDatabase) -> None:
     """P1: each DAG runs to its good end after ``migrate --write``, the official example's shape, too."""
     dags, bucket = tmp_path / "dags", tmp_path / "bucket"
     dags.mkdir()
     (bucket / "downloads").mkdir(parents=True)
     files = migrate_all(dags)
+    new_database(tmp_path / "airflow")
     for file in files:
         Path(file).write_text(_with_ids(Path(file).read_text(), simulated))
     states = _run(files, simulated, home=tmp_path, bucket=bucket)
@@ -127,9 +129,6 @@ def _run(files: list[str], platform: LocalPlatform, *, home: Path, bucket: Path)
         "AIRFLOW_CONN_DBT": json.dumps({"conn_type": "dbt_cloud", **connection}),
         "BUCKET": str(bucket),
     }
-    subprocess.run(
-        [sys.executable, "-m", "airflow", "db", "migrate"], env=environment, capture_output=True, check=True
-    )
     done = subprocess.run(
         [sys.executable, "-m", "tests.cli.dag_runner", *files],
         env=environment,

@@ -16,6 +16,7 @@ import pytest
 
 from tests.receivers import HttpReceiver, serving
 from tests.support import LocalPlatform
+from tests.system.database import NewDatabase
 
 pytestmark = [pytest.mark.airflow, pytest.mark.dbt]
 
@@ -28,10 +29,10 @@ RunDag = Callable[..., dict[tuple[str, int], str]]
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def home(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Path:
     """Make an Airflow of one's own."""
     home = tmp_path_factory.mktemp("airflow")
-    airflow("db", "migrate", env=environment(home))
+    new_database(home)
     return home
 
 

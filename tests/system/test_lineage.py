@@ -20,6 +20,7 @@ pytest.importorskip("openlineage.common", reason="the extra openlineage is not i
 
 from tests.openlineage.shape import check_shape
 from tests.support import GENEROUS, Json, LocalPlatform, local_platform
+from tests.system.database import NewDatabase
 from tests.tls import certificate
 
 pytestmark = [pytest.mark.airflow, pytest.mark.dbt]
@@ -70,7 +71,9 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]
 
 
 @pytest.fixture(scope="module")
-def emitted(secured: LocalPlatform, tmp_path_factory: pytest.TempPathFactory) -> list[Json]:
+def emitted(
+    secured: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
+) -> list[Json]:
     """Run the DAG and return what OpenLineage wrote."""
     home = tmp_path_factory.mktemp("airflow")
     file = home / "events.jsonl"
@@ -78,7 +81,7 @@ def emitted(secured: LocalPlatform, tmp_path_factory: pytest.TempPathFactory) ->
     (home / "dags" / "lineage.py").write_text(DAG)
     secured.trouble(*TROUBLE)
     env = environment(secured, home, file)
-    subprocess.run([AIRFLOW, "db", "migrate"], env=env, capture_output=True, check=True, timeout=2 * GENEROUS)
+    new_database(home)
     done = subprocess.run(
         [AIRFLOW, "dags", "test", "lineage"],
         env=env,

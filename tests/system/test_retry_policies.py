@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.system.airflow_stack import AIRFLOW, AIRFLOW_2
-from tests.system.test_example_dags import HARD_LIMIT, airflow, environment
+from tests.system.database import NewDatabase
+from tests.system.test_example_dags import HARD_LIMIT, environment
 
 CORE = Path(__file__).parents[2] / ".venv-dbt" / "bin" / "dbt"
 pytest.importorskip("cosmos", reason="astronomer-cosmos is not installed")
@@ -57,7 +58,7 @@ PROJECT = {
 }
 
 
-def test_tasks_of_cosmos_are_diagnosed(tmp_path: Path) -> None:
+def test_tasks_of_cosmos_are_diagnosed(tmp_path: Path, new_database: NewDatabase) -> None:
     """A lost connection is retried after a second, up to the policy's limit; a bug is not, whatever its retries."""
     for name, text in PROJECT.items():
         file = tmp_path / "shop" / name
@@ -68,7 +69,7 @@ def test_tasks_of_cosmos_are_diagnosed(tmp_path: Path) -> None:
     text = DAG.replace("{project}", str(tmp_path / "shop")).replace("{dbt}", str(CORE))
     (dags / "cosmos_tasks.py").write_text(text)
     variables = {**environment(tmp_path), "AIRFLOW__CORE__DAGS_FOLDER": str(dags), "DO_NOT_TRACK": "1"}
-    airflow("db", "migrate", env=variables)
+    new_database(tmp_path)
     done = subprocess.run([AIRFLOW, "dags", "test", "cosmos"], env=variables, check=False, timeout=HARD_LIMIT)
     assert done.returncode == 1
     with sqlite3.connect(tmp_path / "airflow.db") as database:

@@ -121,7 +121,8 @@ def sites(home: Path) -> Iterator[tuple[Site, Site]]:
     (home / "passwords.json").write_text(json.dumps(dict.fromkeys(PEOPLE, PASSWORD)))
     plain, prefixed = (Site(_stack(home, dags, prefix), prefix) for prefix in ("", "/airflow"))
     try:
-        plain.stack.run("db", "migrate")
+        if not (home / "airflow.db").exists():
+            plain.stack.run("db", "migrate")
         for site in (plain, prefixed):
             port = str(site.stack.port)
             site.stack.start("api-server", ["api-server", "--host", "127.0.0.1", "--port", port, "--workers", "1"])

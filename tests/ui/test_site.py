@@ -16,6 +16,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.system.airflow_stack import AIRFLOW_2
+from tests.system.database import NewDatabase
 from tests.ui import reports
 from tests.ui.looking import Looking, chromium
 from tests.ui.site import Site, sites
@@ -38,9 +39,11 @@ Look = Callable[..., Looking]
 
 
 @pytest.fixture(scope="module")
-def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Site, Site]]:
+def both(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) -> Iterator[tuple[Site, Site]]:
     """Airflow at two addresses, with a week of heals."""
-    with sites(tmp_path_factory.mktemp("ui")) as (plain, prefixed):
+    home = tmp_path_factory.mktemp("ui")
+    new_database(home)
+    with sites(home) as (plain, prefixed):
         tasks = {"build": reports.gave_up(), "each[0]": reports.healed(), "each[1]": reports.waiting()}
         plain.add("shop", RUN, {**tasks, "each[2]": reports.watching()})
         plain.add("shop", "hostile", {"build": reports.hostile()})

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support import GENEROUS, LocalPlatform, local_platform
+from tests.system.database import NewDatabase
 from tests.tls import certificate
 
 pytestmark = pytest.mark.dbt
@@ -115,11 +116,10 @@ def test_hook_of_the_official_provider(client: Client) -> None:
 
 
 @pytest.fixture(scope="module")
-def airflow(secured: Client) -> Path:
+def airflow(secured: Client, new_database: NewDatabase) -> Path:
     """Prepare Airflow with a separate database and return its executable."""
-    executable = Path(sys.executable).with_name("airflow")
-    secured.run(executable, "db", "migrate")
-    return executable
+    new_database(secured.folder / "airflow")
+    return Path(sys.executable).with_name("airflow")
 
 
 @pytest.mark.airflow
