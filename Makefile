@@ -81,8 +81,8 @@ $(BENCH_READY): pyproject.toml constraints/airflow-$(DEFAULT_AIRFLOW).txt
 demo: setup $(if $(filter 2,$(DBT)),$(V2_READY)) ## a job that fails and heals itself, on real dbt and real Airflow (DBT=2: on dbt v2)
 	@$(VENV)/bin/airflow-dbt-rerun demo
 
-test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS="tests/core -x": what pytest is told)
-	@echo "[test] pytest with $(WORKERS) workers (all take about eight minutes) ..."
+test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS="-m nightly": what that leaves out)
+	@echo "[test] pytest with $(WORKERS) workers ..."
 	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 test-v2: setup $(V2_READY) ## the tests that run dbt v2

@@ -122,6 +122,7 @@ def test_other_runs_than_intended_are_not_compared(otherwise: heal.Past) -> None
 
 
 @pytest.mark.dbt
+@pytest.mark.nightly  # forty seconds of a processor, and `make bench` itself refuses runs that are not as intended
 def test_the_mart_fails_once_for_each_way_and_each_run_is_counted_for_itself(tmp_path: Path) -> None:
     """On real dbt, with slow marts and quick views: a clean run, one that fails, and its rerun."""
     with heal.platform(tmp_path, milliseconds=7) as there:

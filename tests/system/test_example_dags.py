@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-import subprocess
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,12 @@ import pytest
 
 from tests.receivers import HttpReceiver, serving
 from tests.support import LocalPlatform
+from tests.system.airflow_shell import AirflowShell, airflow_shell
 from tests.system.database import NewDatabase
 
 pytestmark = [pytest.mark.airflow, pytest.mark.dbt]
 
-AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
-HARD_LIMIT = 240
-"""Seconds after which Airflow is killed, whatever it waits for."""
 
 RunDag = Callable[..., dict[tuple[str, int], str]]
 
@@ -36,12 +32,11 @@ def home(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) ->
     return home
 
 
-def airflow(*arguments: str, env: dict[str, str], status: int = 0) -> None:
-    """Run an Airflow command to its good end, or to another exit status."""
-    done = subprocess.run(
-        [AIRFLOW, *arguments], env=env, capture_output=True, text=True, check=False, timeout=HARD_LIMIT
-    )
-    assert done.returncode == status, done.stdout[-5_000:] + done.stderr[-5_000:]
+@pytest.fixture(scope="module")
+def shell(home: Path) -> Iterator[AirflowShell]:
+    """Start a process that runs all the DAGs."""
+    with airflow_shell(home) as started:
+        yield started
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -63,7 +58,7 @@ def labels(home: Path, dag_id: str) -> set[str]:
 
 
 @pytest.fixture
-def run_dag(home: Path, platform: LocalPlatform) -> RunDag:
+def run_dag(home: Path, shell: AirflowShell, platform: LocalPlatform) -> RunDag:
     """Run an example and give the state of each task, by name and map index."""
     connection = {"host": platform.base_url, "login": str(platform.account_id), "password": platform.token}
     variables = {
@@ -77,9 +72,9 @@ def run_dag(home: Path, platform: LocalPlatform) -> RunDag:
     ) -> dict[tuple[str, int], str]:
         jobs = {f"AIRFLOW_VAR_{name.upper()}": str(job_id) for name, job_id in more.items()}
         others = {f"AIRFLOW_CONN_{name.upper()}": json.dumps(to) for name, to in (connections or {}).items()}
-        airflow(
-            "dags", "test", dag_id, *date, env={**environment(home), **variables, **jobs, **others}, status=status
-        )
+        env = {**environment(home), **variables, **jobs, **others}
+        ended, printed = shell.run("dags", "test", dag_id, *date, env=env)
+        assert ended == status, printed[-10_000:]
         with sqlite3.connect(home / "airflow.db") as database:
             rows = database.execute(
                 "select task_id, map_index, state from task_instance where dag_id = ?", (dag_id,)

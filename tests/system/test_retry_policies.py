@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.system.airflow_shell import HARD_LIMIT
 from tests.system.airflow_stack import AIRFLOW, AIRFLOW_2
 from tests.system.database import NewDatabase
-from tests.system.test_example_dags import HARD_LIMIT, environment
+from tests.system.test_example_dags import environment
 
 CORE = Path(__file__).parents[2] / ".venv-dbt" / "bin" / "dbt"
 pytest.importorskip("cosmos", reason="astronomer-cosmos is not installed")

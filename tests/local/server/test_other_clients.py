@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support import GENEROUS, LocalPlatform, local_platform
+from tests.system.airflow_shell import AirflowShell, airflow_shell
 from tests.system.database import NewDatabase
 from tests.tls import certificate
 
@@ -116,18 +117,28 @@ def test_hook_of_the_official_provider(client: Client) -> None:
 
 
 @pytest.fixture(scope="module")
-def airflow(secured: Client, new_database: NewDatabase) -> Path:
-    """Prepare Airflow with a separate database and return its executable."""
+def airflow(secured: Client, new_database: NewDatabase) -> Iterator[AirflowShell]:
+    """Start Airflow's command line with a separate database."""
     new_database(secured.folder / "airflow")
-    return Path(sys.executable).with_name("airflow")
+    with airflow_shell(secured.folder) as shell:
+        yield shell
+
+
+def run_dag(airflow: AirflowShell, client: Client, dag_id: str, deferrable: str) -> str:
+    """Run one of the DAGs to its good end, and return what was printed."""
+    env = {**client.env, "JOB_ID": client.job_id, "DEFERRABLE": deferrable}
+    status, printed = airflow.run("dags", "test", dag_id, env=env)
+    assert status == 0, printed[-10_000:]
+    return printed
 
 
 @pytest.mark.airflow
 @pytest.mark.parametrize("deferrable", ["no", "yes"])
-def test_operator_and_sensor_of_the_official_provider(client: Client, airflow: Path, deferrable: str) -> None:
+def test_operator_and_sensor_of_the_official_provider(
+    client: Client, airflow: AirflowShell, deferrable: str
+) -> None:
     """In both modes the operator fails in its first try and heals in its second; the sensor agrees."""
-    names = {"JOB_ID": client.job_id, "DEFERRABLE": deferrable}
-    printed = client.run(airflow, "dags", "test", "official_operator", **names)
+    printed = run_dag(airflow, client, "official_operator", deferrable)
     # Airflow 2 prints each line twice.
     assert len(set(re.findall(r"job run (\d+) ended with status ERROR", printed))) == 1
     assert printed.count("has completed successfully") >= 1
@@ -136,10 +147,9 @@ def test_operator_and_sensor_of_the_official_provider(client: Client, airflow: P
 
 @pytest.mark.airflow
 @pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="Airflow asks a retry_policy from 3.3 on")
-def test_official_operator_with_our_retry_policy(client: Client, airflow: Path) -> None:
+def test_official_operator_with_our_retry_policy(client: Client, airflow: AirflowShell) -> None:
     """The deferred operator fails, is diagnosed and resumed after a second, although its own delay is an hour."""
-    names = {"JOB_ID": client.job_id, "DEFERRABLE": "yes"}
-    printed = client.run(airflow, "dags", "test", "official_retry_policy", **names)
+    printed = run_dag(airflow, client, "official_retry_policy", "yes")
     assert re.search(r"model customers: .*rerun_from_failure, since rule", printed)
     assert "state=success" in printed
     runs = client.platform.get("runs/", order_by="-id", limit=2)
