@@ -21,7 +21,7 @@ import requests
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
-GENEROUS = 60
+GENEROUS = 120
 """Seconds before waiting for Airflow is given up."""
 
 Components = Sequence[tuple[str, list[str]]]
@@ -92,6 +92,18 @@ class AirflowStack:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(20)
             self.kill(name)
+
+    # --- What it works with
+
+    @contextmanager
+    def with_dags(self, name: str, text: str) -> Iterator[None]:
+        """Have a file of DAGs for a while."""
+        file = Path(self.env["AIRFLOW__CORE__DAGS_FOLDER"]) / name
+        file.write_text(text)
+        if AIRFLOW_2:
+            self.run("dags", "reserialize")
+        yield
+        file.unlink()
 
     # --- What people do
 
@@ -210,6 +222,8 @@ def environment(home: Path, dags: Path, port: int, **more: str) -> dict[str, str
         **inherited,
         "PATH": f"{Path(AIRFLOW).parent}{os.pathsep}{os.environ['PATH']}",
         "AIRFLOW_HOME": str(home),
+        # SQLite has one writer at a time, and a component of a busy machine may write for long.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout={GENEROUS}",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
