@@ -222,8 +222,6 @@ def environment(home: Path, dags: Path, port: int, **more: str) -> dict[str, str
         **inherited,
         "PATH": f"{Path(AIRFLOW).parent}{os.pathsep}{os.environ['PATH']}",
         "AIRFLOW_HOME": str(home),
-        # SQLite has one writer at a time, and a component of a busy machine may write for long.
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home}/airflow.db?timeout={GENEROUS}",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags),
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
