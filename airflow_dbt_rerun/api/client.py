@@ -29,6 +29,7 @@ from airflow_dbt_rerun.api.limits import CHUNK, TooLargeError, too_large, too_sl
 from airflow_dbt_rerun.api.masking import Mask, silence_urllib3
 from airflow_dbt_rerun.api.paging import Listed, Paging
 from airflow_dbt_rerun.api.replies import Failure, Reply, RequestOutcome, read
+from airflow_dbt_rerun.api.requests_log import REQUESTS, note
 from airflow_dbt_rerun.api.retries import Retries, pause_before_retry
 from airflow_dbt_rerun.api.settings import Settings
 from airflow_dbt_rerun.api.transport import async_session, blocking_session, proxy_for, trusted
@@ -110,6 +111,14 @@ class _Client:
             )
         return pause
 
+    def _note(self, endpoint: Endpoint[Any], outcome: RequestOutcome, began: float) -> None:
+        """Log one request for ``--verbose``, without the token even if a parameter holds it."""
+        if not REQUESTS.isEnabledFor(logging.DEBUG):
+            return
+        what = outcome.reason if isinstance(outcome, Failure) else outcome.status
+        path = self._mask.text(endpoint.location(self.settings.account_id))
+        note(endpoint.method, path, what, time.perf_counter() - began)
+
     def _read(self, endpoint: Endpoint[T], outcome: RequestOutcome, tries: int) -> T:
         return read(
             endpoint,
@@ -147,7 +156,9 @@ class DbtClient(_Client):
         """
         started = self._clock()
         for tries in itertools.count(1):
+            began = time.perf_counter()
             outcome = self._send_once(endpoint)
+            self._note(endpoint, outcome, began)
             pause = self._pause(endpoint, outcome, tries, started)
             if pause is None:
                 break
@@ -238,7 +249,9 @@ class AsyncDbtClient(_Client):
         """
         started = self._clock()
         for tries in itertools.count(1):
+            began = time.perf_counter()
             outcome = await self._send_once(endpoint)
+            self._note(endpoint, outcome, began)
             pause = self._pause(endpoint, outcome, tries, started)
             if pause is None:
                 break

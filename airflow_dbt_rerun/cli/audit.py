@@ -6,7 +6,10 @@ import argparse
 import json
 import sys
 
-from airflow_dbt_rerun.cli.options import add_connection_options, complain, positive
+from airflow_dbt_rerun.cli.options import add_connection_options, complain
+from airflow_dbt_rerun.cli.parsing import ending
+from airflow_dbt_rerun.cli.request_lines import shown
+from airflow_dbt_rerun.cli.run_target import run_target
 
 STATUS = {"done": 0, "not done": 1, "not verifiable": 3}
 _UNREADABLE = 1
@@ -18,11 +21,20 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
         "audit",
         help="check whether the work of a dbt run and its reruns is done",
         description="Read a dbt run and the runs that it repairs, and report for each command whether it is done.",
-        epilog="Exit status: 0 done; 1 not done, or a run could not be read; 2 wrong arguments; 3 not verifiable.",
+        epilog=ending(
+            (
+                "audit 70403103912345",
+                "audit 70403103912399 --of 70403103912345   # a new run that stands in for a failed one",
+                "audit 70403103912345 --json --conn-id dbt_cloud_finance",
+            ),
+            "0 done; 1 not done, or a run could not be read; 2 wrong arguments; 3 not verifiable.",
+        ),
     )
-    parser.add_argument("run_id", type=positive, metavar="RUN_ID", help="the run that finished the work")
     parser.add_argument(
-        "--of", type=positive, metavar="RUN_ID", help="the run that defines the work, if RUN_ID stands in for it"
+        "run", type=run_target, metavar="RUN", help="the run that finished the work: its id, or its address"
+    )
+    parser.add_argument(
+        "--of", type=run_target, metavar="RUN", help="the run that defines the work, if RUN stands in for it"
     )
     parser.add_argument("--json", action="store_true", help="print one JSON document for machines")
     add_connection_options(parser)
@@ -35,7 +47,8 @@ def audit(options: argparse.Namespace) -> int:
     from airflow_dbt_rerun.cli.runs import RunSource  # noqa: PLC0415 - as above
 
     try:
-        found = RunSource(options.conn_id, options.account_id).audit(options.run_id, of_run=options.of)
+        with shown(wanted=options.verbose):
+            found = RunSource(options.conn_id, options.account_id).audit(options.run, of=options.of)
     except Exception as error:  # noqa: BLE001 - one line for a person, whatever it was
         complain(options, str(error))
         return _UNREADABLE

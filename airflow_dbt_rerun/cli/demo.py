@@ -24,6 +24,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from airflow_dbt_rerun.cli.parsing import ending
+
 DAG_ID = "dbt_rerun_policy"
 ACCOUNT_ID = 70403103922125
 EXAMPLE_PROJECT = Path(__file__).parents[1] / "local" / "example_project"
@@ -53,9 +55,14 @@ files of that name, too.
 
 def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand ``demo``."""
-    parser = subcommands.add_parser("demo", help="see a job heal itself, on real dbt and real Airflow")
+    parser = subcommands.add_parser(
+        "demo",
+        help="see a job heal itself, on real dbt and real Airflow",
+        description="Run two jobs on a dbt platform on this machine: one heals itself, the other needs a person.",
+        epilog=ending(("demo", "demo --dir /tmp/demo"), "0 all checks hold; 1 one does not; 2 wrong arguments."),
+    )
     parser.add_argument("--dir", type=Path, default=Path(".demo"), help="where logs and data go (default: .demo)")
-    parser.set_defaults(func=demo)
+    parser.set_defaults(func=demo, command="demo")
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -10,6 +10,9 @@ from typing import Any
 
 from airflow_dbt_rerun.cli.cases import Opinion, UnreadableError
 from airflow_dbt_rerun.cli.options import add_target_options, complain, opinions, policy_of
+from airflow_dbt_rerun.cli.parsing import ending
+from airflow_dbt_rerun.cli.recent import list_failed_runs
+from airflow_dbt_rerun.cli.request_lines import shown
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 
 DOCUMENT_VERSION = 1
@@ -22,21 +25,35 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser = subcommands.add_parser(
         "diagnose",
         help="explain why a dbt run failed, and what a policy would do",
-        description="Explain why a dbt run failed, and what a policy would do about it.",
-        epilog="Exit status: 0 diagnosed, whatever was found; 1 a target could not be read; 2 wrong arguments.",
+        description="Explain why a dbt run failed, and what a policy would do about it. "
+        "Without a target, list the runs of the connection's account that failed last.",
+        epilog=ending(
+            (
+                "diagnose                                   # the runs that failed last",
+                "diagnose 70403103912345",
+                "diagnose https://cloud.getdbt.com/deploy/1/projects/2/runs/70403103912345/",
+                "diagnose target/                           # what dbt left on this disk",
+                "diagnose run_results.json dbt.log --policy policy.yaml",
+            ),
+            "0 diagnosed, whatever was found; 1 a target could not be read; 2 wrong arguments.",
+        ),
     )
-    add_target_options(parser, targets="+")
+    add_target_options(parser, targets="*")
     parser.add_argument("--policy", metavar="FILE", help="a policy as YAML or JSON (default: the default policy)")
     parser.add_argument("--all", action="store_true", help="show every finding, however many there are")
     parser.set_defaults(func=diagnose, command="diagnose")
 
 
 def diagnose(options: argparse.Namespace) -> int:
-    """Diagnose all targets; return 0, or 1 if one could not be read."""
+    """Diagnose all targets, or list what failed last; return 0, or 1 if something could not be read."""
     try:
+        if not options.targets:
+            list_failed_runs(options, then="diagnose", machine=options.json)
+            return _DONE
         policy = policy_of(options.policy)
-        found = opinions(options, policy)
-        read = _print_document(found) if options.json else _print_pages(found, options)
+        with shown(wanted=options.verbose):
+            found = opinions(options, policy)
+            read = _print_document(found) if options.json else _print_pages(found, options)
     except UnreadableError as error:
         complain(options, str(error))
         return _UNREADABLE

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from airflow_dbt_rerun.cli.cases import Opinion, UnreadableError
 from airflow_dbt_rerun.cli.diagnose import to_dict
 from airflow_dbt_rerun.cli.options import DEFAULT_POLICY, add_target_options, complain, opinions, policy_of
+from airflow_dbt_rerun.cli.parsing import ending
+from airflow_dbt_rerun.cli.request_lines import shown
 
 DOCUMENT_VERSION = 1
 
@@ -22,7 +24,14 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
         "explain-policy",
         help="explain a policy in words, and try it on failures",
         description="Explain a policy in words, and what it would do about the given failures.",
-        epilog="Exit status: 0 explained; 1 a file or run could not be read; 2 wrong arguments.",
+        epilog=ending(
+            (
+                "explain-policy default",
+                "explain-policy policy.yaml",
+                "explain-policy policy.yaml run_results.json 70403103912345 --attempt 2",
+            ),
+            "0 explained; 1 a file or run could not be read; 2 wrong arguments.",
+        ),
     )
     parser.add_argument(
         "policy", metavar="FILE", help=f"a policy as YAML or JSON, or {DEFAULT_POLICY!r} for the default policy"
@@ -35,7 +44,8 @@ def explain_policy(options: argparse.Namespace) -> int:
     """Explain the policy; return 0, or 1 if something could not be read."""
     try:
         policy = policy_of(options.policy)
-        found = list(opinions(options, policy))
+        with shown(wanted=options.verbose):
+            found = list(opinions(options, policy))
     except UnreadableError as error:
         complain(options, str(error))
         return _UNREADABLE

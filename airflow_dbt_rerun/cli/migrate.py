@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_dbt_rerun.cli.options import complain
+from airflow_dbt_rerun.cli.parsing import ending
 
 if TYPE_CHECKING:
     from airflow_dbt_rerun.cli.migration.rewrite import Rewritten
@@ -27,8 +28,13 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="change DAG files from the official dbt Cloud provider to this package",
         description="Print the changes that DAG files need which use the official dbt Cloud provider, as a diff; "
         "or apply them. What a person has to change is reported with its file and line.",
-        epilog="Exit status: 0 nothing is left to do by hand; 1 something is, or a file could not be read; "
-        "2 wrong arguments.",
+        epilog=ending(
+            (
+                "migrate dags/            # print the changes as a diff",
+                "migrate --write dags/    # make them",
+            ),
+            "0 nothing is left to do by hand; 1 something is, or a file could not be read; 2 wrong arguments.",
+        ),
     )
     parser.add_argument("files", nargs="+", metavar="DAGFILE", help="a Python file, or a folder of them")
     parser.add_argument("--write", action="store_true", help="change the files instead of printing a diff")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from airflow_dbt_rerun.cli.cases import Case, Opinion, UnreadableError
 from airflow_dbt_rerun.cli.files import paired, read_case, read_facts, read_text
 from airflow_dbt_rerun.cli.judging import judge
+from airflow_dbt_rerun.cli.run_target import is_run, run_target
 from airflow_dbt_rerun.config.documents import read_policy, read_signatures
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
@@ -27,16 +28,31 @@ T = TypeVar("T")
 
 
 def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None:
-    """Add the targets and the options that say how to read them.
+    """Add the targets, the options that say how to read them, and those for what a policy would do about them.
 
     :param targets: how many targets are allowed: argparse's ``nargs``.
     """
+    add_reading_options(parser, targets=targets)
+    add = parser.add_argument
+    add(
+        "--attempt",
+        type=positive,
+        default=1,
+        metavar="N",
+        help="decide as if this were the n-th attempt (default: 1)",
+    )
+    add("--json", action="store_true", help="print one JSON document for machines")
+
+
+def add_reading_options(parser: argparse.ArgumentParser, *, targets: str) -> None:
+    """Add the targets and the options that say how to read them."""
     add = parser.add_argument
     add(
         "targets",
         nargs=targets,
         metavar="TARGET",
-        help="a dbt run id, run_results.json, sources.json, a log of dbt, a target folder, or - for standard input",
+        help="the id or address of a dbt run, run_results.json, sources.json, a log of dbt, a target folder, "
+        "or - for standard input",
     )
     add_connection_options(parser)
     add(
@@ -54,14 +70,6 @@ def add_target_options(parser: argparse.ArgumentParser, *, targets: str) -> None
         metavar="FILE",
         help="your own error signatures (YAML or JSON), tried before the built-in ones",
     )
-    add(
-        "--attempt",
-        type=positive,
-        default=1,
-        metavar="N",
-        help="decide as if this were the n-th attempt (default: 1)",
-    )
-    add("--json", action="store_true", help="print one JSON document for machines")
 
 
 def add_connection_options(parser: argparse.ArgumentParser) -> None:
@@ -71,14 +79,15 @@ def add_connection_options(parser: argparse.ArgumentParser) -> None:
         "--conn-id",
         default=DEFAULT_CONNECTION,
         metavar="ID",
-        help="for run ids: the Airflow connection (default: %(default)s)",
+        help="for runs: the Airflow connection (default: %(default)s)",
     )
     add(
         "--account-id",
         type=positive,
         metavar="N",
-        help="for run ids: the account, if it differs from the connection's",
+        help="for runs: the account, if it differs from the connection's",
     )
+    add("--verbose", "-v", action="store_true", help="show the requests to dbt on standard error")
 
 
 def positive(text: str) -> int:
@@ -137,11 +146,15 @@ class _Reader:
 
     def read(self, target: str, log: str | None) -> tuple[Case, tuple[Signature, ...]]:
         """Read a target, with its signatures: those of the team apply to runs of the platform only."""
-        if not _is_run_id(target):
+        if not is_run(target):
             case = self._completed(read_case(target, log))
             self._warn_without_facts(case)
             return case, self._signatures
-        case = self._platform.read_case(int(target))
+        try:
+            run = run_target(target)
+        except argparse.ArgumentTypeError as error:
+            raise UnreadableError(str(error)) from None
+        case = self._platform.read_case(run)
         return self._completed(case), (*self._signatures, *self._platform.signatures())
 
     def _warn_without_facts(self, case: Case) -> None:
@@ -166,7 +179,3 @@ class _Reader:
             results = tuple(replace(each, adapter=adapter) for each in seen.results)
             seen = replace(seen, results=results, facts=replace(seen.facts or ManifestFacts(), adapter=adapter))
         return replace(case, seen=seen)
-
-
-def _is_run_id(target: str) -> bool:
-    return target.isascii() and target.isdigit()

@@ -11,19 +11,20 @@ import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 
 from airflow.providers.common.compat.sdk import AirflowException
 
 from airflow_dbt_rerun import testing
 from airflow_dbt_rerun.api.client import DbtClient
-from airflow_dbt_rerun.api.endpoints import get_job, get_run
+from airflow_dbt_rerun.api.endpoints import get_job, get_run, list_runs
 from airflow_dbt_rerun.audit import Audit, audit
 from airflow_dbt_rerun.cli.cases import Case, UnreadableError
+from airflow_dbt_rerun.cli.run_target import RunTarget
 from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.jobs import Job
-from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus
 from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
@@ -33,7 +34,7 @@ from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.reader import Log, RunReader
 from airflow_dbt_rerun.engine.starter import Work
-from airflow_dbt_rerun.exceptions import DbtApiError, DbtRerunError
+from airflow_dbt_rerun.exceptions import DbtApiError, DbtConfigError, DbtRerunError
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 
 PATIENCE = {"retry_limit": 3, "retry_total": 20.0}
@@ -61,22 +62,34 @@ class RunSource:
         self._account_id = account_id
         self._with_manifest = with_manifest
 
-    def read_case(self, run_id: int) -> Case:
+    def read_case(self, target: RunTarget) -> Case:
         """Read a run and its evidence.
 
-        :raises UnreadableError: if there is no connection, or the API does not return the run.
+        :raises UnreadableError: if there is no connection, it is one to another host or account, or the API does
+            not return the run.
         """
-        with _logs_on_stderr(), self._naming(run_id):
-            seen = self._reader.observe(RerunSession(0.0), run_id)
-            return self._case(seen, run_id)
+        with _logs_on_stderr(), self._naming(f"dbt run {target.run_id}"):
+            self._check(target)
+            seen = self._reader.observe(RerunSession(0.0), target.run_id)
+            return self._case(seen, target.run_id)
 
-    def driver(self, run_id: int, policy: RerunPolicy, log: Log) -> Driver:
+    def failed_runs(self, most: int) -> Sequence[Run]:
+        """List the account's runs that failed last, newest first, with their jobs' names: one request.
+
+        :raises UnreadableError: if there is no connection, or the API does not return the list.
+        """
+        with _logs_on_stderr(), self._naming("the list of failed runs"):
+            wanted = list_runs(status=RunStatus.ERROR, include_related=("job",), limit=most)
+            return _connected(self._hook).send(wanted).items
+
+    def driver(self, target: RunTarget, policy: RerunPolicy, log: Log) -> Driver:
         """Return a driver that plans and carries out a rerun of a run.
 
         :raises UnreadableError: if there is no connection, or the API does not return the run.
         """
-        with _logs_on_stderr(), self._naming(run_id):
-            client = _connected(self._hook)
+        run_id = target.run_id
+        with _logs_on_stderr(), self._naming(f"dbt run {run_id}"):
+            client = self._check(target)
             run = client.send(get_run(run_id))
             marker = Marker.of("command line", run_id, time.time())
             work = Work(run.job_id, marker, "Rerun by airflow-dbt-rerun", of_run=run_id, is_new_request=True)
@@ -84,18 +97,29 @@ class RunSource:
                 client, work, policy, signatures=self.signatures(), pace=testing.pace_in_force(PACE), log=log
             )
 
-    def audit(self, run_id: int, *, of_run: int | None = None) -> Audit:
+    def audit(self, target: RunTarget, *, of: RunTarget | None = None) -> Audit:
         """Check whether the work that a run finished is done.
 
         :raises UnreadableError: if there is no connection, or a run cannot be read.
         """
-        with _logs_on_stderr(), self._naming(run_id):
-            return audit(_connected(self._hook), run_id, of_run=of_run)
+        with _logs_on_stderr(), self._naming(f"dbt run {target.run_id}"):
+            client = self._check(target)
+            if of is not None:
+                self._check(of)
+            return audit(client, target.run_id, of_run=of.run_id if of else None)
 
     def signatures(self) -> tuple[Signature, ...]:
         """Read the team's signatures from this machine's Airflow."""
         with _logs_on_stderr():
             return team_signatures(_LOG, strict=False)
+
+    def _check(self, target: RunTarget) -> DbtClient:
+        """Return the client, if its connection is one to the host and the account of the target."""
+        client = _connected(self._hook)
+        why = target.foreign(client.settings.host, client.settings.account_id, self._conn_id)
+        if why is not None:
+            raise DbtConfigError(why)
+        return client
 
     def _case(self, seen: Observation, run_id: int) -> Case:
         if isinstance(seen, NotReadable):
@@ -119,18 +143,16 @@ class RunSource:
         return RunReader(_connected(self._hook), pace=once, with_manifest=self._with_manifest, log=_LOG)
 
     @contextlib.contextmanager
-    def _naming(self, run_id: int) -> Iterator[None]:
-        """Turn any error into one line that names the run."""
+    def _naming(self, what: str) -> Iterator[None]:
+        """Turn any error into one line that names what is read."""
         try:
             yield
         except UnreadableError:
             raise
         except DbtRerunError as error:
-            raise UnreadableError(f"dbt run {run_id} cannot be read: {error}") from error
+            raise UnreadableError(f"{what} cannot be read: {error}") from error
         except Exception as error:  # a secrets backend or a database may raise anything
-            raise UnreadableError(
-                f"dbt run {run_id} cannot be read: {_without_connection(self._conn_id, error)}"
-            ) from error
+            raise UnreadableError(f"{what} cannot be read: {_without_connection(self._conn_id, error)}") from error
 
 
 def _connected(hook: DbtCloudRerunHook) -> DbtClient:

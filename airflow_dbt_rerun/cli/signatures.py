@@ -11,6 +11,7 @@ from typing import Any
 from airflow_dbt_rerun.cli.cases import UnreadableError
 from airflow_dbt_rerun.cli.files import read_text
 from airflow_dbt_rerun.cli.options import complain
+from airflow_dbt_rerun.cli.parsing import ending
 from airflow_dbt_rerun.config.documents import read_data, read_signatures
 from airflow_dbt_rerun.core.diagnosis.classify_message import match, matching
 from airflow_dbt_rerun.core.diagnosis.one_line import clean
@@ -28,8 +29,15 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
         "signatures",
         help="list the known errors, check your own, or try a message",
         description="List the known errors, with your own first; or try a message or log on them.",
-        epilog="Exit status: 0 done; 1 an example of your own is not decided by its row, a file could not be read, "
-        "or no signature matches; 2 wrong arguments.",
+        epilog=ending(
+            (
+                "signatures --adapter snowflake",
+                "signatures --test message.txt --adapter redshift",
+                "signatures --signatures dbt_rerun_signatures.yaml   # try the examples of your own",
+            ),
+            "0 done; 1 an example of your own is not decided by its row, a file could not be read, or no signature "
+            "matches; 2 wrong arguments.",
+        ),
     )
     add = parser.add_argument
     add("--adapter", metavar="NAME", help="only those of this warehouse: snowflake, bigquery, ...")

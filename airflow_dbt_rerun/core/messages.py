@@ -17,7 +17,7 @@ _SHORT.maxstring = _SHORT.maxother = _SHORT.maxlong = 200
 def unknown(what: str, given: object, known: Iterable[str]) -> str:
     """Return an error text for an unknown name, with the closest known one and the list of all."""
     words = [str(word) for word in known]
-    close = _closest(given, words)
+    close = closest(given, words)
     there_are = f"did you mean {close!r}? There are" if close else "there are"
     return f"there is no {what} {shown(given)}; {there_are} {', '.join(words)}"
 
@@ -29,7 +29,7 @@ def not_among(where: str, given: object, known: Iterable[str], *, be: str = "be 
     """
     words = [str(word) for word in known]
     several = given if isinstance(given, (list, tuple, set, frozenset)) else [given]
-    close = next((found for each in several if each not in words and (found := _closest(each, words))), None)
+    close = next((found for each in several if each not in words and (found := closest(each, words))), None)
     meant = f": did you mean {close!r}?" if close else ""
     return f"{where} must {be} {', '.join(words)}, not {shown(given)}{meant}"
 
@@ -60,7 +60,8 @@ def and_more(left: int) -> str:
     return f"... and {left:,} more"
 
 
-def _closest(given: object, words: Sequence[str]) -> str | None:
+def closest(given: object, words: Sequence[str]) -> str | None:
+    """Return the word that was probably meant; None if none is close."""
     if not isinstance(given, str):
         return None
     of_lower = {word.lower(): word for word in words}

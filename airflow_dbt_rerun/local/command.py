@@ -25,12 +25,25 @@ _HISTORY = (
 )
 _STATE_DIR = "database, warehouse, logs and artifacts; kept for the next start (default: %(default)s)"
 
+_EXAMPLES = """\
+examples:
+  airflow-dbt-rerun local --project-dir my_project --job nightly="dbt seed; dbt build"
+  airflow-dbt-rerun local --project-dir my_project --job nightly="dbt build" --simulate --port 8001
+
+exit status: 0 ended by SIGINT or SIGTERM; 2 wrong arguments."""
+
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the subcommand ``local``."""
-    parser = subparsers.add_parser("local", help="serve a dbt platform on this machine, backed by real dbt")
+    parser = subparsers.add_parser(
+        "local",
+        help="serve a dbt platform on this machine, backed by real dbt",
+        description="Serve a dbt platform on this machine, backed by real dbt. "
+        "One line of JSON on standard output says how to reach it.",
+        epilog=_EXAMPLES,
+    )
     add_options(parser)
-    parser.set_defaults(func=local)
+    parser.set_defaults(func=local, command="local")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:

@@ -370,7 +370,7 @@ def test_a_folder_without_artifacts(run: Run, tmp_path: Path) -> None:
     assert "there is no run_results.json, sources.json or dbt.log in this folder" in errors
 
 
-@pytest.mark.parametrize("arguments", [[], ["--attempt", "0", "x"], ["--attempt", "two", "x"], ["--nope", "x"]])
+@pytest.mark.parametrize("arguments", [["--attempt", "0", "x"], ["--attempt", "two", "x"], ["--nope", "x"]])
 def test_wrong_arguments(arguments: list[str]) -> None:
     """Exit status 2, as for any command."""
     with pytest.raises(SystemExit) as stopped:

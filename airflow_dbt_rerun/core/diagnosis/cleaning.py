@@ -81,7 +81,7 @@ _NO_WORDS = re.compile(
 
 _CODE_BELOW = re.compile(r'^(?:File ".*", line \d|line \d+$)')
 
-_QUOTED = re.compile(
+QUOTED = re.compile(
     r"""'{3}(?:[^']|'(?!'')){0,3000}'{3} | (?<![\w'])'(?:[^'\n]|'(?=\w)){0,500}'(?!\w)
       | "[^"\n]{0,500}" | `[^`\n]{0,300}`""",
     re.VERBOSE,
@@ -100,8 +100,8 @@ _SPEAKS_BEFORE = re.compile(
 """Python and JSON put whole error messages in quotes, which must be kept."""
 _SPEAKS_INSIDE = re.compile(r"^(?:\[[0-9A-Z]{5}\] |\[\w+: |\[Microsoft\]|\d{6} \([0-9A-Z]{5}\): )")
 HOST_BEFORE = re.compile(r"(?:\bhost=|\bresolve |\bhost name |\bhost )$", re.IGNORECASE)
-_DBT_HELPER = re.compile(r"^\S{1,300}__dbt_(?:tmp|backup)\w{0,40}.?$", re.IGNORECASE)
-_CATALOG_INDEX = re.compile(r'^"pg_\w+_index"$')
+DBT_HELPER = re.compile(r"^\S{1,300}__dbt_(?:tmp|backup)\w{0,40}.?$", re.IGNORECASE)
+CATALOG_INDEX = re.compile(r'^"pg_\w+_index"$')
 
 _KEY_VALUE = re.compile(r"(\)=|\bkey value is |\brow contains )\([^\n]{0,300}?\)")
 _BARE_VALUE = re.compile(r"(\bBad \w{1,30} value: |\bOriginal value: |\bvalue: )[^;\n]{1,200}")
@@ -202,20 +202,30 @@ def mask(text: str, keep: Callable[[str, str], bool]) -> str:
     """Blank quoted text, unless it is an error message itself or ``keep(before, quoted)`` is true."""
 
     def masked(found: re.Match[str]) -> str:
-        quoted, before = found[0], found.string[max(0, found.start() - 60) : found.start()]
+        quoted, before = found[0], before_quote(found)
         mark, inside = quoted[0], quoted[1:-1]
-        if _SPEAKS_BEFORE.search(before) or _SPEAKS_INSIDE.search(inside):
+        if speaks(before, inside):
             return mark + mask(inside, keep) + mark
         return quoted if keep(before, quoted) else f"{mark}…{mark}"
 
-    return _QUOTED.sub(masked, text)
+    return QUOTED.sub(masked, text)
+
+
+def before_quote(found: re.Match[str]) -> str:
+    """Return the words in front of quoted text."""
+    return found.string[max(0, found.start() - 60) : found.start()]
+
+
+def speaks(before: str, inside: str) -> bool:
+    """Return whether quoted text is an error message itself."""
+    return _SPEAKS_BEFORE.search(before) is not None or _SPEAKS_INSIDE.search(inside) is not None
 
 
 def _is_safe_name(before: str, quoted: str) -> bool:
     """Keep hosts, PostgreSQL's own indexes and dbt's helper relations, which signatures need."""
     if HOST_BEFORE.search(before):
         return " " not in quoted
-    return _CATALOG_INDEX.match(quoted) is not None or _DBT_HELPER.search(quoted) is not None
+    return CATALOG_INDEX.match(quoted) is not None or DBT_HELPER.search(quoted) is not None
 
 
 def hide_bare_values(text: str) -> str:
