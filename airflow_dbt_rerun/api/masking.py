@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 import json
 import logging
@@ -13,8 +14,12 @@ MASK = "***"
 _NAMED = {"<": "&lt;", ">": "&gt;", "&": "&amp;", '"': "&quot;", "'": "&apos;"}
 
 
+_SHORTEST = 8
+"""Characters of an encoded token: fewer would be found in any text."""
+
+
 class Mask:
-    """Masks one token, in plain or as JSON, URLs and HTML spell it, in upper or lower case.
+    """Masks one token, in plain or as JSON, URLs and HTML spell it, in upper or lower case, and in base64.
 
     The repr does not show it.
     """
@@ -25,20 +30,48 @@ class Mask:
         every = "".join(f"\\u{ord(char):04x}" for char in token)
         forms = (token, escaped, escaped.replace("/", "\\/"), every, quote(token, safe=""), html.escape(token))
         self._forms = tuple({form.lower().encode(): None for form in forms})
+        encoded = [core for core in _in_base64(token) if len(core) >= _SHORTEST]
+        self._pieces = tuple(max(re.split("[+/]", core), key=len) for core in encoded)
+        every = "|".join(map(_base64_spellings, encoded)) or "(?!)"
+        self._encoded = re.compile(rf"(?:{every})[\w+/=-]*")
+        self._encoded_in_body = re.compile(self._encoded.pattern.encode())
 
     def __repr__(self) -> str:
         return "Mask(...)"
 
     def text(self, text: str) -> str:
         """Mask the token in decoded text, however its characters are spelled."""
-        return self._spelled.sub(MASK, text)
+        masked = self._spelled.sub(MASK, text)
+        return self._encoded.sub(MASK, masked) if any(piece in masked for piece in self._pieces) else masked
 
     def body(self, body: bytes) -> bytes:
         """Mask the usual spellings in a body of any size; :meth:`text` knows the unusual ones, too."""
+        if any(piece.encode() in body for piece in self._pieces):
+            body = self._encoded_in_body.sub(MASK.encode(), body)
         lower = body.lower()
         if not any(form in lower for form in self._forms):
             return body
         return re.sub(b"|".join(map(re.escape, self._forms)), MASK.encode(), body, flags=re.IGNORECASE)
+
+
+def _in_base64(token: str) -> tuple[str, ...]:
+    """Return what all base64 texts contain that encode the token, alone or between other text.
+
+    Three bytes make four characters, so there are three such texts, by the token's place; the characters at its
+    ends hold bits of what is beside it, and are left out.
+    """
+    found = []
+    for before in range(3):
+        data = b"\0" * before + token.encode()
+        whole = len(data) * 8 // 6
+        found.append(base64.b64encode(data).decode()[(before * 8 + 5) // 6 : whole])
+    return tuple(found)
+
+
+def _base64_spellings(core: str) -> str:
+    """Return a pattern of a base64 text, also in the alphabet of URLs, and as JSON and URLs escape it."""
+    special = {"/": r"(?:/|\\+/|_|%2[fF])", "+": r"(?:\+|-|%2[bB]|\\u002[bB])"}
+    return "".join(special.get(char, char) for char in core)
 
 
 def _spellings(char: str) -> str:

@@ -30,10 +30,26 @@ LOG = "dbt.log"
 LOG_PLACES = (LOG, "../logs/dbt.log")
 """Where to find the log of a folder's artifacts: beside them, or where dbt writes it."""
 
+LARGEST = 512 << 20
+"""Bytes of a file or of standard input that are read at most."""
+
 _STEP = 1
 _FAILED_WORDS = ("Encountered an error", "Completed with", "[error]")
 _GOOD_WORDS = re.compile(r"Completed successfully|Finished '[\w -]+' (?:successfully|with \d+ warnings?\b)")
 """dbt-core's words, and those of dbt v2."""
+
+_SIGN_OF_DBT = re.compile(
+    r"""\bdbt[=-]\S*\d\.\d | \bRunning\ with\ dbt | \bdbt-(?:core|fusion)\b | \bdbt\.\w+ | \bdbt\ was\ unable\b
+      | \bEncountered\ an\ error | \bCompleted\ (?:with\ \d|successfully) | \bDone\.\ PASS= | \bdbt\ command\ failed
+      | (?:^|\ )\d+\ of\ \d+\ (?:START|OK|ERROR|FAIL|PASS|SKIP|WARN)\b | \b(?:Finished|Failed)\ \[
+      | \[(?:error|warning)\]\ | \berror:\ dbt\d{4} | \b\w+\ Error\ in\ \w+\ | \bConnection\ test:
+      | ^(?:\d\d:\d\d:\d\d\S*\s+)?(?:\[\S+\ *\]\s+)?
+        (?:Database|Runtime|Compilation|Parsing|Dependency|Internal|Validation|Env\ Var|Unhandled|Warn)\ Error\b
+      | \bInvoke\ dbt\b | \bdbt\ (?:build|run|test|seed|snapshot|deps|compile|source|docs|parse|clone|retry)\b
+      | ^Cloning\ into\b | ^fatal:\  | \b(?:dbt_project|profiles)\.yml\b""",
+    re.VERBOSE | re.MULTILINE,
+)
+"""What dbt, or the platform around it, writes into every log that can say why something failed."""
 
 JsonObject = Mapping[str, Any]
 
@@ -74,12 +90,16 @@ def read_case(target: str, log: str | None = None) -> Case:
 def read_text(target: str) -> str:
     """Read a text file, or standard input for ``-``.
 
-    :raises UnreadableError: if it is missing, empty or binary.
+    :raises UnreadableError: if it is missing, empty, binary, too large or not a regular file.
     """
     try:
-        data = sys.stdin.buffer.read() if target == STDIN else Path(target).read_bytes()
-    except OSError as error:
-        raise UnreadableError(f"{target}: {error.strerror or error}") from error
+        data = sys.stdin.buffer.read(LARGEST + 1) if target == STDIN else _bytes_of(target)
+    except (OSError, ValueError) as error:  # ValueError: a path with a zero character
+        raise UnreadableError(f"{target}: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > LARGEST:
+        raise UnreadableError(
+            f"{_name(target)} is larger than {LARGEST >> 20} MB: give its last part, as of `tail`"
+        )
     if not data.strip():
         raise UnreadableError(f"{_name(target)} is empty")
     if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):  # what PowerShell's ">" writes
@@ -87,6 +107,15 @@ def read_text(target: str) -> str:
     if b"\0" in data:
         raise UnreadableError(f"{_name(target)} is a binary file; it takes run_results.json, sources.json or a log")
     return data.decode("utf-8-sig", errors="replace")
+
+
+def _bytes_of(target: str) -> bytes:
+    """Read a regular file; a device would be endless, and a pipe may wait for its writer forever."""
+    path = Path(target)
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise UnreadableError(f"{target} is not a regular file; to read from a pipe, give - and redirect it there")
+    with path.open("rb") as opened:
+        return opened.read(LARGEST + 1)
 
 
 def read_facts(target: str) -> ManifestFacts:
@@ -195,6 +224,11 @@ def _no_node_failed(results: StepResults) -> str:
 
 def _from_log(target: str, text: str) -> Case:
     log = log_text(text)
+    if not (is_json_log(text) or _SIGN_OF_DBT.search(log)):
+        raise UnreadableError(
+            f"{_name(target)} is not a log of dbt: no line of it is one that dbt writes. "
+            f"To judge a single message, use: airflow-dbt-rerun signatures --test {target}"
+        )
     well = _well(log)
     ends_well = well >= 0 and not _ends_in_failure(log, well)
     nothing = f"No error in this log: it ends with {log[well:].splitlines()[0]!r}." if ends_well else None

@@ -47,7 +47,7 @@ def run_target(text: str) -> RunTarget:
     """Read a run's id or address, for argparse."""
     if _is_id(text) and int(text):
         return RunTarget(int(text))
-    if not is_run(text):
+    if _is_id(text) or not is_run(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a run: give its id, a number above zero, or its address")
     url = urlsplit(text)
     found = _PATH.fullmatch(url.path.rstrip("/") + (f"/#{url.fragment}" if "/runs/" in url.fragment else ""))

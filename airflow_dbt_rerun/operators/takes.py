@@ -62,8 +62,8 @@ ONE_JOB: Takes = {
 JOB: Takes = {
     **ONE_JOB,
     "trigger_reason": OrNone(Text()),
-    "steps_override": OrNone(Listed(Text())),
-    "schema_override": OrNone(Text()),
+    "steps_override": OrNone(TAKES["steps_override"]),
+    "schema_override": OrNone(TAKES["schema_override"]),
     "additional_run_config": OrNone(RUN_CONFIG),
     "reattach": Choice(REATTACH),
     "wait_for_termination": Flag(),

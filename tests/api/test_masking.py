@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
@@ -36,6 +37,16 @@ SPELLINGS: dict[str, Callable[[str], str]] = {
 }
 
 
+BASE64: dict[str, Callable[[str], str]] = {
+    "alone": lambda token: b64encode(token.encode()).decode(),
+    "as a user's": lambda token: b64encode(f"user:{token}".encode()).decode(),
+    "as a header's value": lambda token: b64encode(f"Token {token}, and more".encode()).decode(),
+    "of URLs": lambda token: urlsafe_b64encode(f"t:{token}:".encode()).decode(),
+    "escaped in JSON": lambda token: b64encode(f"u:{token}".encode()).decode().replace("/", "\\/"),
+    "escaped in a URL": lambda token: quote(b64encode(f":{token}".encode()).decode(), safe=""),
+}
+
+
 def shows(text: str, token: str) -> bool:
     """Whether a text gives the token away."""
     plain = text.lower()
@@ -57,6 +68,34 @@ def test_no_error_shows_the_token_in_any_spelling(
                     sender.send(replace(settings, token=token), endpoint)
                 text = f"{caught.value} {caught.value!r} {vars(caught.value)}"
                 assert not shows(text, token), (name, encoding)
+
+
+@pytest.mark.parametrize("token", [*TOKENS, "dbtc_???>>>~~~0123"])
+@pytest.mark.parametrize("form", BASE64)
+def test_no_error_shows_the_token_in_base64(
+    server: ScriptedServer, settings: Settings, sender: Blocking, token: str, form: str
+) -> None:
+    """A gateway may echo the header of basic authentication, or a cookie that holds the token."""
+    echo = BASE64[form](token)
+    for status in (200, 403, 502):
+        for encoding in ("utf-8", "utf-16"):
+            server.answers(Answer(status, json.dumps({"status": {"user_message": echo}}).encode(encoding)))
+            with pytest.raises(DbtApiError) as caught:
+                sender.send(replace(settings, token=token), endpoints.get_run(7))
+            text = f"{caught.value} {vars(caught.value)}".replace("\\", "")
+            middle = echo.replace("\\", "")[12:22]
+            assert middle not in text, (status, encoding)
+    mask = Mask(token)
+    assert echo[12:22] not in mask.body(f"x {echo} y".encode()).decode()
+    assert echo[12:22] not in mask.text(f"x {echo} y")
+
+
+def test_base64_of_something_else_is_left_alone() -> None:
+    """Nor is the end of a text cut."""
+    other = f"x {b64encode(b'a text that is not the token').decode()} y"
+    assert Mask(TOKENS[0]).text(other) == other
+    assert Mask(TOKENS[0]).body(other.encode()) == other.encode()
+    assert Mask(TOKENS[0]).text(f"a {b64encode(TOKENS[0].encode()).decode()} y").endswith("*** y")
 
 
 @pytest.mark.parametrize("token", TOKENS)

@@ -15,7 +15,7 @@ import pytest
 from pytest_mock import MockerFixture
 from rich.console import Console
 
-from airflow_dbt_rerun.cli import options
+from airflow_dbt_rerun.cli import files, options
 from airflow_dbt_rerun.cli.files import read_case
 from airflow_dbt_rerun.cli.judging import judge
 from airflow_dbt_rerun.cli.main import main
@@ -161,7 +161,7 @@ def test_several_targets_are_diagnosed_each_for_itself(run: Run) -> None:
 
 
 def test_a_log(run: Run, tmp_path: Path) -> None:
-    """Any text is read as a log of dbt."""
+    """A text with lines of dbt is read as its log, whatever its name."""
     page = run(write(tmp_path / "step.txt", REFUSED_LOG))[1]
     assert "transient  the dbt command  " in page
     assert "Connection refused" in page
@@ -361,6 +361,46 @@ def test_a_binary_file(run: Run, tmp_path: Path) -> None:
     assert "is a binary file" in run(path)[2]
     path.write_bytes(REFUSED_LOG.encode("utf-16"))
     assert "Verdict: transient" in run(path)[1]
+
+
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/random", "fifo"])
+def test_what_is_no_regular_file(tmp_path: Path, device: str) -> None:
+    """A device is endless, and a pipe waits for its writer: neither is opened."""
+    if device == "fifo":
+        device = str(tmp_path / "pipe.json")
+        os.mkfifo(device)
+    command = [sys.executable, "-m", "airflow_dbt_rerun.cli", "diagnose", device]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == (
+        f"airflow-dbt-rerun diagnose: {device} is not a regular file; to read from a pipe, give - and redirect it "
+        "there\n"
+    )
+
+
+def test_too_large_a_file(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files and standard input are read up to a limit."""
+    monkeypatch.setattr(files, "LARGEST", 1 << 20)
+    path = write(tmp_path / "dbt.log", REFUSED_LOG * 10_000)
+    assert "is larger than 1 MB: give its last part" in run(path)[2]
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(path.read_bytes())))
+    assert "standard input is larger than 1 MB" in run("-")[2]
+
+
+@pytest.mark.parametrize("text", ["To do: buy milk\n", "name,amount\na,1\n", "ConnectionError: timeout\n"])
+def test_a_text_that_is_no_log_of_dbt(run: Run, tmp_path: Path, text: str) -> None:
+    """It is not judged as one; a single message has a command of its own."""
+    path = write(tmp_path / "notes.txt", text)
+    status, page, errors = run(path)
+    assert (status, page) == (1, "")
+    assert f"{path} is not a log of dbt" in errors
+    assert f"airflow-dbt-rerun signatures --test {path}" in errors
+
+
+@pytest.mark.parametrize("path", sorted(LOGS.iterdir()), ids=lambda path: path.stem)
+def test_every_log_of_dbt_is_known_as_one(path: Path) -> None:
+    """Of all shapes that were recorded."""
+    assert read_case(str(path)).is_file
 
 
 def test_a_folder_without_artifacts(run: Run, tmp_path: Path) -> None:

@@ -378,6 +378,9 @@ def test_rendered_text_stands_for_what_it_says(cls: Any, given: str, rendered_to
 @pytest.mark.parametrize(
     ("given", "rendered_to", "words"),
     [
+        ("schema_override", "NULL", "schema_override is the text 'NULL', which stands for a missing value"),
+        ("schema_override", "nan", "or check its template"),
+        ("schema_override", "[]", "leave the field out"),
         ("steps_override", "null", "steps_override is 'null' after rendering, which says nothing"),
         ("steps_override", "~", "steps_override takes a list, not '~'"),
         ("additional_run_config", "null", "additional_run_config is 'null' after rendering"),

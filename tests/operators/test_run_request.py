@@ -123,6 +123,12 @@ def test_cause_is_joined(simulated: LocalPlatform, instance: TaskInstance) -> No
         ({"steps_override": "dbt run"}, "steps_override takes a list"),
         ({"steps_override": []}, "steps_override takes a list that is not empty"),
         ({"schema_override": ""}, "schema_override takes a text that is not empty"),
+        ({"schema_override": "NULL"}, "schema_override is the text 'NULL', which stands for a missing value"),
+        ({"additional_run_config": {"git_branch": "nan"}}, "additional_run_config['git_branch'] is the text 'nan'"),
+        (
+            {"steps_override": ["dbt builddbt test"]},
+            "steps_override[0] is 'dbt builddbt test', and dbt has no command",
+        ),
     ],
 )
 def test_wrong_overrides_are_refused_while_the_dag_is_parsed(

@@ -7,6 +7,12 @@ from collections.abc import Collection, Iterable
 
 _WITH_NODES = frozenset({"build", "run", "test", "seed", "snapshot", "compile", "retry", "source", "docs", "clone"})
 
+SUBCOMMANDS = _WITH_NODES | frozenset(
+    {"clean", "debug", "deps", "environment", "init", "invocation", "lint", "list", "login", "ls", "man", "parse"}
+    | {"run-operation", "show", "sl", "system"}
+)
+"""The commands of dbt-core, dbt v2 and the platform. There may be more."""
+
 _GLOBAL_WITH_VALUE = frozenset(
     {"--target", "-t", "--profile", "--profiles-dir", "--project-dir", "--target-path", "--log-path", "--vars"}
     | {"--log-level", "--log-format", "--log-level-file", "--log-format-file", "--printer-width", "--threads"}
@@ -71,6 +77,15 @@ def _words(command: str) -> list[str]:
         return shlex.split(command)
     except ValueError:  # an unclosed quote: how the platform splits it is unknown
         return command.split()
+
+
+def subcommand(command: str) -> tuple[str, tuple[str, ...]]:
+    """Return the first word after ``dbt`` that is no option, and the words after it; empty if there is none."""
+    words = _words(command)
+    for place, word in enumerate(words):
+        if place and not word.startswith("-") and words[place - 1] not in _GLOBAL_WITH_VALUE:
+            return word, tuple(words[place + 1 :])
+    return "", ()
 
 
 def _place_of_command(words: list[str]) -> int:

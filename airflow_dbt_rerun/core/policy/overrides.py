@@ -6,22 +6,23 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from airflow_dbt_rerun.core.messages import shown, unknown
-from airflow_dbt_rerun.core.policy.arguments import Flag, Listed, Number, Text, Value
+from airflow_dbt_rerun.core.policy.arguments import Flag, Listed, Number, Value
+from airflow_dbt_rerun.core.policy.override_texts import Command, GivenText
 
 TAKES: Mapping[str, Value] = {
-    "git_sha": Text(),
-    "git_branch": Text(),
+    "git_sha": GivenText(),
+    "git_branch": GivenText(),
     "azure_pull_request_id": Number(least=1, whole=True),
     "github_pull_request_id": Number(least=1, whole=True),
     "gitlab_merge_request_id": Number(least=1, whole=True),
     "non_native_pull_request_id": Number(least=1, whole=True),
-    "schema_override": Text(),
-    "dbt_version_override": Text(),
+    "schema_override": GivenText(),
+    "dbt_version_override": GivenText(),
     "threads_override": Number(least=1, whole=True),
-    "target_name_override": Text(),
+    "target_name_override": GivenText(),
     "generate_docs_override": Flag(),
     "timeout_seconds_override": Number(least=1, whole=True, unit="seconds"),
-    "steps_override": Listed(Text()),
+    "steps_override": Listed(Command()),
 }
 """Each field (spec: ``TriggerRunRequest``) and the values it takes."""
 
