@@ -127,7 +127,8 @@ def _names(seen: RunSeen) -> Iterator[str]:
     for artifact in seen.results:
         for node in artifact.nodes:
             yield from (part for part in node.unique_id.split(".")[1:] if len(part) > 1)
-    yield from filter(None, (seen.run.job_name, seen.run.git_branch, seen.run.job_target))
+    for name in filter(None, (seen.run.job_name, seen.run.git_branch, seen.run.job_target)):
+        yield from (name, *re.findall(r"\w{3,}", name))
 
 
 def _adapter(seen: RunSeen) -> str | None:

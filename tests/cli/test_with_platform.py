@@ -87,22 +87,21 @@ def test_a_run_by_its_address(run: Run, failed: Json) -> None:
 
 
 @pytest.mark.parametrize(
-    ("part", "other", "words"),
+    ("change", "words"),
     [
         (
-            r"//[^/]+",
-            "//cloud.getdbt.com",
+            (r"//[^/]+", "//cloud.getdbt.com"),
             "the run is on cloud.getdbt.com, but the connection 'dbt_cloud_default'",
         ),
-        (r"/deploy/\d+/", "/deploy/77/", "the run is in account 77, but the connection 'dbt_cloud_default'"),
+        ((r"/deploy/\d+/", "/deploy/77/"), "the run is in account 77, but the connection 'dbt_cloud_default'"),
     ],
 )
 def test_an_address_of_another_host_or_account_is_refused(
-    run: Run, simulated: LocalPlatform, failed: Json, part: str, other: str, words: str
+    run: Run, simulated: LocalPlatform, failed: Json, change: tuple[str, str], words: str
 ) -> None:
     """The run of the same id on the connection's own host would be another one. Nothing is sent."""
     for command in ("diagnose", "plan", "rerun", "audit", "report"):
-        status, page, errors = run(command, re.sub(part, other, failed["href"]))
+        status, page, errors = run(command, re.sub(*change, failed["href"]))
         assert (status, page) == (1, "")
         assert words in errors
         assert "--conn-id" in errors

@@ -9,14 +9,15 @@ from __future__ import annotations
 import re
 
 _NUMBERS = re.compile(
-    r"""\b(?:Errno|errno|WinError|(?:HTTP|Http|http)(?:/\d(?:\.\d)?)?(?:\ status)?(?:\ code)?
-          |status(?:\ code|_code)?
-          |(?:error|Error|ERROR|vendor|Vendor|exit|return|responded|returned|SQL|Native|native|reason|Reason|response|Server|HRESULT|Code|CODE
-            |DB::Exception|Msg|SQL0|SQLCODE|SQLSTATE|code)(?:[ _]?(?:code|Code|number|Number|error|status))?)
+    r"""(?<!zip\ )(?<!postal\ )(?<!post\ )(?<!area\ )(?<!product\ )\b
+        (?:[Ee]rrno|WinError|(?i:http)(?:/\d(?:\.\d)?)?(?:\ [Ss]tatus)?(?:\ [Cc]ode)?|[Ss]tatus(?:[ _][Cc]ode)?
+          |(?:[Ee]rror|ERROR|[Vv]endor|exit|return|responded|returned|SQL|[Nn]ative|[Rr]eason|response|Server
+            |HRESULT|[Cc]ode|CODE|DB::Exception|Msg|SQL0|SQLCODE|SQLSTATE)
+           (?:[ _]?(?:[Cc]ode|[Nn]umber|error|status))?)
         ["']?[\s:=#(\[]{1,3}-?(?P<named>\d{1,6}|0x[0-9A-Fa-f]{1,8})(?![\w.-]*\w*[@-])\b
       | (?<![\w.])(?P<numbered>\d{4,6})(?=\ \([0-9A-Z]{5}\))
       | (?:^|(?<=:\ )|(?<=[\n'"]))(?P<leading>\d{5,6})(?=:\ )
-      | \(-?(?P<tuple>\d{1,5})(?=,\ ?b?['"])
+      | (?:^|\w|:\ |["'(])\(-?(?P<tuple>\d{1,5})(?=,\ ?b?['"])
       | (?<![\w.-])(?P<http>[45]\d\d)(?=\ [A-Z][a-z]|:\ |\ (?:Client|Server)\ Error)
       | \((?P<sql>\d{1,5})\)\ \(SQL
     """,
@@ -28,7 +29,10 @@ _ORACLE = re.compile(
 )
 _STATE = re.compile(r"(?:0[0-9A-Z]|[1-5][0-9A-Z]|[5-9][0-9]|F0|HV|HY|HZ|IM|P0|XX|KD|42)[0-9A-Z]{3}")
 """A five-character SQLSTATE of a class that a standard or a vendor defines."""
-_STATE_BEFORE = re.compile(r"(?:\bSQLSTATE\b[\s:=(\[]*|\[|\()$")
+_STATE_BEFORE = re.compile(
+    r"(?:\bSQLSTATE\b[\s:=(\[]*|(?:^|[\]'\"] ?|ERROR:? |Error:? )\[|\d \(|\d, )$", re.IGNORECASE
+)
+"""The frames of a SQLSTATE without quotes: ``SQLSTATE: 42000``, ``[08S01] [Microsoft]``, ``002003 (42S02)``."""
 
 _KEYS = frozenset(
     """code codes error errors message messages msg reason reasons status state details detail domain description
@@ -42,7 +46,8 @@ _KEYS = frozenset(
 """The keys under which services and drivers put the parts of an error, also those of PostgreSQL's protocol."""
 _SEVERITIES = frozenset(("ERROR", "FATAL", "PANIC", "WARNING", "error", "failed", "FAILED"))
 _SEVERITY_BEFORE = re.compile(r"""['"](?:S|V|severity|status|state)['"]\s?:\s?$""")
-_CODE_BEFORE = re.compile(r"""(?:['"](?:C|M|code|sql_?[sS]tate|SQLSTATE|error_?[cC]ode)['"]\s?:\s?|\()$""")
+_CODE_BEFORE = re.compile(r"""['"](?:C|M|code|sql_?[sS]tate|SQLSTATE|error_?[cC]ode)['"]\s?:\s?$""")
+_FIRST_IN_TUPLE = re.compile(r"(?:^|[:\n] ?|Error)\($")
 _SHORT_NUMBER = re.compile(r"\d{3,6}")
 
 
@@ -56,8 +61,10 @@ def is_quoted_code(before: str, inside: str) -> bool:
     """Return whether quoted text is a code or a severity, by the key before it."""
     if inside in _SEVERITIES:
         return _SEVERITY_BEFORE.search(before) is not None
-    is_code_like = _STATE.fullmatch(inside) or _SHORT_NUMBER.fullmatch(inside)
-    return is_code_like is not None and _CODE_BEFORE.search(before) is not None
+    is_state = _STATE.fullmatch(inside) is not None
+    if _CODE_BEFORE.search(before):
+        return is_state or _SHORT_NUMBER.fullmatch(inside) is not None
+    return is_state and _FIRST_IN_TUPLE.search(before) is not None
 
 
 def is_code(word: str, before: str) -> bool:

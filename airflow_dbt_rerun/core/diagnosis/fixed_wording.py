@@ -18,7 +18,8 @@ FILE = Path(__file__).with_name("fixed_words.txt")
 
 ALSO = frozenset(
     """a i s t don doesn didn isn wasn aren couldn won hasn __init__ pg nsp oid relname typname nspname attname
-    conname index statuscode github.com econnreset operationhandle sessionhandle max_query_execution_time""".split()
+    conname index statuscode github.com oauth2 gaierror econnreset operationhandle sessionhandle
+    max_query_execution_time""".split()
 )
 """What is neither a common word nor in a pattern: parts of "doesn't" first, then parts of catalog indexes."""
 

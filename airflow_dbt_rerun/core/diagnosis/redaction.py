@@ -23,7 +23,7 @@ from airflow_dbt_rerun.core.diagnosis.cleaning import (
     speaks,
 )
 from airflow_dbt_rerun.core.diagnosis.error_codes import code_places, is_code, is_key, is_quoted_code
-from airflow_dbt_rerun.core.diagnosis.fixed_wording import is_error_class, is_fixed, pattern_words
+from airflow_dbt_rerun.core.diagnosis.fixed_wording import ALSO, is_error_class, is_fixed, pattern_words
 
 MOST_LINES = 24
 """Lines of a message, half of them from its start and half from its end."""
@@ -246,7 +246,8 @@ _AFTER_NOUN = frozenset(
 
 def _may_follow_noun(word: str) -> bool:
     """Return whether a known word after "table" goes on with the sentence instead of naming the table."""
-    return word.lower() in _AFTER_NOUN or word.lower() in pattern_words()
+    lower = word.lower()
+    return lower in _AFTER_NOUN or lower in ALSO or lower in pattern_words()
 
 
 def _scheme(url: str) -> str:

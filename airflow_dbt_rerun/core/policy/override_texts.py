@@ -24,8 +24,8 @@ class GivenText(Text):
         text = super().check(where, value)
         if text.strip().lower() in NOTHING:
             raise ValueError(
-                f"{where} is the text {shown(text)}, which stands for a missing value and would be sent to dbt as it "
-                "is: leave the field out, or check its template"
+                f"{where} is the text {shown(text)}, which stands for a missing value and would be sent to dbt as "
+                "it is: leave the field out, or check its template"
             )
         return text
 

@@ -171,6 +171,10 @@ def test_words_of_any_letters_are_masked_or_known(word: str) -> None:
         ("unexpected near /* {app: dbt} */", "unexpected near <sql>"),
         ("lost connection to s3://bucket/key", "lost connection to s3://url_1"),
         ("'YES' is wrong (using password: YES)", "'name_1' is wrong (using password: YES)"),
+        ("('08S01', '[08S01] link failure')", "('08S01', '[08S01] link failure')"),
+        ("Key (zip)=(90210) already exists", "Key (value_1)=(0) already exists"),
+        ("invalid zip code 90210 in value ('10115')", "invalid zip code 0 in value ('value_1')"),
+        ("constraint of (4711, 'x') is violated", "constraint of (0, 'name_1') is violated"),
         ('index "orders__dbt_tmp" is gone', 'index "relation_1__dbt_tmp" is gone'),
     ],
 )
