@@ -223,7 +223,7 @@ def test_wrong_policy_is_refused_at_once(arguments: dict[str, Any], words: str) 
         ),
         ({"when": CODE, "action": START, "overrides": {"steps_override": []}}, "takes a list that is not empty"),
         (
-            {"when": CODE, "action": START, "overrides": {"steps_override": ["a", 3]}},
+            {"when": CODE, "action": START, "overrides": {"steps_override": ["dbt run", 3]}},
             "['steps_override'][1] takes a",
         ),
         ({"when": CODE, "overrides": {"steps_override": ["dbt run"]}}, "need action='rerun_from_start'"),
@@ -365,7 +365,9 @@ def test_broken_rules_never_rerun(arguments: dict[str, Any], words: str) -> None
 def test_policies_are_values() -> None:
     """Written alike is equal, although tenacity's objects are not; and Airflow can copy and pickle them."""
     first, second = (
-        RerunPolicy(rules=[RerunRule(node(tag="x"), START, wait_fixed(1), overrides={"steps_override": ["a"]})])
+        RerunPolicy(
+            rules=[RerunRule(node(tag="x"), START, wait_fixed(1), overrides={"steps_override": ["dbt run"]})]
+        )
         for _ in range(2)
     )
     assert first == second
@@ -374,7 +376,9 @@ def test_policies_are_values() -> None:
     assert pickle.loads(pickle.dumps(first)) == first  # noqa: S301 - made a moment ago
     assert first != RerunPolicy()
     assert replace(first, wait=wait_fixed(2)) != first
-    assert first.rules[0] != RerunRule(node(tag="x"), START, wait_fixed(2), overrides={"steps_override": ["a"]})
+    assert first.rules[0] != RerunRule(
+        node(tag="x"), START, wait_fixed(2), overrides={"steps_override": ["dbt run"]}
+    )
     assert RerunPolicy() != object()
 
 
