@@ -202,7 +202,9 @@ class Ledger:
     def _judge(self, place: int, debt: Debt) -> CommandAudit:
         warnings = tuple(self._warnings.get(place, ()))
         if debt.is_settled:
-            return CommandAudit(debt.command, Finding.DONE, self._paid.get(place, "nothing was owed"), warnings)
+            return CommandAudit(
+                debt.command, Finding.DONE, self._paid.get(place, "nothing was left to do"), warnings
+            )
         finding = Finding.NOT_VERIFIABLE if self.doubt or debt.unreadable else Finding.NOT_DONE
         return CommandAudit(debt.command, finding, _owed(debt), warnings)
 
@@ -211,7 +213,7 @@ def _owed(debt: Debt) -> str:
     if debt.unreadable:
         return "it was resumed, but there is no record of what the resumed command did"
     if debt.nodes:
-        return f"{counted(len(debt.nodes), 'node')} owed: {listed(sorted(debt.nodes), _SHOWN)}"
+        return f"{counted(len(debt.nodes), 'node')} left to do: {listed(sorted(debt.nodes), _SHOWN)}"
     return "it failed, and what it left undone is not all on record" if debt.has_run else "it has not run"
 
 

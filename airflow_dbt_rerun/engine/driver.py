@@ -130,6 +130,7 @@ class Driver:
             now=self._clock(),
             deadline=deadline,
             given=given is not None,
+            asked_by=self._work.asked_by,
             uncertain=uncertain_in(listed, runs, after=given),
         )
         for run in full[:-1]:  # earlier failures show whether the heal makes progress
@@ -189,7 +190,7 @@ class Driver:
         if self._work.of_run is None:
             return RerunSession(self._clock(), deadline), NoRun()
         run = self._reader.read(self._work.of_run)
-        session = RerunSession.of_given(run, now=self._clock(), deadline=deadline)
+        session = RerunSession.of_given(run, now=self._clock(), deadline=deadline, asked_by=self._work.asked_by)
         return session, self._reader.observe(session, run.id)
 
     def _runs(self) -> list[Run]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 from airflow_dbt_rerun.core.dbt.models import Run
@@ -20,7 +21,7 @@ class PolledProgress:
     def __init__(self, tell: Callable[[Run], None], clock: Callable[[], float]) -> None:
         self._tell = tell
         self._clock = clock
-        self._asked_at = clock()
+        self._asked_at = -math.inf  # the first poll asks at once: a short run is over before the next time
         self._asks = False
         self._told: object = None
 

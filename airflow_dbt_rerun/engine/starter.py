@@ -33,7 +33,9 @@ class Work:
     reason: str
     overrides: Mapping[str, Any] = field(default_factory=dict)
     of_run: int | None = None
-    """The failed run to repair, which this task did not start; None to start a new run of the job."""
+    """The failed run to repair, which this life of the task did not start; None to start a new run of the job."""
+    asked_by: str | None = None
+    """Who asked, by a button, to rerun ``of_run``: then the task may have started it before its clear."""
     is_new_request: bool = False
     """Whether a person asks for the repair now: a rerun of ``of_run`` that has failed before is rerun itself."""
     earlier: tuple[Marker, ...] = ()

@@ -55,7 +55,8 @@ class Wish:
         """Return the work of repairing the run that the person saw, whatever this task would have done."""
         if self.gives_up or self.run_id is None:
             return work
-        return replace(work, of_run=self.run_id, earlier=(), reattach=False, is_new_request=is_new_request)
+        asked = {"of_run": self.run_id, "asked_by": self.by, "is_new_request": is_new_request}
+        return replace(work, **asked, earlier=(), reattach=False)  # type: ignore[arg-type]
 
     def applied_to_policy(self, policy: RerunPolicy | None) -> RerunPolicy | None:
         """Return a policy that reruns the first failure as the person wants; later ones are for ``policy``."""
@@ -67,11 +68,12 @@ class Wish:
 
 
 def a_person_asked(state: RerunState) -> bool:
-    """Match the failure that a person has seen. The function's name appears in the decision's reason."""
+    """Match the failure that a person has seen."""
     return state.attempt_number == 1
 
 
-setattr(a_person_asked, "is_order", True)  # noqa: B010 - read by RerunPolicy
+setattr(a_person_asked, "words", "a person asked for it")  # noqa: B010 - read by RerunPolicy
+setattr(a_person_asked, "is_order", True)  # noqa: B010 - the same
 
 
 def wish_in(context: Mapping[str, Any], *, retries: int | None) -> Wish | None:

@@ -51,7 +51,7 @@ def test_failed_run_owes_its_nodes_and_the_commands_after_them() -> None:
     """What failed, what was skipped, and what never ran."""
     seed, build, docs = audited(FAILS).commands
     assert seed.finding is Finding.DONE
-    assert build.evidence == "2 nodes owed: model.shop.a, model.shop.b"
+    assert build.evidence == "2 nodes left to do: model.shop.a, model.shop.b"
     assert (docs.finding, docs.evidence) == (Finding.NOT_DONE, "it has not run")
 
 

@@ -39,10 +39,11 @@ def running(status: int) -> Run:
     return replace(run(101, 3), steps=(RunStep(1, 1, "Invoke dbt with `dbt build`", status),))
 
 
-def test_steps_are_asked_for_at_most_every_thirty_seconds() -> None:
-    """Steps come with a poll that is sent anyway: no request more, and no large answer each time."""
+def test_steps_are_asked_for_at_once_and_then_at_most_every_thirty_seconds() -> None:
+    """A short run shows its step, too. It comes with a poll that is sent anyway, and not with each: it is large."""
     watch = Watch()
-    assert [watch.poll(10, running(1)) for _ in range(6)] == [[], [], ["run_steps"], [], [], ["run_steps"]]
+    assert [watch.poll(10, running(1)) for _ in range(6)] == [["run_steps"], [], [], ["run_steps"], [], []]
+    assert len(watch.told) == 1
 
 
 def test_only_changes_are_told() -> None:

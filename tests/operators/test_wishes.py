@@ -86,7 +86,7 @@ def test_the_failed_run_is_rerun_as_wished(
         (failed["id"], "given"),
         (run_id, action),
     ]
-    assert "a_person_asked" in report["attempts"][0]["decision"]
+    assert "a person asked for it" in report["attempts"][0]["decision"]
     assert report["outcome"] == "healed"
 
 

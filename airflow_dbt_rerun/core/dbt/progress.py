@@ -22,5 +22,5 @@ class Progress:
     def __str__(self) -> str:
         """Return the progress in words for a log."""
         if not self.healed:
-            return f"healed none of the {self.owed} nodes it owed"
-        return f"healed {self.healed} of the {self.owed} nodes it owed; {self.left} are left"
+            return f"healed none of the {self.owed} nodes that were left undone"
+        return f"healed {self.healed} of the {self.owed} nodes that were left undone; {self.left} are left"

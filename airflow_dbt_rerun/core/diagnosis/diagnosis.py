@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.results import short_name
-from airflow_dbt_rerun.core.messages import and_more, counted, listed
+from airflow_dbt_rerun.core.messages import and_more, listed
 
 HARDEST_FIRST = (
     Category.CANCELLED,
@@ -28,6 +28,9 @@ HARDEST_FIRST = (
 
 REPORTED_FINDINGS = 20
 """How many findings are passed to the triggerer, to XCom and to the log, where thousands would not help."""
+
+_NAMED = 10
+"""How many failures a single line names."""
 
 _SHOWN_GROUPS = 10
 """Kinds of failures that a summary names; the kinds of nodes are dbt's own words, so more are unlikely."""
@@ -71,11 +74,16 @@ class Finding:
         is_unique_id = self.is_node and self.subject.startswith(f"{self.resource_type}.")
         return short_name(self.subject) if is_unique_id else self.subject
 
+    @property
+    def label(self) -> str:
+        """What failed, without why: ``model orders``."""
+        return f"{self.resource_type} {self.name}"
+
     def __str__(self) -> str:
         """Return the finding on one line for people: what failed and why, then what kind of error that is."""
         kind = f"{self.category}, {self.signature}" if self.signature else str(self.category)
         where = f"; {self.path}" if self.path else ""
-        return f"{self.resource_type} {self.name}: {self.message} ({kind}{where})"
+        return f"{self.label}: {self.message} ({kind}{where})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return the finding as plain JSON values."""
@@ -170,12 +178,17 @@ class Diagnosis:
 
     @property
     def headline(self) -> str | None:
-        """The finding that decides the verdict, and how many more there are; None without findings."""
+        """The finding that decides the verdict, and what else failed; None without findings."""
         first = next((finding for finding in self.findings if finding.category is self.verdict), None)
         if first is None:
             return None
-        others = len(self.findings) - 1
-        return f"{first}, and {counted(others, 'more failure')}" if others else str(first)
+        others = [finding.label for finding in self.findings if finding is not first]
+        return f"{first}; also failed: {listed(others, _NAMED)}" if others else str(first)
+
+    @property
+    def names(self) -> str:
+        """What failed, by its names: ``model orders, test unique_orders_id and 3 more``."""
+        return listed([finding.label for finding in self.findings], _NAMED)
 
     def __repr__(self) -> str:
         """Return the diagnosis with the first findings only."""

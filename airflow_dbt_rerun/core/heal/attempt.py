@@ -23,7 +23,9 @@ class Attempt:
 
     run_id: int
     kind: str
-    """``trigger``, ``given`` (a run started outside this task), ``superseded_by``, or the :class:`RerunAction`."""
+    """``trigger``, ``given`` (there before: started outside this task, or the run that a person asked to rerun),
+    ``superseded_by``, or the :class:`RerunAction`.
+    """
     url: str | None = None
     ours: bool = True
     """Whether we started it, and so may cancel it."""
@@ -37,6 +39,8 @@ class Attempt:
     progress: str | None = None
     """What this rerun healed of what the previous attempt had left undone."""
     decision: str | None = None
+    asked_by: str | None = None
+    """Who asked, by a button, to rerun this run, which the task has from before its clear."""
     by_person: bool = False
     """Whether a person decided about this run, by an answer or a button."""
     would: str | None = None

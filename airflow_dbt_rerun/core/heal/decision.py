@@ -97,19 +97,19 @@ def _rules(session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunP
 
 
 def cancelled_without_known_actor(state: RerunState) -> bool:
-    """Match a cancelled run without a recorded actor: the policy's ``on_unknown_cancel`` applies.
-
-    The function's name appears in the decision's reason.
-    """
+    """Match a cancelled run without a recorded actor: the policy's ``on_unknown_cancel`` applies."""
     return state.run.is_cancelled and state.run.cancelled_by is None
 
 
-def dbt_could_not_resume(state: RerunState) -> bool:
-    """Match a resumed run that dbt itself could not resume: the policy's ``fallback`` applies.
+setattr(cancelled_without_known_actor, "words", "dbt records neither who cancelled the run nor why")  # noqa: B010
 
-    The function's name appears in the decision's reason.
-    """
+
+def dbt_could_not_resume(state: RerunState) -> bool:
+    """Match a resumed run that dbt itself could not resume: the policy's ``fallback`` applies."""
     return could_not_resume(state.diagnosis) is not None
+
+
+setattr(dbt_could_not_resume, "words", "dbt itself could not resume the run")  # noqa: B010
 
 
 def _no_progress(session: RerunSession, diagnosis: Diagnosis) -> str | None:

@@ -9,7 +9,7 @@ from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, Run, RunStep
 from airflow_dbt_rerun.core.heal.next_steps import AskPerson, NextStep, Rerun, WaitForRun
 from airflow_dbt_rerun.core.heal.report import summary
 from airflow_dbt_rerun.core.heal.session import RerunSession
-from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS
+from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS, answer_label
 
 IN_PROGRESS = "in progress"
 """The outcome of a report before the end."""
@@ -40,8 +40,22 @@ def live_report(
         "outcome": IN_PROGRESS,
         "verified": None,
         "reason": reason,
-        "now": {"doing": doing, "since": round(now, 1), "until": until, "step": current_step(run)},
+        "now": {
+            "doing": doing,
+            "since": round(now, 1),
+            "until": until,
+            "step": current_step(run),
+            "question": _question(step),
+        },
     }
+
+
+def _question(step: NextStep) -> dict[str, Any] | None:
+    """Return the answers that a person can give, and the one that is taken without one, as Airflow shows them."""
+    if not isinstance(step, AskPerson):
+        return None
+    options = [answer_label(option) for option in step.question.options]
+    return {"options": options, "default": answer_label(step.question.default)}
 
 
 def _doing(session: RerunSession, step: NextStep) -> tuple[str, str, float | None]:

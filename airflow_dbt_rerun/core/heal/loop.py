@@ -101,6 +101,7 @@ def _record(session: RerunSession, seen: RunSeen) -> RerunSession:
         if not seen.certain:
             session = session.with_current(certain=False, ours=False)
     current = session.attempts[-1]
+    session = replace(session, job_name=run.job_name or session.job_name)
     return session.remembering(run).with_current(
         status=run.status_name,
         url=run.href or current.url,

@@ -15,8 +15,8 @@ from airflow_dbt_rerun.core.policy.actions import RerunAction
 _SHOWN = 10
 
 _OUTDATED = (
-    "If this try of the task asks again, Airflow shows this text once more: "
-    "the task's log and its page name the newer run."
+    "Airflow keeps this text: if a rerun fails as well and the task asks a second time, you read it again, "
+    "although the question is about the newer run. Its tab *dbt heal* and its log show that one."
 )
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()<>#+!|~-])")

@@ -14,7 +14,7 @@ from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import Proof
 from airflow_dbt_rerun.core.heal.wording import did
 from airflow_dbt_rerun.core.messages import and_more, counted
-from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS, answer_label
+from airflow_dbt_rerun.core.policy.action_words import ACTION_WORDS, answer_label, decision_words
 
 REPORT_VERSION = 4
 """The version of the report's format: ``docs/report.schema.json``."""
@@ -42,6 +42,7 @@ def summary(session: RerunSession, now: float, *, job_id: int | None, policy: Se
     return {
         "version": REPORT_VERSION,
         "job_id": job_id,
+        "job_name": session.job_name,
         "job_run_id": session.run_id,
         "reruns": max(len(session.attempts) - 1, 0),
         "waited_seconds": round(sum(attempt.waited for attempt in session.attempts), 1),
@@ -66,7 +67,7 @@ def _attempt(number: int, attempt: Attempt) -> dict[str, Any]:
         "url": attempt.url,
         "kind": attempt.kind,
         "of_run": attempt.of_run,
-        "summary": did(attempt.kind, attempt.of_run),
+        "summary": did(attempt.kind, attempt.of_run, attempt.asked_by),
         "status": attempt.status,
         "git_sha": attempt.git_sha,
         "verdict": diagnosis.get("verdict"),
@@ -111,6 +112,8 @@ def tell(before: RerunSession, after: RerunSession, step: NextStep) -> Iterator[
         yield Line(INFO, f"Run {new.run_id} {did(new.kind, new.of_run)}")
     if new is not None and new.diagnosis and (old is None or old.diagnosis != new.diagnosis):
         yield from _failure_lines(after, new, new.diagnosis, bad)
+        if not isinstance(step, Fail):  # its line says the same
+            yield Line(bad, f"Decision: {decision_words(new.decision)}")
     elif new is not None and new.status and (is_next or (old is not None and old.status != new.status)):
         yield Line(INFO, f"{_attempt_line(after, new)}: {new.url}")
     if new is not None and new.verification and (old is None or old.verification != new.verification):
@@ -142,18 +145,18 @@ def _attempt_line(session: RerunSession, attempt: Attempt) -> str:
 def _failure_lines(
     session: RerunSession, attempt: Attempt, diagnosis: Mapping[str, Any], level: int
 ) -> Iterator[Line]:
-    """Yield each error with its node, then the run, the verdict and the decision."""
+    """Yield each error with its node, then the run and the kind of its failure."""
     findings, found, skipped = diagnosis["findings"], diagnosis["found"], diagnosis["skipped"]
     yield from (Line(level, str(Finding.from_dict(finding))) for finding in findings)
     if found > len(findings):
         yield Line(level, and_more(found - len(findings)))
     if skipped:
         yield Line(level, f"{counted(skipped, 'downstream node')} skipped")
-    verdict = f"verdict {diagnosis['verdict']}, from {diagnosis['evidence']}"
-    yield Line(level, f"{_attempt_line(session, attempt)}: {verdict}: {attempt.url}")
+    known = f"{diagnosis['verdict']}, by {diagnosis['evidence']}"
+    run = f"Attempt {len(session.attempts)}: dbt run {attempt.run_id} ended in {attempt.status}"
+    yield Line(level, f"{run} ({known}): {attempt.url}")
     if attempt.progress:
         yield Line(INFO, f"Run {attempt.run_id} {attempt.progress}")
-    yield Line(level, f"Decision: {attempt.decision}")
 
 
 def _step_lines(session: RerunSession, step: NextStep) -> Iterator[Line]:
@@ -174,4 +177,13 @@ def _step_lines(session: RerunSession, step: NextStep) -> Iterator[Line]:
             healed = f"healed in {len(session.attempts)} attempts" if len(session.attempts) > 1 else step.reason
             yield Line(INFO, f"Done: {healed}")
         case Fail():
-            yield Line(ERROR, f"Giving up ({counted(len(session.attempts), 'attempt')}): {step.reason}")
+            yield Line(ERROR, _last_line(session, step))
+
+
+def _last_line(session: RerunSession, step: Fail) -> str:
+    """Say what failed by its names, and why no more is tried: the messages stand above, and in the exception."""
+    given_up = f"Giving up ({counted(len(session.attempts), 'attempt')})"
+    if step.diagnosis is None or step.why is None:
+        return f"{given_up}: {step.reason}"
+    failed = f"{step.diagnosis.names} failed" if step.diagnosis.findings else "the run failed"
+    return f"{given_up}: {failed}. Not rerun: {step.why}"

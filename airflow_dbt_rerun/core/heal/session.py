@@ -48,6 +48,8 @@ class RerunSession:
     """Attempts that earlier tries of the task used up: reported, but no longer counted against the limits."""
     first_at: float | None = None
     """Epoch seconds at which attempt 1 was first seen, if the limits count from another moment."""
+    job_name: str | None = None
+    """The job's name, once dbt has told it."""
     open_posts: int = 0
     """POSTs of this try that no new run has followed, each counted before it was sent: they count as attempts."""
 
@@ -165,13 +167,15 @@ class RerunSession:
         now: float,
         deadline: float | None,
         given: bool = False,
+        asked_by: str | None = None,
         uncertain: Collection[int] = (),
     ) -> RerunSession:
         """Rebuild the session from the platform's record: the runs of one piece of work, oldest first, with steps.
 
         The newest run is left out, since it has not been examined yet.
 
-        :param given: whether the first of them was started outside this task.
+        :param given: whether the first of them was there before this work began.
+        :param asked_by: who asked to rerun that one, if a person did.
         :param uncertain: those that may as well be the rerun of a run outside this work.
         """
         started_at = epoch(runs[1 if given else 0].created_at)
@@ -179,15 +183,18 @@ class RerunSession:
         for run, following in pairwise(runs):
             session = session.following(run).remembering(run)
             if given and len(session.attempts) == 1:
-                session = session.with_current(kind=GIVEN, ours=False)
+                session = session.with_current(kind=GIVEN, ours=False, asked_by=asked_by)
             session = session.planning(following, after=run, certain=following.id not in uncertain)
         return replace(session, adopted=True)
 
     @classmethod
-    def of_given(cls, run: Run, *, now: float, deadline: float | None) -> RerunSession:
-        """Return a session that begins with a run started outside this task, which must not be cancelled."""
+    def of_given(cls, run: Run, *, now: float, deadline: float | None, asked_by: str | None = None) -> RerunSession:
+        """Return a session that begins with a run that was there before this work, which must not be cancelled.
+
+        :param asked_by: who asked to rerun it, if a person did.
+        """
         session = cls(now, deadline).following(run)
-        return session.with_current(kind=GIVEN, ours=False)
+        return session.with_current(kind=GIVEN, ours=False, asked_by=asked_by)
 
     def following(self, run: Run) -> RerunSession:
         """Append ``run`` as an attempt: the planned rerun, the first run, or one started outside this task."""
@@ -262,6 +269,7 @@ class RerunSession:
             adopted=data["adopted"],
             spent=data["spent"],
             first_at=data["first_at"],
+            job_name=data.get("job_name"),
             open_posts=data.get("open_posts", 0),
         )
 

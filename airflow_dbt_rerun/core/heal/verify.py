@@ -15,7 +15,7 @@ from airflow_dbt_rerun.core.dbt.merging import done_for, merged, undone
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis, Finding
-from airflow_dbt_rerun.core.messages import listed
+from airflow_dbt_rerun.core.messages import counted, listed
 
 MORE_WAS_OWED = "the run that it resumed had left more undone than is recorded"
 
@@ -88,20 +88,27 @@ class Verification:
             nodes = listed(self.unproven, _SHOWN)
             return f"not verifiable: the commands ran as a whole without {nodes}, and manifest.json cannot be read"
         if self.owes_nothing:
-            return "not verifiable: no node result names what the failed command owed, so dbt's own status counts"
+            return "not verifiable: no node result names what the command left undone, so dbt's own status counts"
         if self.whole_commands and not (self.healed or self.gone):
             return "verified: the commands ran as a whole"
-        of = f"{len(self.healed)} of {len(self.healed)} owed {'node' if len(self.healed) == 1 else 'nodes'}"
-        return f"verified: {of} done, by the node results{self._besides}"
+        done = f"all {len(self.healed)} nodes that had failed or been skipped are"
+        if len(self.healed) == 1:
+            done = "the one node that had failed or been skipped is"
+        return f"verified: {done} done now, by the node results{self._besides}"
 
     @property
     def _undone(self) -> str:
         if not self.missing:
             return MORE_WAS_OWED if self.nodes_run else "no node ran"
-        why = "only warned, and warnings count as errors" if self.warned_only else "were not done"
+        are = "is" if len(self.missing) == 1 else "are"
+        what = f"that had failed or been skipped {are} still not done"
+        if self.warned_only:
+            what = "only warned, and warnings count as errors"
         if self.left_out:
-            why = "are still in the project, but the commands no longer select them"
-        return f"{len(self.missing)} owed nodes {why}: {listed(self.missing, _SHOWN)}"
+            what = (
+                f"{are} still in the project, but the commands no longer select {'it' if are == 'is' else 'them'}"
+            )
+        return f"{counted(len(self.missing), 'node')} {what}: {listed(self.missing, _SHOWN)}"
 
     @property
     def _besides(self) -> str:

@@ -12,11 +12,14 @@ _OTHERS = {
 }
 
 
-def did(kind: str, of_run: int | None) -> str:
+def did(kind: str, of_run: int | None, asked_by: str | None = None) -> str:
     """Return what a run did, to follow its name: ``resumed run 101 from its failed step``.
 
-    :param kind: that of an :class:`~airflow_dbt_rerun.core.heal.session.Attempt`.
+    :param kind: that of an :class:`~airflow_dbt_rerun.core.heal.attempt.Attempt`.
+    :param asked_by: the person who asked to rerun it: the task itself may have started such a run before its clear.
     """
+    if asked_by is not None:
+        return f"is the run that {asked_by} asked to rerun"
     words = _OTHERS.get(kind) or ACTION_WORDS[RerunAction(kind)].did
     return words.format(of_run)
 

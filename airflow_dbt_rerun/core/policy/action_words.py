@@ -40,6 +40,12 @@ def imperative(action: RerunAction) -> str:
     return f"rerun {ACTION_WORDS[action].how}"
 
 
+def decision_words(decision: str | None) -> str:
+    """Return what attempts keep, ``rerun_from_failure: why``, for people: ``rerun from failure: why``."""
+    action, _, why = (decision or "").partition(": ")
+    return f"{imperative(RerunAction(action))}: {why}" if action in set(RerunAction) else str(decision)
+
+
 def answer_label(action: RerunAction) -> str:
     """Return an action as the button of a question: ``Rerun from failure``, ``Give up``."""
     return "Give up" if action is RerunAction.FAIL else imperative(action).capitalize()

@@ -7,7 +7,7 @@ The first rule whose condition matches decides; a diagnosis that no rule covers 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
@@ -15,7 +15,7 @@ from tenacity import stop_after_attempt, stop_after_delay, wait_exponential, wai
 
 from airflow_dbt_rerun.core.messages import shown
 from airflow_dbt_rerun.core.policy.actions import RerunAction
-from airflow_dbt_rerun.core.policy.condition import RerunState
+from airflow_dbt_rerun.core.policy.condition import Condition, RerunState
 from airflow_dbt_rerun.core.policy.from_data import policy_arguments, policy_data
 from airflow_dbt_rerun.core.policy.in_words import policy_words
 from airflow_dbt_rerun.core.policy.overrides import plain
@@ -29,7 +29,7 @@ from airflow_dbt_rerun.core.policy.rules import (
     WaitStrategy,
     checked_rules,
 )
-from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy, describe, longest
+from airflow_dbt_rerun.core.policy.strategies import STOP, WAIT, check_strategy, describe, form, longest
 from airflow_dbt_rerun.core.policy.value_class import Written, names_its_arguments
 
 __all__ = [
@@ -157,17 +157,15 @@ class RerunPolicy(Written):
         If a user's function raises, nothing is rerun and the diagnosis is kept: the decision is to fail, with a
         reason that names the rule and the error.
         """
-        for number, rule in enumerate(self.rules, 1):
-            name = f"rule {number} ({describe(rule.when)})"
+        for number, rule in _numbered(self.rules):
             try:
                 if rule.when(state):
-                    return self._apply(rule, name, state)
+                    return self._apply(rule, _because(number, rule, state), state)
             except Exception as error:  # noqa: BLE001 - the user's code may raise anything; it is reported
-                return _broken(name, error, state)
+                return _broken(f"rule {number} ({describe(rule.when)})", error, state)
         return RerunDecision(RerunAction.FAIL, f"no rule covers {state.diagnosis.summary}")
 
-    def _apply(self, rule: RerunRule, name: str, state: RerunState) -> RerunDecision:
-        because = f"{name} matches {state.diagnosis.summary}"
+    def _apply(self, rule: RerunRule, because: str, state: RerunState) -> RerunDecision:
         if rule.action is RerunAction.FAIL:
             return RerunDecision(RerunAction.FAIL, because)
         if hopeless := self._hopeless(state):
@@ -194,7 +192,7 @@ class RerunPolicy(Written):
         for stop in (earlier, self.stop):
             if stop is not None and _is_reached(stop, state):
                 tried = f"attempt {state.attempt_number} failed after {state.seconds_since_start:.0f} s"
-                return f"limit reached: {describe(stop)} ({tried})"
+                return f"limit reached: {form(stop).words()} ({tried})"
         return None
 
     def _hopeless(self, state: RerunState) -> str | None:
@@ -205,6 +203,25 @@ class RerunPolicy(Written):
             f"the job has failed {failed} times in a row and the policy gives up after {limit}; "
             "dbt deactivates a job at 100"
         )
+
+
+def _numbered(rules: Sequence[RerunRule]) -> Iterator[tuple[int, RerunRule]]:
+    """Yield each rule with its number among those that a person wrote; one of this package's own has none, so 0."""
+    number = 0
+    for rule in rules:
+        is_ours = _own_words(rule) is not None
+        number += not is_ours
+        yield 0 if is_ours else number, rule
+
+
+def _own_words(rule: RerunRule) -> str | None:
+    return None if isinstance(rule.when, Condition) else getattr(rule.when, "words", None)
+
+
+def _because(number: int, rule: RerunRule, state: RerunState) -> str:
+    """Return why a rule applies, in the words that the policy has for it."""
+    what = state.diagnosis.summary
+    return f"rule {number} ({rule.condition.words}) matches {what}" if number else f"{_own_words(rule)}: {what}"
 
 
 def _answers(rule: RerunRule) -> Sequence[RerunAction]:

@@ -92,7 +92,7 @@ def test_time_of_a_question_does_not_count_but_its_reruns_do() -> None:
     again = RunSeen(run(102, retrying_run_id=101), BROKEN.results)
     _, step = next_step(session, again, policy, late + 10)
     assert isinstance(step, Fail)
-    assert "stop_after_attempt(2)" in step.reason
+    assert "after 2 attempts in all" in step.reason
 
 
 @pytest.mark.parametrize(

@@ -60,15 +60,18 @@ def test_an_attempt_that_heals_part_is_told_apart() -> None:
     story = (failed(101, "a", "b", skipped=5), failed(102, "c", skipped=1))
     assert [state.progress for state in asked(*story)] == [None, Progress(owed=7, left=2)]
     session, _, lines = play(*story)
-    assert "Run 102 healed 5 of the 7 nodes it owed; 2 are left" in lines
+    assert "Run 102 healed 5 of the 7 nodes that were left undone; 2 are left" in lines
     attempts = report(session, Fail("done"), NOW)["attempts"]
-    assert [attempt["progress"] for attempt in attempts] == [None, "healed 5 of the 7 nodes it owed; 2 are left"]
+    assert [attempt["progress"] for attempt in attempts] == [
+        None,
+        "healed 5 of the 7 nodes that were left undone; 2 are left",
+    ]
 
 
 def test_an_attempt_that_heals_none_is_told() -> None:
     """The same two nodes are undone with other messages: no progress, but not the same failure either."""
     _, answer, lines = play(failed(101, "a", skipped=1), failed(102, "a", skipped=1, message="lock timeout"))
-    assert "Run 102 healed none of the 2 nodes it owed" in lines
+    assert "Run 102 healed none of the 2 nodes that were left undone" in lines
     assert isinstance(answer, Rerun)
 
 
@@ -146,7 +149,7 @@ def test_a_run_that_nobody_known_cancelled_follows_the_policy() -> None:
     answer = play(cancelled(), policy=policy)[1]
     assert isinstance(answer, Rerun)
     assert answer.overrides["steps_override"] == list(COMMANDS[1:])
-    assert "cancelled_without_known_actor" in answer.reason
+    assert "dbt records neither who cancelled the run nor why" in answer.reason
     assert isinstance(play(cancelled(), policy=RerunPolicy())[1], Fail)
 
 

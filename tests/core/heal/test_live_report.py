@@ -35,7 +35,7 @@ def test_it_says_which_run_is_watched() -> None:
     told = live_report(*decide(RunSeen(run(101, 3))), NOW)
     assert (told["outcome"], told["reason"]) == ("in progress", "watching dbt run 101")
     assert told["attempts"][0]["status"] == "Running"
-    assert told["now"] == {"doing": "watching", "since": NOW, "until": None, "step": None}
+    assert told["now"] == {"doing": "watching", "since": NOW, "until": None, "step": None, "question": None}
 
 
 def test_it_says_until_when_it_waits() -> None:
@@ -88,6 +88,8 @@ def test_it_says_that_a_person_is_asked() -> None:
     session, step = next_step(RerunSession(NOW, deadline=NOW + 600), FAILED, policy, NOW)
     told = live_report(session, step, NOW)
     assert (told["now"]["doing"], told["now"]["until"]) == ("asking", NOW + 600)
+    answers = ["Rerun from failure", "Rerun from start", "Give up"]  # as Airflow's buttons name them
+    assert told["now"]["question"] == {"options": answers, "default": "Give up"}
     jsonschema.validate(told, SCHEMA)
 
 

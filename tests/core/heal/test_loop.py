@@ -193,7 +193,7 @@ def test_hollow_heal_is_rerun_once_from_its_step() -> None:
 @pytest.mark.parametrize(
     ("policy", "why"),
     [
-        (RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(2)), "limit reached: stop_after_attempt(2)"),
+        (RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(2)), "limit reached: after 2 attempts in all"),
         (None, "no policy was given"),
     ],
 )
@@ -231,7 +231,7 @@ def test_resume_that_dbt_refused_is_run_anew() -> None:
         assert isinstance(answer, Rerun), words
         assert answer.action is RerunAction.RERUN_FROM_STEP
         assert answer.overrides["steps_override"] == ["dbt build", "dbt docs generate"]
-        assert "dbt_could_not_resume" in answer.reason
+        assert "dbt itself could not resume the run" in answer.reason
 
 
 def test_green_rerun_without_artifacts_is_accepted_and_said() -> None:

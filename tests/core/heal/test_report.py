@@ -43,21 +43,24 @@ HEALED = RunSeen(
 
 def test_log_tells_the_story_of_a_heal() -> None:
     """P4: run, error, node with category and message, decision with reason, rerun, verification and outcome."""
-    why = "rule 2 (any_node('transient', 'timed_out')) matches 1 model (transient); 1 node skipped"
-    verdict = "Attempt 1: dbt run 101 is Error: verdict transient, from the results of step 5"
+    why = "rule 2 (at least one failure is transient or timed_out) matches 1 model (transient); 1 node skipped"
+    ended = "Attempt 1: dbt run 101 ended in Error (transient, by the results of step 5)"
     what = "model orders: Invalid Input Error: Connection reset by peer"
     lines, _, _ = play(NoRun(), RunSeen(run(101, 1)), FAILED, RunSeen(run(102, 3)), HEALED)
     assert [(line.level, line.text) for line in lines] == [
         (INFO, "Attempt 1: dbt run 101 is Queued: https://dbt.example/runs/101/"),
         (WARNING, f"{what} (transient, connection reset; models/orders.sql)"),
         (WARNING, "1 downstream node skipped"),
-        (WARNING, f"{verdict}: https://dbt.example/runs/101/"),
-        (WARNING, f"Decision: rerun_from_failure: {why}"),
+        (WARNING, f"{ended}: https://dbt.example/runs/101/"),
+        (WARNING, f"Decision: rerun from failure: {why}"),
         (INFO, "Rerunning run 101 from failure"),
         (INFO, "Run 102 resumed run 101 from its failed step"),
         (INFO, "Attempt 2: dbt run 102 is Running: https://dbt.example/runs/102/"),
         (INFO, "Attempt 2: dbt run 102 is Success: https://dbt.example/runs/102/"),
-        (INFO, "Run 102 is verified: 2 of 2 owed nodes done, by the node results"),
+        (
+            INFO,
+            "Run 102 is verified: all 2 nodes that had failed or been skipped are done now, by the node results",
+        ),
         (INFO, "Done: healed in 2 attempts"),
     ]
 
@@ -68,18 +71,27 @@ def test_log_of_a_failure_begins_with_the_error() -> None:
     what = 'model orders: Parser Error: syntax error at or near "selec" (code, syntax error; models/orders.sql)'
     assert lines[0] == (ERROR, what)
     assert [line.level for line in lines] == [ERROR] * len(lines)
-    assert lines[-2].text == "Decision: fail: no rule covers 1 model (code)"
     why = "dbt run 101, which ended in Error, is not rerun: no rule covers 1 model (code)"
     assert end.reason == f"{what}. {why}"
-    assert lines[-1].text == f"Giving up (1 attempt): {end.reason}"
+    assert lines[-1].text == "Giving up (1 attempt): model orders failed. Not rerun: no rule covers 1 model (code)"
+
+
+def test_the_message_is_in_the_log_once() -> None:
+    """Airflow prints the exception after these lines; so the last one names what failed, and repeats no message."""
+    nodes = (node(f"model.shop.m{number}", message=SYNTAX) for number in range(12))
+    lines, _, end = play(RunSeen(run(101), results(*nodes)))
+    assert sum("model m0: Parser Error" in line.text for line in lines) == 1
+    named = ", ".join(f"model m{number}" for number in range(10))
+    assert lines[-1].text.startswith(f"Giving up (1 attempt): {named} and 2 more failed. Not rerun: no rule covers")
+    assert "; also failed: model m1, model m2" in end.reason
 
 
 def test_exception_names_the_failure_that_decides() -> None:
-    """Where several nodes failed, the one that no rerun heals is named, and the others are counted."""
+    """Where several nodes failed, the message is that of the one that no rerun heals; the others are named."""
     nodes = results(node("model.shop.customers"), node(message=SYNTAX), node("model.shop.payments"))
     _, _, end = play(RunSeen(run(101), nodes), policy=None)
     assert end.reason.startswith("model orders: Parser Error")
-    assert ", and 2 more failures. dbt run 101" in end.reason
+    assert "; also failed: model customers, model payments. dbt run 101" in end.reason
 
 
 def test_unverifiable_success_is_a_warning() -> None:

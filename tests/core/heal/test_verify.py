@@ -61,7 +61,7 @@ def test_nothing_owed_on_record_is_not_verified(nodes: tuple[NodeResult, ...]) -
     """P6: a command failed, but its results name nothing that it left undone: "0 of 0 done" is no proof."""
     seen = verify(results(*nodes), results(node(B, "success")))
     assert seen.proof is Proof.NOT_VERIFIABLE
-    assert "no node result names what the failed command owed" in seen.summary
+    assert "no node result names what the command left undone" in seen.summary
 
 
 OWED = results(node("model.shop.orders"), node("model.shop.customers", "skipped"))
@@ -72,7 +72,7 @@ WHOLE = results(node("model.shop.payments", "success"))
     ("still_there", "proof", "words"),
     [
         (frozenset(), "verified", "2 are no longer in the project"),
-        (frozenset({"model.shop.orders"}), "hollow", "the commands no longer select them"),
+        (frozenset({"model.shop.orders"}), "hollow", "the commands no longer select it"),
         (None, "not verifiable", "manifest.json cannot be read"),
     ],
 )
