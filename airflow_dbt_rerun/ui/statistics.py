@@ -19,6 +19,9 @@ CHRONIC_DAYS = 3
 
 Report = Mapping[str, Any]
 
+_SHOWN = ("subject", "resource_type", "category", "message")
+"""What the list shows of each failed node."""
+
 
 @dataclass(frozen=True, slots=True)
 class Heal:
@@ -75,7 +78,7 @@ class Heal:
 
     def to_dict(self) -> dict[str, Any]:
         """Return a row for people."""
-        finding = next(iter(self.findings), None)
+        found = self._failure
         return {
             "dag_id": self.dag_id,
             "run_id": self.run_id,
@@ -83,10 +86,19 @@ class Heal:
             "map_index": self.map_index,
             "at": self.at.isoformat(),
             "outcome": self.outcome,
+            "is_asking": (self.report.get("now") or {}).get("doing") == "asking",
+            "job_id": self.report.get("job_id"),
+            "job_name": self.report.get("job_name"),
             "reason": self.report.get("reason"),
             "reruns": self.report.get("reruns"),
-            "finding": finding and {name: finding.get(name) for name in ("subject", "category", "message")},
+            "findings": [{name: each.get(name) for name in _SHOWN} for each in found.get("findings") or ()],
+            "found": found.get("found"),
         }
+
+    @property
+    def _failure(self) -> Report:
+        """The newest attempt with findings."""
+        return next((each for each in reversed(self.attempts) if each.get("findings")), {})
 
 
 def statistics(heals: Sequence[Heal]) -> dict[str, Any]:
@@ -117,7 +129,8 @@ def _read(value: Any) -> Report:
 
 def _counts(heals: Sequence[Heal]) -> dict[str, int]:
     return {
-        "runs": len(heals),
+        "task_runs": len(heals),
+        "dbt_runs": sum(len(heal.attempts) for heal in heals),
         "failed": sum(heal.has_failed for heal in heals),
         "healed": sum(heal.healed_itself for heal in heals),
         "person": sum(heal.needs_person for heal in heals),
@@ -153,17 +166,18 @@ def _tasks(heals: Sequence[Heal]) -> list[dict[str, Any]]:
     for heal in heals:
         by_task[heal.dag_id, heal.task_id].append(heal)
     rows = (_task(*key, group) for key, group in by_task.items())
-    return sorted((row for row in rows if row["failed"]), key=lambda row: (-row["failed"], -row["runs"]))
+    return sorted((row for row in rows if row["failed"]), key=lambda row: (-row["failed"], -row["task_runs"]))
 
 
 def _task(dag_id: str, task_id: str, heals: Sequence[Heal]) -> dict[str, Any]:
     days = {heal.at.date() for heal in heals}
     healed_days = {heal.at.date() for heal in heals if heal.outcome == HEALED}
-    jobs = {heal.report["job_id"] for heal in heals if heal.report.get("job_id")}
+    reports = [heal.report for heal in reversed(heals) if heal.report.get("job_id")]
+    jobs = {report["job_id"]: report.get("job_name") for report in reports}  # the newest name of each
     return {
         "dag_id": dag_id,
         "task_id": task_id,
-        "job_ids": sorted(jobs),
+        "jobs": [{"id": job, "name": name} for job, name in sorted(jobs.items())],
         **_counts(heals),
         "days": len(days),
         "healed_days": len(healed_days),
@@ -173,7 +187,7 @@ def _task(dag_id: str, task_id: str, heals: Sequence[Heal]) -> dict[str, Any]:
 
 
 def _signatures(failed: Sequence[Heal]) -> list[dict[str, Any]]:
-    """Return the known errors in order of how many tasks' runs they stopped; each counts once a run."""
+    """Return the known errors in order of how many runs of tasks they stopped; each counts once a task run."""
     runs: Counter[tuple[str, str]] = Counter()
     tasks: dict[tuple[str, str], set[tuple[str, str]]] = defaultdict(set)
     for heal in failed:
@@ -181,6 +195,6 @@ def _signatures(failed: Sequence[Heal]) -> list[dict[str, Any]]:
             runs[key] += 1
             tasks[key].add((heal.dag_id, heal.task_id))
     return [
-        {"signature": key[0] or None, "category": key[1], "runs": count, "tasks": len(tasks[key])}
+        {"signature": key[0] or None, "category": key[1], "task_runs": count, "tasks": len(tasks[key])}
         for key, count in runs.most_common(20)
     ]

@@ -113,7 +113,7 @@ def wish_for(
         raise HTTPException(409, _changed(session, of, row))
     report = _report(session, of)
     if asked.action not in _possible(row.state, report):
-        raise HTTPException(409, f"The task is {row.state or 'about to start'}: that cannot be done now.")
+        raise HTTPException(409, _why_not(row.state, report))
     wish = {"action": asked.action, "run_id": report.get("job_run_id"), "by": user.get_name(), "at": time.time()}
     try:
         _clear(session, user, of)
@@ -126,13 +126,27 @@ def wish_for(
     return {"wish": wish}
 
 
+def _why_not(state: str | None, report: Mapping[str, Any]) -> str:
+    if state in WAITING and _is_asking(report):
+        return "The task asks a person: answer in Required Action."
+    return f"The task is {state or 'about to start'}: that cannot be done now."
+
+
 def _possible(state: str | None, report: Mapping[str, Any]) -> list[str]:
-    """Return what can be asked for: reruns once the newest dbt run has failed, an end while the task waits."""
+    """Return what can be asked for: reruns once the newest dbt run has failed, an end while the task waits.
+
+    While a question to a person is open, nothing: the answer decides.
+    """
     attempts = report.get("attempts") or ()
-    if not attempts or state not in (*WAITING, *ENDED):
+    if not attempts or state not in (*WAITING, *ENDED) or (state in WAITING and _is_asking(report)):
         return []
     reruns = [str(action) for action in RERUNS] if attempts[-1].get("status") in FAILED else []
     return [*reruns, *([GIVE_UP] if state in WAITING else [])]
+
+
+def _is_asking(report: Mapping[str, Any]) -> bool:
+    """Return whether a question to a person is open: its answer decides, and a clear would withdraw it."""
+    return (report.get("now") or {}).get("doing") == "asking"
 
 
 # --- Airflow's database

@@ -65,6 +65,7 @@ def report(outcome: str, reason: str, *attempts: Json, **more: Any) -> Json:
         "verified": None,
         "reason": reason,
         "job_id": 48617,
+        "job_name": "nightly",
         "job_run_id": attempts[-1]["run_id"] if attempts else None,
         "reruns": max(len(attempts) - 1, 0),
         "waited_seconds": 0.0,
@@ -93,7 +94,8 @@ BROKEN = finding(
 )
 NO_RULE = "fail: no rule covers 1 model (code); 3 nodes skipped"
 RERUN = (
-    "rerun_from_failure: rule 2 (any_node('transient', 'timed_out')) matches 1 model (transient); 4 nodes skipped"
+    "rerun_from_failure: rule 2 (at least one failure is transient or timed_out) matches 1 model (transient); "
+    "4 nodes skipped"
 )
 
 
@@ -115,25 +117,54 @@ def healed() -> Json:
         nodes_run=5,
         nodes_saved=20,
         verified="verified",
-        verification="verified: 5 of 5 owed nodes done, by the node results",
+        verification="verified: all 5 nodes that had failed or been skipped are done now, by the node results",
     )
     return report(
         "healed", "healed in 2 attempts", failed, done, verified="verified", waited_seconds=37.2, seconds=397.2
     )
 
 
-def waiting(seconds: float = 95) -> Json:
+def waiting(seconds: float = 1_800) -> Json:
     """Return a heal that waits for its next attempt."""
     failed = attempt(1, "Error", LOST, skipped=4, decision=RERUN)
-    now = {"doing": "waiting", "since": time.time(), "until": time.time() + seconds, "step": None}
+    now = {"doing": "waiting", "since": time.time(), "until": time.time() + seconds, "step": None, "question": None}
     return report("in progress", f"waiting before rerunning run {failed['run_id']} from failure", failed, now=now)
+
+
+def asking(seconds: float = 5_400) -> Json:
+    """Return a heal that asks a person."""
+    failed = attempt(
+        1, "Error", BROKEN, skipped=3, decision="ask: rule 1 (every failure is code) matches 1 model (code)"
+    )
+    question = {"options": ["Rerun from failure", "Rerun from start", "Give up"], "default": "Give up"}
+    now = {
+        "doing": "asking",
+        "since": time.time(),
+        "until": time.time() + seconds,
+        "step": None,
+        "question": question,
+    }
+    return report("in progress", f"asking a person what to do about run {failed['run_id']}", failed, now=now)
+
+
+def exhausted() -> Json:
+    """Return a heal whose limits are reached, of a run in which several nodes failed."""
+    others = [{**LOST, "subject": f"model.shop.stg_{name}"} for name in ("customers", "payments")]
+    limit = "limit reached: after 2 attempts in all (attempt 2 failed after 400 s)"
+    why = f"{RERUN.removeprefix('rerun_from_failure: ')}, but {limit}"
+    failed = [
+        attempt(1, "Error", LOST, *others, skipped=4, decision=RERUN),
+        attempt(2, "Error", LOST, *others, skipped=4, decision=f"fail: {why}"),
+    ]
+    run = f"dbt run {failed[1]['run_id']}, which ended in Error, is not rerun"
+    return report("exhausted", f"model stg_orders: {LOST['message']}. {run}: {why}", *failed)
 
 
 def watching() -> Json:
     """Return a first run at work."""
     going = attempt(1, "Running", seconds=None)
     step = {"index": 5, "of": 6, "name": "dbt build --exclude resource_type:seed"}
-    now = {"doing": "watching", "since": time.time() - 754, "until": None, "step": step}
+    now = {"doing": "watching", "since": time.time() - 754, "until": None, "step": step, "question": None}
     return report("in progress", f"watching dbt run {going['run_id']}", going, now=now)
 
 

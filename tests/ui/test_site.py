@@ -35,6 +35,15 @@ WISH = f"/dbt-rerun/api/wishes/shop/{quote(RUN, safe='')}/build/-1"
 LATE = 409 if find_spec("airflow.state") else 501
 """The answer to somebody who saw an earlier life of the task; Airflow older than 3.3 has no buttons."""
 
+FAILED_IN_AIRFLOW = "text=/^Failed$/"
+"""The badge of a failed task in Airflow's own header: our pages use other words."""
+
+HIDE = """() => {
+    const ours = document.querySelector(".dbt-rerun");
+    for (const name of Object.keys(ours)) if (name.startsWith("__reactFiber$")) ours[name] = null;
+}"""
+"""Hides the way from our page up to Airflow's cache."""
+
 Look = Callable[..., Looking]
 
 
@@ -48,6 +57,8 @@ def both(tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase) ->
         plain.add("shop", RUN, {**tasks, "each[2]": reports.watching()})
         plain.add("shop", "hostile", {"build": reports.hostile()})
         plain.add("shop", "wished", {"build": reports.gave_up(), "each[0]": reports.waiting()})
+        plain.add("shop", "asked", {"build": reports.asking(), "each[0]": reports.exhausted()})
+        plain.add("shop", "stale", {"build": reports.gave_up()})
         for days_ago in range(1, 5):
             plain.add("shop", f"day-{days_ago}", {"build": reports.healed()}, days_ago=days_ago)
         plain.add("elsewhere", "one", {"build": reports.healed()})
@@ -121,7 +132,7 @@ def test_rows_are_those_of_ones_own_dags(site: Site) -> None:
     dags = {}
     for who in ("nora", "otto", "vera"):
         told = site.ask(who, "GET", "/dbt-rerun/api/heals?days=31").json()
-        dags[who] = {row["dag_id"] for row in [*told["tasks"], *told["heals"]]}, told["counts"]["runs"]
+        dags[who] = {row["dag_id"] for row in [*told["tasks"], *told["heals"]]}, told["counts"]["task_runs"]
     assert dags["nora"] == (set(), 0)
     assert dags["otto"] == ({"elsewhere"}, 1)
     assert dags["vera"][0] == {"elsewhere", "shop"}
@@ -155,6 +166,14 @@ def test_what_cannot_be_done_is_refused(site: Site) -> None:
     assert site.ask("ada", "POST", going, body).status_code == 409
     assert site.ask("ada", "POST", going, {**body, "action": "drop"}).status_code == 422
     assert site.ask("ada", "GET", WISH.replace("build/-1", "each/7")).status_code == 404
+    asked = WISH.replace(quote(RUN, safe=""), "asked")
+    seen = site.ask("ada", "GET", asked).json()
+    assert seen["actions"] == []  # the answer to the question decides
+    answer = site.ask("ada", "POST", asked, {"action": "give_up", "seen": seen["seen"]})
+    assert (answer.status_code, answer.json()["detail"]) == (
+        409,
+        "The task asks a person: answer in Required Action.",
+    )
     assert site.ask("ada", "GET", WISH.replace("build/-1", "publish/-1")).json()["actions"] == []
 
 
@@ -193,8 +212,9 @@ def test_the_message_is_two_clicks_from_the_grid(look: Look) -> None:
     assert box is not None
     assert box["y"] + box["height"] < 760
     assert "models/marts/daily_revenue.sql" in ada.text(".failed")
-    assert "Not rerun: no rule covers 1 model (code)" in ada.text(".failed")
-    assert "Needs a person" in ada.text("header.headline")
+    assert "Needs a person it was not rerun." in ada.text("header.headline")
+    assert ada.text(".why") == "No rule covers 1 model (code); 3 nodes skipped."
+    assert "job nightly (48617)" in ada.text("header.headline")
     page.wait_for_load_state("networkidle")
     ada.picture("task-failed")
 
@@ -210,8 +230,13 @@ def test_mapped_task_of_a_run_id_with_a_plus(look: Look, both: tuple[Site, Site]
     assert len(rows) == 2
     failed, done = (row.inner_text() for row in rows)
     assert "model stg_orders" in failed
-    assert "Rerun from failure: rule 2" in failed
-    for text in ("5 nodes run", "20 nodes saved", "after a wait of 37 s", "5 of 5 owed nodes done"):
+    assert "Rerun from failure: rule 2 (at least one failure is transient or timed_out)" in failed
+    for text in (
+        "5 nodes run",
+        "20 nodes saved",
+        "after a wait of 37 s",
+        "all 5 nodes that had failed or been skipped are done now",
+    ):
         assert text in done
     link = rows[1].query_selector("a")
     assert link is not None
@@ -234,6 +259,30 @@ def test_a_heal_in_progress_counts_down(look: Look, site: Site) -> None:
     site.report("shop", RUN, "each[2]", reports.healed())
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # sooner than its next look
     page.wait_for_selector("header.headline .badge.good")
+
+
+@browsing
+def test_the_reason_of_the_end_is_the_real_one(look: Look) -> None:
+    """A passing error whose limits are reached could be healed by a rerun: the page does not say the opposite."""
+    ada = look("ada")
+    ada.at("/dags/shop/runs/asked/tasks/each/mapped/0/plugin/dbt-heal")
+    assert "given up after 1 rerun." in ada.text("header.headline")
+    assert "but limit reached: after 2 attempts in all" in ada.text(".why")
+    assert "and 1 more failure" not in ada.text(".failed")
+    assert "model stg_payments" in ada.text(".failed")
+
+
+@browsing
+def test_an_open_question_leads_to_its_answer(look: Look) -> None:
+    """While a person is asked there are no other buttons; what happens without an answer, and when, is said."""
+    ada = look("ada")
+    page = ada.at("/dags/shop/runs/asked/tasks/build/plugin/dbt-heal", ".question [data-until]:not(:empty)")
+    assert ada.text("header .badge") == "Waiting for your answer"
+    assert "Rerun from failure, Rerun from start, Give up. Without an answer, “Give up” is taken at" in ada.text()
+    assert page.get_attribute(".question a", "href") == "/dags/shop/runs/asked/tasks/build/required_actions"
+    assert page.query_selector_all(".dbt-rerun .actions button") == []
+    page.wait_for_load_state("networkidle")
+    ada.picture("task-question")
 
 
 @browsing
@@ -264,6 +313,8 @@ def test_the_page_of_those_who_see_no_plugins(look: Look, site: Site) -> None:
     assert link == "/dbt-rerun/task/elsewhere/one/build/-1"
     otto.at(link)
     assert "after 1 rerun" in otto.text("header.headline")
+    back = [each.get_attribute("href") for each in page.query_selector_all(".way a")]
+    assert back == ["/", "/dags/elsewhere", "/dags/elsewhere/runs/one", "/dags/elsewhere/runs/one/tasks/build"]
     assert page.query_selector_all("button") == []
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
     vera = look("vera", width=400, theme="dark")
@@ -294,23 +345,36 @@ def test_the_heals_of_the_last_days(look: Look) -> None:
     assert "healed themselves" in ada.text(".tiles")
     page.wait_for_load_state("networkidle")
     ada.picture("heals")
+    assert page.get_attribute("td[data-label=Task] a", "href").endswith("/tasks/build/plugin/dbt-heal")  # type: ignore[union-attr]
+    assert "nightly" in ada.text("td[data-label='dbt job']")
     page.fill("input[type=search]", "raw_refunds")
     rows = page.query_selector_all(".list li")
     assert rows
     assert all("raw_refunds" in row.inner_text() for row in rows)
+    page.fill("input[type=search]", "stg_payments")
+    page.click(".list summary:has-text('and 2 more nodes')")
+    assert "asked · job nightly" in ada.text(".list")
+    assert "stg_payments: SSL SYSCALL error" in ada.text(".list")
     page.select_option("select", "healed")
     page.wait_for_selector("text=Nothing matches.")
     page.fill("input[type=search]", "elsewhere")
     page.click(".list li a")
     page.wait_for_selector("header.headline .badge.good")
+    page.go_back()
+    page.wait_for_selector(".dbt-rerun .list li")
+    chosen = page.input_value("input[type=search]"), page.input_value("select")
+    assert chosen == ("elsewhere", "healed")
+    assert page.url.endswith("/plugin/dbt-heals?q=elsewhere&outcome=healed")
 
 
 @browsing
 def test_the_heals_on_a_telephone_and_of_nobody(look: Look) -> None:
     """The same page outside Airflow's UI, narrow; and what it says where nothing is."""
     vera = look("vera", width=400)
-    page = vera.at("/dbt-rerun/heals", ".dbt-rerun .list li")
+    page = vera.at("/dbt-rerun/heals?outcome=person", ".dbt-rerun .list li")
     assert page.evaluate("document.documentElement.scrollWidth") <= 400
+    assert page.input_value("select") == "person"
+    vera.picture("heals-narrow")
     page.focus("input[type=search]")
     page.keyboard.type("raw_ref")  # each letter draws the page anew
     assert page.input_value("input[type=search]") == "raw_ref"
@@ -330,9 +394,31 @@ def test_a_person_presses_a_button(look: Look, site: Site) -> None:
         person.at(path).click("button:has-text('Rerun from failure')")
         person.page.wait_for_selector(".asking")
     ada.picture("task-asking")
-    ada.page.click("button.sure")
-    ada.page.wait_for_selector("text=Noted: the task was cleared")
+    page = ada.page
+    page.wait_for_selector(FAILED_IN_AIRFLOW)
+    page.click("button.sure")
+    page.wait_for_selector("text=Noted: the task was cleared")
+    page.wait_for_selector(FAILED_IN_AIRFLOW, state="detached")  # Airflow's own header, without a reload
+    assert ada.text("header .badge") == "Starts again"
     bea.page.click("button.sure")
     bea.page.wait_for_selector(".answer:has-text('ada asked at')")
     ada.page.wait_for_selector(".wish:has-text('ada asked to rerun from failure')")
-    assert ada.page.query_selector_all(".actions button") == []
+    assert page.query_selector_all(".actions button") == []
+    site.change("update task_instance set state = 'running' where run_id = ? and task_id = 'build'", ("wished",))
+    page.wait_for_selector("text=Noted", state="detached")  # the try that does it has begun
+
+
+@browsing
+def test_an_airflow_that_cannot_be_told_is_reloaded(look: Look, site: Site) -> None:
+    """Should a later Airflow keep its cache elsewhere, the page says what is old, and has a button for it."""
+    if not site.ask("ada", "GET", WISH).json()["has_store"]:
+        pytest.skip("Airflow older than 3.3 has no buttons")
+    ada = look("ada")
+    page = ada.at("/dags/shop/runs/stale/tasks/build/plugin/dbt-heal")
+    page.evaluate(HIDE)
+    page.click("button:has-text('Rerun from failure')")
+    page.click("button.sure")
+    page.wait_for_selector(".answer:has-text('after a reload of this page')")
+    page.click("button:has-text('Reload')")
+    page.wait_for_selector(".dbt-rerun h2")
+    page.wait_for_selector(FAILED_IN_AIRFLOW, state="detached")

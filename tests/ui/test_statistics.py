@@ -28,7 +28,8 @@ def test_it_counts_what_became_of_failures() -> None:
         [heal(each) for each in (reports.healed(), reports.gave_up(), reports.waiting(), succeeded())]
     )
     assert told["counts"] == {
-        "runs": 4,
+        "task_runs": 4,
+        "dbt_runs": 5,
         "failed": 3,
         "healed": 1,
         "person": 1,
@@ -37,7 +38,7 @@ def test_it_counts_what_became_of_failures() -> None:
         "unreadable": 0,
     }
     assert [row["outcome"] for row in told["heals"]] == ["healed", "failed", "in progress"]
-    assert told["heals"][1]["finding"]["message"] == reports.BROKEN["message"]
+    assert told["heals"][1]["findings"][0]["message"] == reports.BROKEN["message"]
 
 
 def test_it_tells_what_heals_saved() -> None:
@@ -67,11 +68,13 @@ def test_tasks_and_signatures_come_in_order_of_failures() -> None:
     rows = [heal(reports.gave_up(), run=str(n)) for n in range(2)] + [heal(reports.healed(), task="other")]
     rows[0].report["attempts"][0]["findings"].append(reports.BROKEN)
     told = statistics(rows)
-    assert [(task["task_id"], task["failed"], task["job_ids"]) for task in told["tasks"]] == [
-        ("build", 2, [48617]),
-        ("other", 1, [48617]),
+    assert [(task["task_id"], task["failed"], task["jobs"]) for task in told["tasks"]] == [
+        ("build", 2, [{"id": 48617, "name": "nightly"}]),
+        ("other", 1, [{"id": 48617, "name": "nightly"}]),
     ]
-    assert [(each["signature"], each["category"], each["runs"], each["tasks"]) for each in told["signatures"]] == [
+    assert [
+        (each["signature"], each["category"], each["task_runs"], each["tasks"]) for each in told["signatures"]
+    ] == [
         (None, "code", 2, 1),
         ("connection reset", "transient", 1, 1),
     ]
@@ -117,3 +120,20 @@ def test_what_a_person_decided_did_not_heal_itself() -> None:
     told = statistics([heal(report), heal(reports.healed())])
     assert (told["counts"]["healed"], told["counts"]["person"]) == (1, 1)
     assert told["saved"] == statistics([heal(reports.healed())])["saved"]
+
+
+def test_each_failed_node_is_listed() -> None:
+    """The row holds all nodes of the newest failure that the report names, and how many there were."""
+    report = reports.gave_up()
+    report["attempts"][0].update(findings=[reports.BROKEN, reports.LOST], found=30)
+    (row,) = statistics([heal(report)])["heals"]
+    assert [each["subject"] for each in row["findings"]] == ["model.shop.daily_revenue", "model.shop.stg_orders"]
+    assert (row["found"], row["job_id"], row["job_name"]) == (30, 48617, "nightly")
+
+
+def test_a_job_is_named_as_it_is_called_now() -> None:
+    """A job may be renamed, and older reports have no name."""
+    new, old = reports.gave_up(), reports.gave_up()
+    new["job_name"], old["job_name"] = "nightly build", None
+    (task,) = statistics([heal(new), heal(old, run="two")])["tasks"]
+    assert task["jobs"] == [{"id": 48617, "name": "nightly build"}]

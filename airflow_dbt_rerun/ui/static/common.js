@@ -5,6 +5,18 @@ export const AIRFLOW = new URL("../", new URL(APP, location.origin)).pathname; /
 
 export const encoded = (...parts) => parts.map((part) => encodeURIComponent(part)).join("/");
 
+// Where Airflow's own UI shows these things.
+export const runPath = ({dagId, runId}) => `${AIRFLOW}dags/${encoded(dagId)}/runs/${encoded(runId)}`;
+
+export function taskPath({dagId, runId, taskId, mapIndex}) {
+  const mapped = mapIndex < 0 ? "" : `/mapped/${mapIndex}`;
+  return `${runPath({dagId, runId})}/tasks/${encoded(taskId)}${mapped}`;
+}
+
+// One task with us: in a tab of Airflow's UI, and outside of it.
+export const tabPath = (task) => `${taskPath(task)}/plugin/dbt-heal`;
+export const pagePath = ({dagId, runId, taskId, mapIndex}) => `${APP}task/${encoded(dagId, runId, taskId, mapIndex)}`;
+
 // Each page asks Airflow as the person who looks at it: by the cookie of the same origin.
 export async function ask(path, options = {}) {
   const answer = await fetch(path, {credentials: "same-origin", ...options, headers: {Accept: "application/json", ...options.headers}});
@@ -79,10 +91,12 @@ const OUTCOMES = {
   unwatchable: ["bad", "Needs a person"],
 };
 
+export const WAITING_FOR_YOU = ["wait", "Waiting for your answer"];
+
 export const outcomeWords = (outcome) => OUTCOMES[outcome] ?? ["dim", outcome || "Unknown"];
 
-export function badge(h, outcome) {
-  const [tone, words] = outcomeWords(outcome);
+export function badge(h, {outcome, is_asking: isAsking}) {
+  const [tone, words] = isAsking ? WAITING_FOR_YOU : outcomeWords(outcome);
   return h("span", {className: `badge ${tone}`}, words);
 }
 

@@ -4,13 +4,14 @@ const PROPERTIES = {className: "className", defaultValue: "value", htmlFor: "htm
 
 export function h(tag, properties, ...children) {
   const element = document.createElement(tag);
+  // Children first: the value of a select is that of one of its options.
+  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   for (const [name, value] of Object.entries(properties ?? {})) {
     if (value === undefined || value === null || value === false || name === "key") continue;
     if (name.startsWith("on")) element.addEventListener(name.slice(2).toLowerCase(), value);
     else if (name in PROPERTIES) element[PROPERTIES[name]] = value;
     else element.setAttribute(name, value === true ? "" : value);
   }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return element;
 }
 

@@ -1,15 +1,19 @@
 // The last days: how many runs failed, what became of them, and which jobs are broken.
 
-import {APP, ask, badge, duration, moment, nodeName, plural} from "./common.js";
+import {APP, ask, badge, duration, moment, plural} from "./common.js";
+import {viewList} from "./heals_list.js";
 
 const DAYS = [1, 7, 14, 31];
+const OUTCOMES = ["", "healed", "person", "in progress"];
 
 export function startHeals(pathOf, show) {
   let stopped = false;
-  let state = {days: 7, text: "", outcome: "", pathOf, loading: true};
+  let state = {...chosen(), pathOf, loading: true};
   const put = (changes) => {
     state = {...state, ...changes};
-    if (!stopped) show(state);
+    if (stopped) return;
+    remember(state);
+    show(state);
   };
   const read = async (days) => {
     put({days, loading: true});
@@ -22,6 +26,28 @@ export function startHeals(pathOf, show) {
   return {put, read, stop: () => (stopped = true)};
 }
 
+// What is chosen is in the address: it can be sent to somebody, and is there again after Back.
+function chosen() {
+  const asked = new URLSearchParams(location.search);
+  const [days, outcome] = [Number(asked.get("days")), asked.get("outcome")];
+  return {
+    days: DAYS.includes(days) ? days : 7,
+    text: asked.get("q") ?? "",
+    outcome: OUTCOMES.includes(outcome) ? outcome : "",
+  };
+}
+
+function remember({days, text, outcome}) {
+  const address = new URL(location.href);
+  const values = {days: days === 7 ? "" : String(days), q: text, outcome};
+  for (const [name, value] of Object.entries(values)) {
+    if (value) address.searchParams.set(name, value);
+    else address.searchParams.delete(name);
+  }
+  // Airflow's router keeps its own notes in the state of the history.
+  if (address.href !== location.href) history.replaceState(history.state, "", address);
+}
+
 export function viewHeals(h, state, model) {
   if (!state || (state.loading && !state.told)) return h("p", {className: "dim"}, "Loading …");
   if (state.refused) return h("p", {className: "dim"}, "Log in to Airflow to see this.");
@@ -32,7 +58,7 @@ export function viewHeals(h, state, model) {
     {className: "heals"},
     h("h2", {}, "dbt heals"),
     choices(h, state, model),
-    told.counts.runs ? [tiles(h, told), chronic(h, state), tasks(h, state), signatures(h, told), list(h, state, model)] : empty(h, state),
+    told.counts.task_runs ? [tiles(h, told), chronic(h, state), tasks(h, state), signatures(h, told), viewList(h, state, model)] : empty(h, state),
     footnote(h, told),
   );
 }
@@ -57,8 +83,9 @@ function tiles(h, {counts, saved}) {
   return h(
     "div",
     {key: "tiles", className: "tiles"},
-    tile(counts.runs, counts.runs === 1 ? "task with a dbt run" : "tasks with a dbt run"),
-    tile(counts.failed, "failed at first"),
+    tile(counts.task_runs, counts.task_runs === 1 ? "task run" : "task runs"),
+    tile(counts.dbt_runs, counts.dbt_runs === 1 ? "dbt run, rerun or not" : "dbt runs, reruns included"),
+    tile(counts.failed, "task runs failed at first"),
     tile(counts.healed, "healed themselves", counts.healed ? "good" : ""),
     tile(counts.person, "needed a person", counts.person ? "bad" : ""),
     counts.would > 0 && tile(counts.would, "would have been rerun, but were held back"),
@@ -98,15 +125,15 @@ function chronic(h, state) {
 function tasks(h, state) {
   const rows = state.told.tasks.slice(0, 15);
   if (!rows.length) return h("p", {key: "fine", className: "fine"}, "Nothing failed. 🎉");
-  const cell = (label, value) => h("td", {key: label, "data-label": label}, value);
+  const cell = (label, value) => h("td", {key: label, "data-label": label}, h("span", {}, value));
   return h(
     "section",
     {key: "tasks"},
-    h("h3", {}, "Jobs that fail most"),
+    h("h3", {}, "Tasks that fail most"),
     h(
       "table",
       {},
-      h("thead", {}, h("tr", {}, ["Task", "Job", "Runs", "Failed", "Healed", "Person", "Last"].map((name) => h("th", {key: name}, name)))),
+      h("thead", {}, h("tr", {}, ["Task", "dbt job", "Task runs", "Failed", "Healed", "Person", "Last"].map((name) => h("th", {key: name}, name)))),
       h(
         "tbody",
         {},
@@ -114,13 +141,13 @@ function tasks(h, state) {
           h(
             "tr",
             {key: taskName(task)},
-            cell("Task", taskName(task)),
-            cell("Job", task.job_ids.join(", ") || "–"),
-            cell("Runs", task.runs),
+            cell("Task", h("a", {href: pathTo(state, task.latest)}, taskName(task))),
+            cell("dbt job", task.jobs.map(({id, name}) => name ?? id).join(", ") || "–"),
+            cell("Task runs", task.task_runs),
             cell("Failed", task.failed),
             cell("Healed", task.healed),
             cell("Person", task.person),
-            cell("Last", h("a", {href: pathTo(state, task.latest)}, badge(h, task.latest.outcome), ` ${moment(task.latest.at)}`)),
+            cell("Last", [badge(h, task.latest), ` ${moment(task.latest.at)}`]),
           ),
         ),
       ),
@@ -133,7 +160,7 @@ function signatures(h, {signatures: rows}) {
   return h(
     "section",
     {key: "signatures"},
-    h("h3", {}, "Errors that stop most runs"),
+    h("h3", {}, "Errors that stop most"),
     h(
       "ul",
       {className: "signatures"},
@@ -143,56 +170,11 @@ function signatures(h, {signatures: rows}) {
           {key: `${row.signature} ${row.category}`},
           h("b", {}, row.signature ?? "no known error"),
           h("span", {className: "chip"}, row.category.replace("_", " ")),
-          h("span", {className: "dim"}, `${plural(row.runs, "run")} of ${plural(row.tasks, "task")}`),
+          h("span", {className: "dim"}, `${plural(row.task_runs, "task run")} of ${plural(row.tasks, "task")}`),
         ),
       ),
     ),
   );
-}
-
-function matches(row, {text, outcome}) {
-  const all = [row.dag_id, row.task_id, row.run_id, row.reason, row.finding?.subject, row.finding?.message, row.finding?.category];
-  const fits = !outcome || (outcome === "person" ? !["healed", "in progress"].includes(row.outcome) : row.outcome === outcome);
-  return fits && all.join(" ").toLowerCase().includes(text.toLowerCase());
-}
-
-function list(h, state, model) {
-  const rows = state.told.heals.filter((row) => matches(row, state));
-  if (!state.told.heals.length) return null;
-  return h("section", {key: "list"}, h("h3", {}, "One by one"), filter(h, state, model), h("ul", {className: "list"}, rows.map((row) => listRow(h, state, row))), rest(h, state, rows));
-}
-
-function filter(h, state, model) {
-  const option = (value, words) => h("option", {key: value, value}, words);
-  return h(
-    "div",
-    {className: "filter"},
-    h("input", {id: "dbt-rerun-filter", type: "search", placeholder: "DAG, task, node or message", "aria-label": "Filter", defaultValue: state.text, onInput: (event) => model.put({text: event.target.value})}),
-    h(
-      "select",
-      {id: "dbt-rerun-outcome", "aria-label": "Outcome", defaultValue: state.outcome, onChange: (event) => model.put({outcome: event.target.value})},
-      option("", "all"),
-      option("healed", "healed"),
-      option("person", "needed a person"),
-      option("in progress", "in progress"),
-    ),
-  );
-}
-
-function listRow(h, state, row) {
-  const finding = row.finding;
-  const name = taskName(row) + (row.map_index < 0 ? "" : ` [${row.map_index}]`);
-  return h(
-    "li",
-    {key: `${row.dag_id} ${row.run_id} ${row.task_id} ${row.map_index}`},
-    h("div", {className: "line"}, badge(h, row.outcome), h("a", {href: pathTo(state, row)}, name), h("span", {className: "dim"}, moment(row.at))),
-    finding && h("div", {className: "message"}, `${nodeName({...finding, resource_type: (finding.subject ?? "").split(".")[0]})}: ${finding.message}`),
-  );
-}
-
-function rest(h, {told}, rows) {
-  const words = [!rows.length && "Nothing matches.", told.heals_left > 0 && `${told.heals_left} older ones are not listed.`];
-  return h("p", {className: "dim"}, words.filter(Boolean).join(" "));
 }
 
 function footnote(h, {counts, cut_at: cut}) {

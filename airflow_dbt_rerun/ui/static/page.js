@@ -1,9 +1,10 @@
 // The same pages outside Airflow's UI.
 
-import {AIRFLOW, APP, addStyle, tick} from "./common.js";
+import {AIRFLOW, APP, addStyle, encoded, pagePath, runPath, taskPath, tick} from "./common.js";
 import {h, render} from "./dom.js";
 import {startHeals, viewHeals} from "./heals.js";
-import {startTask, taskPath, viewTask} from "./task.js";
+import {viewTask} from "./task.js";
+import {startTask} from "./task_model.js";
 
 const THEMES = ["dark", "light"];
 
@@ -18,12 +19,22 @@ function taskInAddress() {
   return {dagId, runId, taskId, mapIndex: /^\d+$/.test(mapIndex ?? "") ? Number(mapIndex) : -1};
 }
 
-const airflowPath = ({dagId, runId}) => `${AIRFLOW}dags/${encodeURIComponent(dagId)}/runs/${encodeURIComponent(runId)}`;
+// The way back into Airflow's UI: the DAG, its run, the task.
+function way(task) {
+  const name = task.mapIndex < 0 ? task.taskId : `${task.taskId} [${task.mapIndex}]`;
+  const links = [
+    [AIRFLOW, "Airflow"],
+    [`${AIRFLOW}dags/${encoded(task.dagId)}`, task.dagId],
+    [runPath(task), task.runId],
+    [taskPath(task), name],
+  ];
+  const separated = links.flatMap(([href, text], place) => [place > 0 && " › ", h("a", {href}, text)]);
+  return h("nav", {className: "dim way", "aria-label": "In Airflow"}, separated);
+}
 
 function titled(task, view) {
-  const name = [task.dagId, task.runId, task.taskId, task.mapIndex < 0 ? null : `[${task.mapIndex}]`].filter(Boolean);
   document.title = `dbt heal: ${task.taskId}`;
-  return h("div", {className: "dbt-rerun"}, h("p", {className: "dim"}, h("a", {href: airflowPath(task)}, "Airflow"), " › ", name.join(" › ")), view);
+  return h("div", {className: "dbt-rerun"}, way(task), view);
 }
 
 function logIn() {
@@ -43,7 +54,7 @@ function start() {
     render(root, isTask ? titled(task, viewTask(h, state, model)) : h("div", {className: "dbt-rerun"}, viewHeals(h, state, model)));
     tick();
   };
-  model = isTask ? startTask(task, show) : startHeals(taskPath, show);
+  model = isTask ? startTask(task, show) : startHeals(pagePath, show);
 }
 
 start();

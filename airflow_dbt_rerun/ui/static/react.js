@@ -1,8 +1,10 @@
 // The views as components of Airflow's own React; both are given to Airflow under their names.
 
 import {addStyle, tick} from "./common.js";
+import {refreshAirflow} from "./refresh.js";
 
-// start(what, show) begins to look and returns the model; view(h, state, model) draws a state.
+// start(what, show, refresh) begins to look and returns the model; view(h, state, model) draws a state; refresh() lets
+// Airflow read its own data anew, and returns whether it could be told.
 export function component(start, view, whatOf) {
   return function DbtRerun(properties) {
     const R = globalThis.React;
@@ -10,10 +12,11 @@ export function component(start, view, whatOf) {
     const key = JSON.stringify(what);
     const [state, show] = R.useState(null);
     const model = R.useRef(null);
+    const root = R.useRef(null);
     R.useEffect(() => {
       addStyle();
       show(null);
-      model.current = start(what, show);
+      model.current = start(what, show, () => refreshAirflow(root.current));
       const clock = setInterval(tick, 1000);
       return () => {
         clearInterval(clock);
@@ -21,7 +24,7 @@ export function component(start, view, whatOf) {
       };
     }, [key]);
     R.useEffect(tick);
-    return R.createElement("div", {className: "dbt-rerun"}, view(spread, state, model.current));
+    return R.createElement("div", {className: "dbt-rerun", ref: root}, view(spread, state, model.current));
   };
 }
 

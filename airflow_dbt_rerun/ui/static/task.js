@@ -1,20 +1,9 @@
 // One task: what failed, what is done about it, and the whole chain of dbt runs.
 
-import {AIRFLOW, APP, ask, badge, duration, encoded, linkTo, moment, nodeName, outcomeWords, plural} from "./common.js";
-import {actionButtons, askWishes, wishWords} from "./wishes.js";
-
-const EVERY = 10_000; // milliseconds between two looks at a task in progress
-const OURS = ["DbtCloudJobOperator", "DbtCloudRerunOperator", "DbtCloudJobSensor", "DbtCloudRunSensor"];
-const OVER = ["success", "failed", "skipped", "upstream_failed", "removed"];
-
-const WHY = {
-  failed: "No rerun can be expected to heal this.",
-  exhausted: "A rerun might heal this, but the policy's limits are reached.",
-  hollow: "A rerun was green, but did not do the work that was owed.",
-  cancelled: "Stopped by a person or by dbt.",
-  timeout: "The time allowed for this task is over.",
-  unwatchable: "dbt could not be read for too long: whether the run succeeded is unknown.",
-};
+import {duration, linkTo, moment, nodeName, plural} from "./common.js";
+import {hasGivenUp, headline, isAsking, whyGivenUp} from "./headline.js";
+import {isAlive, isOurs, isOver, isToStart} from "./task_model.js";
+import {actionButtons} from "./wishes.js";
 
 const DECISIONS = {
   rerun_from_failure: "Rerun from failure",
@@ -23,67 +12,6 @@ const DECISIONS = {
   rebuild_tested: "Rebuild what the failed tests check",
   fail: "Not rerun",
 };
-
-// --- What is known
-
-export function startTask(task, show) {
-  let timer = null;
-  let stopped = false;
-  let shown = "";
-  let state = {task, loading: true};
-  const put = (changes) => {
-    state = {...state, ...changes};
-    const text = JSON.stringify(state);
-    if (stopped || text === shown) return;
-    shown = text;
-    show(state);
-  };
-  const look = async () => {
-    clearTimeout(timer);
-    if (!document.hidden) put(await read(task));
-    if (!stopped && !OVER.includes(state.instance?.state)) timer = setTimeout(look, EVERY);
-  };
-  const onVisible = () => !document.hidden && look();
-  document.addEventListener("visibilitychange", onVisible);
-  look();
-  return {
-    put,
-    look,
-    stop: () => {
-      stopped = true;
-      clearTimeout(timer);
-      document.removeEventListener("visibilitychange", onVisible);
-    },
-  };
-}
-
-async function read(task) {
-  const {dagId, runId, taskId, mapIndex} = task;
-  const of = `${AIRFLOW}api/v2/dags/${encoded(dagId)}/dagRuns/${encoded(runId)}/taskInstances/${encoded(taskId)}`;
-  const [report, instance, wishes] = await Promise.all([
-    ask(`${of}/xcomEntries/dbt_rerun_report?map_index=${mapIndex}`),
-    ask(mapIndex < 0 ? of : `${of}/${mapIndex}`),
-    askWishes(task),
-  ]);
-  const refused = [401, 403].find((status) => report.status === status);
-  return {
-    loading: false,
-    refused,
-    failed: refused || report.ok || report.status === 404 ? null : report.status,
-    report: report.ok ? asReport(report.body?.value) : null,
-    instance: instance.ok ? instance.body : null,
-    wishes: wishes.ok ? wishes.body : null,
-  };
-}
-
-function asReport(value) {
-  try {
-    const report = typeof value === "string" ? JSON.parse(value) : value;
-    return report && typeof report === "object" && Array.isArray(report.attempts) ? report : null;
-  } catch {
-    return null;
-  }
-}
 
 // --- How it is shown
 
@@ -98,8 +26,8 @@ export function viewTask(h, state, model) {
     "div",
     {className: "task"},
     headline(h, state),
-    whatFailed(h, report),
-    actionButtons(h, state, model),
+    whatFailed(h, state),
+    !isAsking(state) && actionButtons(h, state, model),
     h("h3", {}, plural(report.attempts.length, "dbt run")),
     h("ol", {className: "runs"}, report.attempts.map((attempt) => runRow(h, attempt, attempt === newestFailure(report)))),
     nextRow(h, state),
@@ -107,62 +35,10 @@ export function viewTask(h, state, model) {
   );
 }
 
-function nothing({instance}) {
-  const isOurs = OURS.includes(instance?.operator_name ?? instance?.operator);
-  if (!isOurs) return "No dbt heal here: this task is not one of airflow-dbt-rerun.";
-  if (!OVER.includes(instance.state)) return "Nothing to show yet: the first dbt run has not started.";
+function nothing(state) {
+  if (!isOurs(state)) return "No dbt heal here: this task is not one of airflow-dbt-rerun.";
+  if (!isOver(state)) return "Nothing to show yet: the first dbt run has not started.";
   return "Nothing to show: the task left no report, or its XComs were cleared.";
-}
-
-const isAlive = ({report, instance}) => report.outcome === "in progress" && !OVER.includes(instance?.state);
-
-function headline(h, state) {
-  const {report, instance} = state;
-  const lost = report.outcome === "in progress" && !isAlive(state);
-  const tone = lost ? "bad" : outcomeWords(report.outcome)[0];
-  return h(
-    "header",
-    {className: `headline ${tone}`},
-    h("h2", {}, lost ? h("span", {className: "badge bad"}, "Ended early") : badge(h, report.outcome), " ", title(h, state, lost)),
-    h("p", {className: "dim"}, facts(report, instance)),
-    state.wishes?.wish && h("p", {className: "wish"}, wishWords(state.wishes.wish)),
-  );
-}
-
-function title(h, state, lost) {
-  const {report, instance} = state;
-  if (lost) return `the task is ${instance?.state}, although its work was not done.`;
-  if (report.outcome === "in progress") return doing(h, report);
-  if (report.outcome === "healed") return `after ${plural(report.reruns, "rerun")}. ${proof(report)}`;
-  if (report.outcome === "succeeded") return "at the first run.";
-  return WHY[report.outcome] ?? report.reason;
-}
-
-function doing(h, report) {
-  const now = report.now ?? {};
-  if (now.doing === "waiting") return [report.reason, ", next attempt ", h("b", {key: "until", "data-until": now.until}), "."];
-  if (now.doing === "asking") return [report.reason, ": answer in the tab Required Action. Without an answer, it goes on by its default ", h("b", {key: "until", "data-until": now.until}), "."];
-  if (now.doing !== "watching") return `${report.reason} …`;
-  const step = now.step && `, step ${now.step.index} of ${now.step.of}: ${now.step.name}`;
-  return [`dbt is at work${step ?? ""}. Watched since ${moment(now.since)} (`, h("b", {key: "since", "data-since": now.since}), ")."];
-}
-
-const PROOFS = {
-  verified: "Verified: what had failed has now succeeded.",
-  "not verifiable": "Not verifiable: see the last run below.",
-  hollow: "The rerun was hollow: see the last run below.",
-};
-
-const proof = (report) => PROOFS[report.verified] ?? "";
-
-function facts(report, instance) {
-  const all = [
-    report.job_id && `job ${report.job_id}`,
-    report.seconds && report.outcome !== "in progress" && `${duration(report.seconds)} in all`,
-    report.waited_seconds && `${duration(report.waited_seconds)} waited`,
-    instance?.try_number > 1 && `try ${instance.try_number} of the task`,
-  ];
-  return all.filter(Boolean).join(" · ");
 }
 
 // What has been healed is shown with its run only.
@@ -171,22 +47,19 @@ function newestFailure({outcome, attempts}) {
   return attempts.findLast((attempt) => attempt.findings?.length);
 }
 
-function whatFailed(h, report) {
+function whatFailed(h, state) {
+  const {report} = state;
   const failed = newestFailure(report);
-  const done = !["in progress", "healed", "succeeded"].includes(report.outcome) && report.reason;
-  if (!failed) return done ? h("p", {className: "reason"}, report.reason) : null;
+  if (!failed) return null;
+  const isSaid = !isToStart(state) && hasGivenUp(report) && failed.decision === `fail: ${whyGivenUp(report)}`; // in the first lines
   return h(
     "section",
     {className: "failed"},
     h("h3", {}, `What failed in run ${failed.run_id}`),
     findings(h, failed, 5),
-    h("p", {className: "decision"}, decision(h, failed)),
-    done && !sameReason(failed, report) && h("p", {className: "reason dim"}, report.reason),
+    !isSaid && h("p", {className: "decision"}, decision(h, failed)),
   );
 }
-
-// The reason of the end usually repeats decision and first finding, which are shown already.
-const sameReason = (attempt, report) => report.reason.includes((attempt.decision ?? " ").replace(/^\w+: /, ""));
 
 function findings(h, attempt, most) {
   const shown = attempt.findings.slice(0, most);
@@ -210,7 +83,7 @@ function findingRow(h, finding, number) {
       finding.path && h("code", {className: "path"}, finding.path),
     ),
     h("div", {className: "message"}, finding.message),
-    finding.signature && h("div", {className: "dim small"}, `known error: ${finding.signature}`),
+    finding.signature && h("div", {className: "dim small"}, `recognised as: ${finding.signature}`),
   );
 }
 
@@ -265,11 +138,4 @@ function policy(h, report) {
     h("summary", {}, "The policy of this task"),
     h("ul", {}, report.policy.map((line, number) => h("li", {key: number}, line))),
   );
-}
-
-export const taskPath = ({dagId, runId, taskId, mapIndex}) => `${APP}task/${encoded(dagId, runId, taskId, mapIndex)}`;
-
-export function tabPath({dagId, runId, taskId, mapIndex}) {
-  const mapped = mapIndex < 0 ? "" : `/mapped/${mapIndex}`;
-  return `${AIRFLOW}dags/${encoded(dagId)}/runs/${encoded(runId)}/tasks/${encoded(taskId)}${mapped}/plugin/dbt-heal`;
 }

@@ -1,7 +1,8 @@
 // The tab "dbt heal" of a task.
 
 import {component} from "./react.js";
-import {startTask, viewTask} from "./task.js";
+import {viewTask} from "./task.js";
+import {startTask} from "./task_model.js";
 
 const taskOf = ({dagId, runId, taskId, mapIndex}) => ({
   dagId,

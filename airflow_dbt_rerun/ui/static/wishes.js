@@ -19,18 +19,29 @@ export const askWishes = (task) => ask(pathOf(task));
 export const wishWords = ({by, at, action}) => `${by} asked ${WORDS[action]?.wish ?? action} (${moment(at)}).`;
 
 async function wishFor(state, model, action) {
-  model.put({asking: null, sending: true, answer: null});
+  model.put({asking: null, sending: true, answer: null, noted: false});
   const body = JSON.stringify({action, seen: state.wishes.seen});
   const {ok, body: said} = await ask(pathOf(state.task), {method: "POST", headers: {"Content-Type": "application/json"}, body});
   const detail = typeof said?.detail === "string" ? said.detail : "Airflow refused this.";
-  model.put({sending: false, answer: ok ? "Noted: the task was cleared, and its next try does this." : detail});
+  model.put({sending: false, pressed: ok, noted: ok, answer: ok ? null : detail});
+  if (ok) model.tellAirflow();
   model.look();
+}
+
+// "Noted" is true until the next try starts, which then tells of itself.
+function answered(h, state) {
+  const stale = state.stale && [
+    " Airflow's own header, grid and logs show it after a reload of this page. ",
+    h("button", {key: "reload", type: "button", onClick: () => location.reload()}, "Reload"),
+  ];
+  const words = state.answer ?? (state.noted && "Noted: the task was cleared, and its next try does this.");
+  return (words || stale) && h("p", {className: "answer", role: "status"}, words, stale);
 }
 
 export function actionButtons(h, state, model) {
   const {wishes} = state;
   if (!wishes?.may_act) return null;
-  const answer = state.answer && h("p", {className: "answer", role: "status"}, state.answer);
+  const answer = answered(h, state);
   if (!wishes.actions.length) return answer;
   if (state.asking) return h("div", {}, confirmation(h, state, model), answer);
   const button = (action) =>
