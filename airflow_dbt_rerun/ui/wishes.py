@@ -128,7 +128,7 @@ def wish_for(
 
 def _why_not(state: str | None, report: Mapping[str, Any]) -> str:
     if state in WAITING and _is_asking(report):
-        return "The task asks a person: answer in Required Action."
+        return "The task asks a person: answer in Required Actions."
     return f"The task is {state or 'about to start'}: that cannot be done now."
 
 

@@ -115,24 +115,31 @@ def sites(home: Path) -> Iterator[tuple[Site, Site]]:
     """Serve one database at two addresses: plainly, and below a prefix."""
     installed = [point.name for point in entry_points(group="airflow.plugins")]
     assert "dbt_rerun" in installed, "the installed package is older than its plugin: make setup"
-    dags = home / "dags"
-    dags.mkdir(parents=True)
-    (dags / "shop.py").write_text(DAGS)
+    plain, prefixed = (Site(stack_of_people(home, prefix), prefix) for prefix in ("", "/airflow"))
+    with serving(plain, prefixed):
+        yield plain, prefixed
+
+
+@contextmanager
+def serving(*sites: Site) -> Iterator[None]:
+    """Migrate a database, and serve it at one or more addresses."""
+    home = sites[0].stack.home
+    (home / "dags").mkdir(parents=True)
+    (home / "dags" / "shop.py").write_text(DAGS)
     (home / "passwords.json").write_text(json.dumps(dict.fromkeys(PEOPLE, PASSWORD)))
-    plain, prefixed = (Site(_stack(home, dags, prefix), prefix) for prefix in ("", "/airflow"))
     try:
         if not (home / "airflow.db").exists():
-            plain.stack.run("db", "migrate")
-        for site in (plain, prefixed):
-            port = str(site.stack.port)
-            site.stack.start("api-server", ["api-server", "--host", "127.0.0.1", "--port", port, "--workers", "1"])
-        plain.stack.run("dags", "reserialize")
-        for site in (plain, prefixed):
+            sites[0].stack.run("db", "migrate")
+        for site in sites:
+            address = ["--host", "127.0.0.1", "--port", str(site.stack.port)]
+            site.stack.start("api-server", ["api-server", *address, "--workers", "1"])
+        sites[0].stack.run("dags", "reserialize")
+        for site in sites:
             wait_until("the API server is there", lambda site=site: _is_up(site))  # type: ignore[misc]
-        yield plain, prefixed
+        yield
     finally:
-        plain.stack.stop()
-        prefixed.stack.stop()
+        for site in sites:
+            site.stack.stop()
 
 
 def _is_up(site: Site) -> bool:
@@ -142,9 +149,14 @@ def _is_up(site: Site) -> bool:
         return False
 
 
-def _stack(home: Path, dags: Path, prefix: str) -> AirflowStack:
+def stack_of_people(home: Path, prefix: str = "", **variables: str) -> AirflowStack:
+    """Configure an Airflow with ``PEOPLE``, each with a password.
+
+    :param variables: further environment variables.
+    """
     port = free_port()
     more = {
+        **variables,
         "AIRFLOW__CORE__AUTH_MANAGER": "tests.ui.auth_manager.AuthManager",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{name}:{role}" for name, role in PEOPLE.items()),
@@ -152,4 +164,4 @@ def _stack(home: Path, dags: Path, prefix: str) -> AirflowStack:
         "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}{prefix}",
         "PYTHONPATH": os.pathsep.join(filter(None, (os.environ.get("PYTHONPATH"), str(ROOT)))),
     }
-    return AirflowStack(home, environment(home, dags, port, **more), port)
+    return AirflowStack(home, environment(home, home / "dags", port, **more), port)

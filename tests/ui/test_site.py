@@ -172,7 +172,7 @@ def test_what_cannot_be_done_is_refused(site: Site) -> None:
     answer = site.ask("ada", "POST", asked, {"action": "give_up", "seen": seen["seen"]})
     assert (answer.status_code, answer.json()["detail"]) == (
         409,
-        "The task asks a person: answer in Required Action.",
+        "The task asks a person: answer in Required Actions.",
     )
     assert site.ask("ada", "GET", WISH.replace("build/-1", "publish/-1")).json()["actions"] == []
 
@@ -325,6 +325,19 @@ def test_the_page_of_those_who_see_no_plugins(look: Look, site: Site) -> None:
     vera.picture("task-page-narrow-dark")
     otto.page.goto(site.url + OURS + "/build/-1")
     otto.page.wait_for_selector("text=Your role may not read")
+
+
+@browsing
+def test_the_tab_fits_a_telephone(look: Look) -> None:
+    """Airflow's page of a task is 1,280 pixels wide; our part is in view, and no wider than the screen."""
+    ada = look("ada", width=400)
+    page = ada.at(f"{HEAL}/build/plugin/dbt-heal", ".dbt-rerun .actions, .dbt-rerun .runs")
+    page.wait_for_load_state("networkidle")
+    box = page.locator(".failed .message").bounding_box()
+    assert box is not None
+    assert box["x"] >= 64  # right of Airflow's sidebar
+    assert box["x"] + box["width"] <= 400
+    ada.picture("task-tab-narrow")
 
 
 @browsing

@@ -59,7 +59,7 @@ export const isAsking = (state) => isAlive(state) && state.report.now?.doing ===
 
 function question(h, {report, task}) {
   const {until, question: asked} = report.now;
-  const answer = h("a", {key: "answer", href: `${taskPath(task)}/required_actions`}, "Answer in Required Action");
+  const answer = h("a", {key: "answer", href: `${taskPath(task)}/required_actions`}, "Answer in Required Actions");
   const otherwise = asked ? `“${asked.default}” is taken` : "the default is taken";
   return h(
     "p",

@@ -16,6 +16,7 @@ export function component(start, view, whatOf) {
     R.useEffect(() => {
       addStyle();
       show(null);
+      bringIntoView(root.current);
       model.current = start(what, show, () => refreshAirflow(root.current));
       const clock = setInterval(tick, 1000);
       return () => {
@@ -26,6 +27,11 @@ export function component(start, view, whatOf) {
     R.useEffect(tick);
     return R.createElement("div", {className: "dbt-rerun", ref: root}, view(spread, state, model.current));
   };
+}
+
+// Airflow's pages of a DAG are 1,280 pixels wide, however narrow the screen: there our part is off it, to the right.
+function bringIntoView(element) {
+  if (matchMedia("(max-width: 48rem)").matches) element.scrollIntoView({block: "nearest", inline: "start"});
 }
 
 // React wants no keys for children that are given one by one, as the views do.

@@ -10,6 +10,7 @@ const DECISIONS = {
   rerun_from_step: "Rerun from the failed step",
   rerun_from_start: "Rerun from start",
   rebuild_tested: "Rebuild what the failed tests check",
+  ask: "Ask a person",
   fail: "Not rerun",
 };
 
@@ -83,7 +84,7 @@ function findingRow(h, finding, number) {
       finding.path && h("code", {className: "path"}, finding.path),
     ),
     h("div", {className: "message"}, finding.message),
-    finding.signature && h("div", {className: "dim small"}, `recognised as: ${finding.signature}`),
+    finding.signature && h("div", {className: "dim small"}, `known as: ${finding.signature}`),
   );
 }
 
