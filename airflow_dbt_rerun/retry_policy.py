@@ -25,6 +25,7 @@ from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
 from airflow_dbt_rerun.core.heal.session import RerunSession
+from airflow_dbt_rerun.core.policy.action_words import imperative
 from airflow_dbt_rerun.core.policy.conditions import RerunState
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunDecision, RerunPolicy
 from airflow_dbt_rerun.core.signatures import Signature
@@ -106,7 +107,8 @@ class DbtRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         run, diagnosis = found
         decision = self.policy.decide(RerunState(run, diagnosis, try_number, 0.0))
-        reason = f"{diagnosis.headline or diagnosis.summary}: {decision.action}, since {decision.reason}"
+        what = diagnosis.headline or diagnosis.summary
+        reason = f"{what}: {imperative(decision.action)}, since {decision.reason}"
         log.info("%s", reason)
         _warn_of_whole_retry(decision, context)
         if decision.action in (RerunAction.FAIL, RerunAction.ASK):

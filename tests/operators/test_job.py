@@ -195,7 +195,7 @@ def test_limits_end_it(job: Make, platform: LocalPlatform, instance: TaskInstanc
     """P5: what does not heal is tried as often as the policy says; then Airflow's own retries may go on."""
     platform.trouble({**RESET, "times": -1})
     policy = RerunPolicy(wait=wait_fixed(0), stop=stop_after_attempt(2))
-    with pytest.raises(DbtRunExhausted, match="stop_after_attempt") as caught:
+    with pytest.raises(DbtRunExhausted, match="limit reached: after 2 attempts in all") as caught:
         run_task(job(policy=policy), instance)
     assert not isinstance(caught.value, AirflowFailException)
     assert len(platform.posts()) == 2

@@ -14,9 +14,12 @@ from airflow_dbt_rerun import (
     DbtCloudRerunOperator,
     DbtRunCancelled,
     DbtRunFailed,
+    RerunPolicy,
 )
-from airflow_dbt_rerun.operators.wishes import KEY
+from airflow_dbt_rerun.core.categories import Category
+from airflow_dbt_rerun.operators.wishes import KEY, Wish
 from tests.border import TaskInstance, TaskStore, run_task
+from tests.core.builders import state
 from tests.support import Json, LocalPlatform
 
 JOBS = {"seeds": "dbt seed"}
@@ -87,7 +90,17 @@ def test_the_failed_run_is_rerun_as_wished(
         (run_id, action),
     ]
     assert "a person asked for it" in report["attempts"][0]["decision"]
-    assert report["outcome"] == "healed"
+    # The task had started it itself, before its clear: it is not said to come from outside.
+    assert report["attempts"][0]["summary"] == "is the run that ada asked to rerun"
+    assert (report["outcome"], report["job_name"]) == ("healed", "seeds")
+
+
+def test_rules_keep_their_numbers_beside_a_wish() -> None:
+    """A reason counts rules as the policy does: the wish comes first, and is not one of them."""
+    wished = Wish("rerun_from_failure", 101, "ada", 0.0).applied_to_policy(RerunPolicy())
+    assert wished is not None
+    assert wished.decide(state(Category.CODE)).reason == "a person asked for it: 1 model (code)"
+    assert wished.decide(state(Category.TRANSIENT, attempt=2)).reason.startswith("rule 2 (at least one failure is")
 
 
 def test_the_next_try_continues_what_the_wish_has_started(simulated: LocalPlatform, instance: TaskInstance) -> None:

@@ -79,7 +79,8 @@ export const hasGivenUp = ({outcome}) => !["in progress", "healed", "succeeded"]
 // The reason begins with what failed, which is shown below: the decision about the last run is its other half.
 export function whyGivenUp(report) {
   const why = report.attempts.at(-1)?.decision?.match(/^fail: (.*)$/s)?.[1];
-  return why && report.reason.includes(why) ? why : report.reason;
+  const isHalf = ["failed", "exhausted"].includes(report.outcome) && why && report.reason.includes(why);
+  return isHalf ? why : report.reason;
 }
 
 const sentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
