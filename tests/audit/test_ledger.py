@@ -188,7 +188,7 @@ def test_docs_are_no_payment() -> None:
     docs = compiled(step(DOCS, a="success", b="success", c="success"))
     found = audited(FAILS, record(2, step("dbt retry", c="success"), docs, resumes=1))
     assert found.finding is Finding.NOT_DONE
-    assert found.commands[1].evidence == "2 nodes owed: model.shop.a, model.shop.b"
+    assert found.commands[1].evidence == "2 nodes left to do: model.shop.a, model.shop.b"
 
 
 def test_command_that_compiles_is_paid_by_compiling() -> None:
