@@ -12,6 +12,7 @@ COLOURS = {
     "[FAILED]": "#ff7b72",
     "model": "#ffa657",
     "Decision": "#79c0ff",
+    "Giving up": "#ff7b72",
     "Done": "#7ee787",
 }
 
