@@ -10,7 +10,7 @@ from typing import Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import FULL_RUN, Endpoint, Id, get_job, get_run, get_step_results, list_runs
 from airflow_dbt_rerun.api.whereabouts import read_still_there
-from airflow_dbt_rerun.audit.ledger import Audit, Ledger
+from airflow_dbt_rerun.audit.ledger import Audit, Ledger, where_of
 from airflow_dbt_rerun.audit.records import Record, StepRecord
 from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition, was_edited_since
 from airflow_dbt_rerun.core.dbt.fields import epoch
@@ -44,9 +44,7 @@ def audit(client: Sender, run_id: Id, *, of_run: Id | None = None) -> Audit:
     root = root if root.commands else replace(root, commands=get_commands(client, root))
     edited = is_of_another_definition(root)
     commands = executed(root) if edited else root.commands
-    ledger = Ledger(
-        commands, records[0].place, root.environment_id, still_there=partial(read_still_there, client.send)
-    )
+    ledger = Ledger(commands, records[0].place, where_of(root), still_there=partial(read_still_there, client.send))
     for record in records:
         ledger.enter(record)
     unfinished = [run.id for run in chain if not run.is_terminal]
@@ -116,7 +114,8 @@ def _record(client: Sender, run: Run) -> Record:
 def _step_record(client: Sender, run: Run, step: RunStep) -> StepRecord:
     for path in ("run_results.json", "sources.json"):
         with suppress(DbtNotFoundError):
-            results = client.send(get_step_results(run.id, step=step.index, path=path, created_at=run.created_at))
+            asked = get_step_results(run.id, step=step.index, path=path, created_at=run.created_at)
+            results = client.send(asked).of_step(step.command)
             return StepRecord(step, {node.unique_id: node for node in results.nodes}, results.kept_options)
     return StepRecord(step)
 

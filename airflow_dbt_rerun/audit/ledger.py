@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from airflow_dbt_rerun.audit.records import Debt, Record, StepRecord, same_command
-from airflow_dbt_rerun.core.dbt.models import RunStatus
+from airflow_dbt_rerun.core.dbt.models import Run, RunStatus
 from airflow_dbt_rerun.core.messages import counted, listed
 
 _SHOWN = 5
@@ -83,7 +83,7 @@ class Ledger:
 
     :param commands: what the work consists of.
     :param place: the overrides of the first run: where it builds.
-    :param environment_id: the environment of the first run.
+    :param where: the environment, the project and the branch of the first run.
     :param still_there: returns which of some nodes are in the project of a run; None if that is not known.
     """
 
@@ -91,7 +91,7 @@ class Ledger:
         self,
         commands: Sequence[str],
         place: Mapping[str, Any],
-        environment_id: int | None = None,
+        where: tuple[object, ...] = (),
         *,
         still_there: Callable[[int, frozenset[str]], frozenset[str] | None] = lambda *_: frozenset(),
     ) -> None:
@@ -100,13 +100,15 @@ class Ledger:
         self._paid: dict[int, str] = {}
         self._warnings: dict[int, list[str]] = {}
         self._place = dict(place)
-        self._environment_id = environment_id
+        self._where = where
         self.doubt: str | None = None
 
     def enter(self, record: Record) -> None:
         """Book one run of the work, oldest first."""
-        if None not in (self._environment_id, here := record.run.environment_id) and here != self._environment_id:
-            return  # the job was moved to another environment
+        if any(
+            None not in pair and pair[0] != pair[1] for pair in zip(self._where, where_of(record.run), strict=False)
+        ):
+            return  # the job was moved to another environment, project or branch
         if dict(record.place) != self._place:
             if record.is_resumed and not record.place:
                 self.doubt = f"dbt does not record whether run {record.run.id} kept the overrides that it resumes"
@@ -145,7 +147,7 @@ class Ledger:
 
     def _owe(self, debt: Debt, step: StepRecord, *, resumed: bool) -> None:
         """Note what a failed step left undone: by its nodes where the artifact is complete, else all of it."""
-        debt.only_compiles = any(node.only_compiled for node in (step.nodes or {}).values())
+        debt.builds_nothing = any(node.not_built for node in (step.nodes or {}).values())
         undone = {name for name, node in (step.nodes or {}).items() if not node.is_ok}
         hooks = any(name.startswith("operation.") for name in undone)
         if not step.is_complete or not undone or hooks or step.forgets(debt.command):
@@ -209,6 +211,11 @@ class Ledger:
         return CommandAudit(debt.command, finding, _owed(debt), warnings)
 
 
+def where_of(run: Run) -> tuple[object, ...]:
+    """Return in which environment and project a run built, and of which branch; None for what dbt does not name."""
+    return run.environment_id, run.project_id, run.git_branch
+
+
 def _owed(debt: Debt) -> str:
     if debt.unreadable:
         return "it was resumed, but there is no record of what the resumed command did"
@@ -223,5 +230,5 @@ def _done(step: StepRecord, debt: Debt) -> set[str]:
     return {
         name
         for name, node in (step.nodes or {}).items()
-        if node.is_ok and not (strict and node.status == "warn") and (debt.only_compiles or not node.only_compiled)
+        if node.is_ok and not (strict and node.status == "warn") and (debt.builds_nothing or not node.not_built)
     }

@@ -147,7 +147,7 @@ class Debt:
     """The nodes that are owed, where they are known."""
     has_run: bool = False
     """Whether a step has run it, however that ended."""
-    only_compiles: bool = False
+    builds_nothing: bool = False
     """Whether the command builds and tests nothing, so that compiling a node settles it."""
     unreadable: bool = False
     """Whether the newest step for it succeeded without leaving an artifact."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import re
 from configparser import InterpolationError
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Variable, conf
+from airflow.providers.common.compat.sdk import BaseHook, Variable, conf
 
 from airflow_dbt_rerun.config.documents import read_data
 from airflow_dbt_rerun.core.messages import not_among
@@ -25,6 +26,7 @@ PAUSE_OPTION = "pause"
 """The option of ``[dbt_rerun]`` that does the same."""
 
 _NOTHING = ("", "false", "none", "null", "no", "off", "0", "[]")
+_SEPARATORS = re.compile(r"[\s,;]+")
 _ALL = ("all", "true", "yes", "on", "1")
 
 
@@ -72,17 +74,29 @@ def _matched(value: Any, job_id: int, conn_id: str) -> str | None:
     if text.lower() in _ALL:
         return "all"
     try:
-        entries = read_data(text, PAUSE_VARIABLE) if text[:1] in "[{-" else [text]
+        entries = read_data(text, PAUSE_VARIABLE) if text[:1] in "[{-" else _SEPARATORS.split(text)
     except (TypeError, ValueError):
         return "all, since it cannot be understood"
     if not isinstance(entries, list) or not all(isinstance(entry, int | str) for entry in entries):
         return "all, since it is no list of jobs and connections"
-    names = {str(entry).strip() for entry in entries}
-    if names & set(_ALL) - {"1"}:
+    names = {part for entry in entries for part in _SEPARATORS.split(str(entry).strip("\"' ")) if part}
+    if {name.lower() for name in names} & set(_ALL) - {"1"}:
         return "all"
     if str(job_id) in names:
         return f"job {job_id}"
-    return f"connection {conn_id}" if conn_id in names else None
+    if conn_id in names:
+        return f"connection {conn_id}"
+    odd = next((name for name in sorted(names) if not (name.isdigit() or _is_connection(name))), None)
+    return f"all, since {odd!r} is neither the id of a job nor a connection" if odd else None
+
+
+def _is_connection(name: str) -> bool:
+    """Return whether Airflow knows a connection; what it cannot tell is not known."""
+    try:
+        BaseHook.get_connection(name)
+    except Exception:  # noqa: BLE001 - a secrets backend may raise anything
+        return False
+    return True
 
 
 def _configured(option: str) -> str:

@@ -221,7 +221,7 @@ class Driver:
             session, step = next_step(before, seen, self._policy, self._clock(), signatures=self._signatures)
             if isinstance(step, (StartRun, Rerun)) and self._is_too_late(session):
                 step = _too_late(session, seen)
-            if acts(step) and (why := self._hold()):
+            if acts(step, seen) and (why := self._hold()):
                 session, step = held_back(session, step, seen, why, self._signatures)
             for line in tell(before, session, step):
                 self._say(line)
@@ -263,7 +263,9 @@ class Driver:
         if isinstance(seen, NotStarted):
             self._log.warning("%s. No rerun of run %s was found after it: deciding again", seen.reason, step.of_run)
             return self._reader.observe(session, step.of_run)
-        if isinstance(seen, RunSeen):
+        if isinstance(seen, RunSeen) and not (seen.ours and seen.certain):
+            self._work = replace(self._work, theirs=self._work.theirs | {seen.run.id})
+        elif isinstance(seen, RunSeen):
             self._on_rerun(happened(session, step), seen.run)
         resumed = step.action is RerunAction.RERUN_FROM_FAILURE
         if isinstance(seen, Refused) and resumed and seen.run.retry_not_supported_reason:
@@ -273,9 +275,10 @@ class Driver:
 
     def _with_evidence(self, session: RerunSession, seen: Observation) -> Observation:
         """Read the evidence of a run that has ended already, as one found after a lost answer may have."""
-        if isinstance(seen, RunSeen) and seen.run.is_terminal:
-            return self._reader.observe(session, seen.run.id)
-        return seen
+        if not isinstance(seen, RunSeen) or not seen.run.is_terminal:
+            return seen
+        read = self._reader.observe(session, seen.run.id)
+        return replace(read, certain=seen.certain, ours=seen.ours) if isinstance(read, RunSeen) else read
 
     def _with_definition(self, seen: Observation) -> Observation:
         """Read the run that was just started with its job, which somebody may edit before the run is over."""

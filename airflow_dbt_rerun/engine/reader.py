@@ -26,12 +26,12 @@ from airflow_dbt_rerun.api.endpoints import (
 from airflow_dbt_rerun.api.whereabouts import read_still_there
 from airflow_dbt_rerun.core.dbt.executed import is_whole, unfinished_step
 from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
-from airflow_dbt_rerun.core.dbt.merging import done_for, merged, undone
+from airflow_dbt_rerun.core.dbt.merging import done_for, undone
 from airflow_dbt_rerun.core.dbt.models import RetryNotSupported, Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.heal.lineage import find_rerun
 from airflow_dbt_rerun.core.heal.observations import NotReadable, Observation, RunSeen
-from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS
+from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS, other_commands
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import verify
 from airflow_dbt_rerun.core.watch.pace import Pace
@@ -118,8 +118,8 @@ class RunReader:
                 return self._superseded(RunSeen(run, results, facts=self._facts(run)))
             if run.is_cancelled and run.cancelled_by is None:
                 return self._superseded(RunSeen(run))
-            if run.is_success and (repaired := session.repaired_by(run_id)):
-                return self._with_whereabouts(session, self._with_proof(run, repaired))
+            if run.is_success and (earlier := session.continued_by(run_id)):
+                return self._with_whereabouts(session, self._with_proof(run, earlier))
             if run.is_success and self._verify_success:
                 return RunSeen(run, self._all_results(run))
         except BEARABLE as error:
@@ -288,7 +288,7 @@ class RunReader:
 
         Only where commands ran as a whole does a missing result say anything else than "not done".
         """
-        done = done_for(merged(seen.before), seen.results)
+        done = done_for(seen.before, seen.results, other_commands(session, seen.run))
         absent = frozenset(name for name in undone(seen.before) if name not in done)
         if not absent or session.kind_of(seen.run.id) not in WHOLE_COMMANDS:
             return seen
@@ -330,7 +330,7 @@ class RunReader:
     def _of_steps(
         self, run: Run, steps: Sequence[RunStep], get: Callable[[ReadResults], StepResults | None]
     ) -> tuple[StepResults, ...]:
-        reads = [partial(self._step_results, run, step.index) for step in steps if step.command]
+        reads = [partial(self._step_results, run, step) for step in steps if step.command]
         return tuple(results for results in map(get, reads) if results is not None)
 
     def _read_or_skip(self, read: ReadResults, fatal: tuple[type[DbtApiError], ...] = ()) -> StepResults | None:
@@ -346,11 +346,12 @@ class RunReader:
             self._log.warning("Continuing without the node results of a step: %s", error)
             return None
 
-    def _step_results(self, run: Run, index: int) -> StepResults | None:
+    def _step_results(self, run: Run, step: RunStep) -> StepResults | None:
         """Read a step's node results; None if it wrote none."""
         for path in ("run_results.json", "sources.json"):
             with suppress(DbtNotFoundError):
-                return self._client.send(get_step_results(run.id, step=index, path=path, created_at=run.created_at))
+                asked = get_step_results(run.id, step=step.index, path=path, created_at=run.created_at)
+                return self._client.send(asked).of_step(step.command)
         return None
 
     @property

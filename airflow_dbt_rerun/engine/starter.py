@@ -63,6 +63,11 @@ class Work:
         return self.may_have_runs and self.may_be_ours(oldest)
 
 
+def _bears_marker_of(sent: str, told: str) -> bool:
+    """Return whether an answer's cause, if it has one, begins with the marker of the cause that was sent."""
+    return not told or told.startswith(sent.partition("]")[0])
+
+
 class RunStarter:
     """Start the runs of one piece of work.
 
@@ -137,7 +142,7 @@ class RunStarter:
     def _retry(self, step: Rerun) -> Observation | NotStarted:
         """Post a retry of exactly the failed run, unless a search finds that it exists already."""
         failed = self._reader.read(step.of_run)
-        known = self._listed()
+        known, ours = self._listed(), True
         existing = find_rerun(failed, known)
         if existing is None:
             try:
@@ -147,17 +152,31 @@ class RunStarter:
                 existing = find_rerun(failed, self._listed())
                 if existing is None:
                     return self._refused(self._reader.read(step.of_run), refusal)
+                ours = False  # what was refused started nothing
             except DbtAnswerLostError as lost:
                 existing = self._find_after_lost_answer(partial(find_rerun, failed))
                 if existing is None:
                     return NotStarted(str(lost))
+                ours = self._may_be_ours(failed, existing.run)
+        else:
+            ours = self._may_be_ours(failed, existing.run)
         if not existing.certain:
             self._log.warning(
                 "dbt does not record which run %s resumes; it may be run %s, so nothing is posted",
                 existing.run.id,
                 step.of_run,
             )
-        return self._started(existing.run, certain=existing.certain)
+        return self._started(existing.run, certain=existing.certain, ours=ours)
+
+    def _may_be_ours(self, failed: Run, found: Run) -> bool:
+        """Return whether a rerun that bears no marker can be ours: dbt must not name somebody else for it.
+
+        Of a run that this work did not start, nothing tells who we are.
+        """
+        if self._work.of_run is not None:
+            return False
+        by = self._reader.read(found.id).started_by
+        return not (by and failed.started_by) or by == failed.started_by
 
     def _listed(self) -> list[Run]:
         return self._reader.patiently(
@@ -174,6 +193,10 @@ class RunStarter:
         run = self._client.send(endpoint)
         if run.id <= max(of_run or 0, *(each.id for each in known), 0):
             raise DbtAnswerLostError(f"{endpoint}: the answer names run {run.id}, which existed before")
+        if endpoint.json and run.trigger and not _bears_marker_of(endpoint.json["cause"], run.trigger.cause):
+            raise DbtAnswerLostError(
+                f"{endpoint}: the answer names run {run.id}, which was started for another reason"
+            )
         if run.job_id not in (0, self._work.job_id):
             raise DbtAnswerLostError(f"{endpoint}: the answer names run {run.id} of job {run.job_id}")
         return run
@@ -184,12 +207,12 @@ class RunStarter:
         explanation = explain(self._client, self._work.job_id, refusal)
         return Refused(run, explanation.words, explanation.final)
 
-    def _started(self, run: Run, *, certain: bool = True) -> Observation:
+    def _started(self, run: Run, *, certain: bool = True, ours: bool = True) -> Observation:
         self._on_run(run)
         if run.blocked_by:
             ahead = ", ".join(map(str, run.blocked_by))
             self._log.info("Run %s is queued behind run %s of the same job", run.id, ahead)
-        return RunSeen(run, certain=certain)
+        return RunSeen(run, certain=certain, ours=ours)
 
     def _find_after_lost_answer(self, find: Callable[[Sequence[Run]], T | None]) -> T | None:
         self._log.warning("The answer to the POST was lost: searching for the run before posting again")

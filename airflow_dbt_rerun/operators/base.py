@@ -19,7 +19,7 @@ from airflow_dbt_rerun.config.team_signatures import team_signatures
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.held import SHADOW
 from airflow_dbt_rerun.core.heal.live_report import live_report
-from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, NextStep, Pause, Rerun, WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import AskPerson, Fail, NextStep, Pause, Rerun, Succeed, WaitForRun
 from airflow_dbt_rerun.core.heal.observations import Observation
 from airflow_dbt_rerun.core.heal.report import report
 from airflow_dbt_rerun.core.heal.session import RerunSession
@@ -179,7 +179,7 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
         return self._continue(context, driver, session, seen)
 
     def _continue(self, context: Context, driver: Driver, session: RerunSession, seen: Observation) -> int:
-        session, step = driver.advance(session, seen)
+        session, step = self._advance(driver, session, seen)
         while isinstance(step, Pause):
             if isinstance(step, AskPerson):
                 session = self._ask_person(context, driver, session, step)
@@ -188,7 +188,7 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
                 if self.deferrable:
                     self._defer_until(driver, session, step)
                 seen = driver.wait(session, step)
-            session, step = driver.advance(session, seen)
+            session, step = self._advance(driver, session, seen)
         self._ended_with = report(session, step, time.time(), **self._about(driver.work))
         self._publisher(context).report(self._ended_with)
         self._publisher(context).announce_end(session, step)
@@ -196,6 +196,14 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
             self._give_up(session, step)
         self._in_progress = None
         return step.run_id
+
+    def _advance(
+        self, driver: Driver, session: RerunSession, seen: Observation
+    ) -> tuple[RerunSession, Pause | Succeed | Fail]:
+        """Decide and act; then a kill may cancel what the driver knows to be ours, and nothing else."""
+        session, step = driver.advance(session, seen)
+        self._in_progress = driver.work
+        return session, step
 
     def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:
         unread = step.run is None and session.run_id is not None
@@ -246,6 +254,7 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
 
     def _driver(self, context: Context, team: Sequence[Signature], usual: float | None = None) -> Driver:
         self._read_arguments()
+        policy_mode(self.policy_mode)  # a mode that does not exist is refused before anything is started
         work = self._wished(self.work(context), context)
         # Which reruns of a given run are ours to cancel is known only after its runs have been read.
         self._in_progress = work if work.of_run is None else None

@@ -48,6 +48,8 @@ class OneJobOperator(HealingOperator):
 
     def _check_arguments(self) -> None:
         super()._check_arguments()
+        if self.job_id is not None and self.job_name:
+            raise DbtConfigError(f"{type(self).__name__} takes job_id or job_name, not both: job_id decides alone")
         if self.job_id is None and not all((self.project_name, self.environment_name, self.job_name)):
             raise DbtConfigError(
                 f"{type(self).__name__} needs job_id, or all of project_name, environment_name and job_name"

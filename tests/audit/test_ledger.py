@@ -169,7 +169,7 @@ def test_newest_run_counts() -> None:
 
 def test_run_in_another_environment_settles_nothing() -> None:
     """The job was moved meanwhile: what it builds now is built elsewhere."""
-    ledger = Ledger(COMMANDS, {}, 3)
+    ledger = Ledger(COMMANDS, {}, (3, 1, "main"))
     ledger.enter(replace(FAILS, run=replace(FAILS.run, environment_id=3)))
     whole = record(2, step(SEED), step(BUILD), step(DOCS))
     ledger.enter(replace(whole, run=replace(whole.run, environment_id=4)))
@@ -180,7 +180,7 @@ def test_run_in_another_environment_settles_nothing() -> None:
 
 def compiled(each: StepRecord) -> StepRecord:
     """Make a step one that only compiles its nodes."""
-    return replace(each, nodes={name: replace(one, only_compiled=True) for name, one in (each.nodes or {}).items()})
+    return replace(each, nodes={name: replace(one, not_built=True) for name, one in (each.nodes or {}).items()})
 
 
 def test_docs_are_no_payment() -> None:

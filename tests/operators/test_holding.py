@@ -85,13 +85,14 @@ def test_whole_deployment_in_shadow_mode(
 def test_unknown_modes_are_refused(
     simulated: LocalPlatform, instance: TaskInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At parse, with did-you-mean; that of the configuration before a rerun, since it is read only then."""
+    """At parse, with did-you-mean; that of the configuration before anything is started."""
     with pytest.raises(DbtConfigError, match="did you mean 'shadow'"):
         build(simulated, policy_mode="shadwo")
     monkeypatch.setenv("AIRFLOW__DBT_RERUN__POLICY_MODE", "shadwo")
-    simulated.trouble(RESET)
+    simulated.control("DELETE", "requests")
     with pytest.raises(DbtConfigError, match="policy_mode"):
         run_task(build(simulated), instance)
+    assert simulated.posts() == []
 
 
 def test_pause_stops_a_task_that_waits(
@@ -137,6 +138,18 @@ def test_pause_stops_no_first_run(
         ("dbt_prod", "connection dbt_prod"),
         ("- 7\n- dbt_other", "job 7"),
         ('["dbt_other"]', None),
+        ("7,8", "job 7"),
+        ("8, 7", "job 7"),
+        ("8 9", None),
+        ('"7,8"', "job 7"),
+        ('["7,8"]', "job 7"),
+        ("dbt_other,dbt_prod", "connection dbt_prod"),
+        ("dbt_other, 8", None),
+        ("stop", "all, since 'stop' is neither the id of a job nor a connection"),
+        ("*", "all, since '*' is neither the id of a job nor a connection"),
+        ("job 7", "job 7"),
+        ("job 8", "all, since 'job' is neither the id of a job nor a connection"),
+        ("8, ALL", "all"),
         ("[7", "all, since it cannot be understood"),
         ('{"jobs": [7]}', "all, since it is no list of jobs and connections"),
         ("[[7]]", "all, since it is no list of jobs and connections"),
@@ -147,6 +160,7 @@ def test_what_a_pause_concerns(
     monkeypatch: pytest.MonkeyPatch, where: str, value: str | None, part: str | None
 ) -> None:
     """Jobs and connections by their ids; what cannot be understood stops everything."""
+    monkeypatch.setenv("AIRFLOW_CONN_DBT_OTHER", "dbt-cloud://")
     if value is not None:
         monkeypatch.setenv(where, value)
     why = why_paused(7, "dbt_prod")

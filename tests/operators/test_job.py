@@ -575,6 +575,7 @@ def assert_one_clear_line(error: Exception) -> None:
     [
         ({}, "needs job_id, or all of project_name, environment_name and job_name"),
         ({"project_name": "p", "job_name": "j"}, "needs job_id, or all of"),
+        ({"job_id": 7, "job_name": "j"}, "takes job_id or job_name, not both"),
         ({"job_id": "nightly"}, "job_id must be a number, not 'nightly'"),
         ({"job_id": -3}, "job_id must be a number"),
         ({"job_id": 1, "account_id": "main"}, "account_id must be a number, not 'main'"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 _WITH_NODES = frozenset({"build", "run", "test", "seed", "snapshot", "compile", "retry", "source", "docs", "clone"})
 
@@ -26,9 +26,30 @@ _CHOOSES_NODES = frozenset(
 """Options that select nodes; ``--exclude`` is kept in any case."""
 
 
+def words_of(command: str) -> tuple[str, ...]:
+    """Return the words of a command, however it quotes them."""
+    try:
+        return tuple(shlex.split(command))
+    except ValueError:  # an open quote: the platform splits it in its own way
+        return tuple(command.split())
+
+
 def warns_as_errors(command: str) -> bool:
     """Return whether a command counts warnings as errors: ``dbt retry`` ignores that (``IGNORE_PARENT_FLAGS``)."""
-    return any(word.startswith("--warn-error") for word in _words(command))
+    return any(word.startswith("--warn-error") for word in words_of(command))
+
+
+_BUILDS_NOTHING = frozenset({"compile", "docs", "clone", "show", "list", "ls", "parse"})
+_WITHOUT_DATA = ("--empty", "--sample")
+
+
+def builds_nothing(command: str) -> bool:
+    """Return whether a command leaves its nodes without their data, although dbt records ``success`` for them.
+
+    It compiles or clones them, or builds them empty or from a sample.
+    """
+    has_option = any(word.partition("=")[0] in _WITHOUT_DATA for word in words_of(command))
+    return has_option or subcommand(command)[0] in _BUILDS_NOTHING
 
 
 _WHAT_IS_BUILT = {
@@ -56,7 +77,7 @@ def forgotten_options(command: str, kept: Collection[str] | None) -> tuple[str, 
     """
     if kept is None:
         return ()
-    given = dict.fromkeys(word.partition("=")[0] for word in _words(command))
+    given = dict.fromkeys(word.partition("=")[0] for word in words_of(command))
     return tuple(word for word in given if word in _WHAT_IS_BUILT and _WHAT_IS_BUILT[word] not in kept)
 
 
@@ -66,36 +87,29 @@ def build_instead(command: str, selectors: Iterable[str]) -> str:
     :param command: the command whose nodes are to be built, for example ``dbt test --select tag:daily``.
     :param selectors: names as dbt's ``--select`` takes them.
     """
-    words = _words(command)
+    words = words_of(command)
     place = _place_of_command(words)
     before, after = words[:place], _without_choice(words[place + 1 :])
     return shlex.join([*_without_choice(before), "build", *after, "--select", *selectors])
 
 
-def _words(command: str) -> list[str]:
-    try:
-        return shlex.split(command)
-    except ValueError:  # an unclosed quote: how the platform splits it is unknown
-        return command.split()
-
-
 def subcommand(command: str) -> tuple[str, tuple[str, ...]]:
     """Return the first word after ``dbt`` that is no option, and the words after it; empty if there is none."""
-    words = _words(command)
+    words = words_of(command)
     for place, word in enumerate(words):
         if place and not word.startswith("-") and words[place - 1] not in _GLOBAL_WITH_VALUE:
-            return word, tuple(words[place + 1 :])
+            return word, words[place + 1 :]
     return "", ()
 
 
-def _place_of_command(words: list[str]) -> int:
+def _place_of_command(words: Sequence[str]) -> int:
     for place, word in enumerate(words):
         if place and word in _WITH_NODES and words[place - 1] not in _GLOBAL_WITH_VALUE:
             return place
     return len(words)
 
 
-def _without_choice(words: list[str]) -> list[str]:
+def _without_choice(words: Sequence[str]) -> list[str]:
     """Remove the options that select nodes, each with all its values: ``--select a b``."""
     kept: list[str] = []
     skipping = False

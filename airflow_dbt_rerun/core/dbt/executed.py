@@ -6,9 +6,9 @@ run, and with every other one. The steps of a run are its own record; the comman
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Sequence
 
+from airflow_dbt_rerun.core.dbt.commands import words_of
 from airflow_dbt_rerun.core.dbt.fields import epoch
 from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, Run, RunStatus, RunStep
 
@@ -87,11 +87,3 @@ def _is_box(step: RunStep) -> bool:
 def is_whole(run: Run) -> bool:
     """Return whether a run is a run of its own, not the *rerun from failure* of another one."""
     return run.retrying_run_id is None and not (run.trigger and run.trigger.cause_category == "rerun")
-
-
-def words_of(command: str) -> tuple[str, ...]:
-    """Return the words of a command, however it quotes them."""
-    try:
-        return tuple(shlex.split(command))
-    except ValueError:  # an open quote: the platform splits it in its own way
-        return tuple(command.split())

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 
+from airflow_dbt_rerun.core.dbt.commands import words_of
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
+
+RETRY = ("dbt", "retry")
 
 
 def merged(results: Iterable[StepResults]) -> dict[str, NodeResult]:
@@ -18,22 +22,47 @@ def merged(results: Iterable[StepResults]) -> dict[str, NodeResult]:
     latest: dict[str, NodeResult] = {}
     for node in (node for artifact in results for node in artifact.nodes):
         before = latest.get(node.unique_id)
-        if before is None or before.only_compiled or not node.only_compiled:
+        if before is None or before.not_built or not node.not_built:
             latest[node.unique_id] = node
     return latest
 
 
-def done_for(owed: Mapping[str, NodeResult], results: Iterable[StepResults]) -> dict[str, NodeResult]:
-    """Return the latest result of each node, without those that were compiled only though more was owed.
+def done_for(
+    before: Sequence[StepResults], after: Sequence[StepResults], others: Collection[tuple[str, ...]] = ()
+) -> dict[str, NodeResult]:
+    """Return the latest result of each node that counts for what earlier runs have left undone.
 
-    :param owed: the earlier results, by node.
+    A node that was to be built is not done by compiling it, and what one command of a job owes is not done by
+    another one, which may build the same node elsewhere: ``dbt run; dbt run --target staging``.
+
+    :param before: results of the earlier runs, oldest first.
+    :param after: results of the run that repairs them.
+    :param others: the words of those commands of the work that the repair runs besides the resumed one.
     """
+    earlier, owing = merged(before), _owing(before)
 
-    def counts(node: NodeResult) -> bool:
-        earlier = owed.get(node.unique_id)
-        return not node.only_compiled or (earlier is not None and earlier.only_compiled)
+    def counts(artifact: StepResults, node: NodeResult) -> bool:
+        known = earlier.get(node.unique_id)
+        if node.not_built and not (known and known.not_built):
+            return False
+        words = words_of(artifact.command) if artifact.command else ()
+        return words not in others or owing.get(node.unique_id, words) in (words, ())
 
-    return {name: node for name, node in merged(results).items() if counts(node)}
+    return merged(
+        replace(artifact, nodes=tuple(node for node in artifact.nodes if counts(artifact, node)))
+        for artifact in after
+    )
+
+
+def _owing(results: Iterable[StepResults]) -> dict[str, tuple[str, ...]]:
+    """Return the words of the command that first left each node undone; none of them if only a retry did."""
+    found: dict[str, tuple[str, ...]] = {}
+    for artifact in results:
+        words = words_of(artifact.command) if artifact.command else ()
+        for node in artifact.nodes:
+            if not node.is_ok:
+                found.setdefault(node.unique_id, () if words[:2] == RETRY else words)
+    return found
 
 
 def undone(results: Iterable[StepResults]) -> tuple[str, ...]:

@@ -169,6 +169,8 @@ class Run:
     trigger: RunTrigger | None = None
     steps: tuple[RunStep, ...] = ()
     commands: tuple[str, ...] = ()
+    started_by: tuple[str, ...] = ()
+    """Who started it, by type, id and name; empty if dbt names nobody, or the audit was not requested."""
     cancelled_by: str | None = None
     cancelled_by_starter: bool = False
     """Whether the user or token that started it also cancelled it, as a task does that is killed or times out."""
@@ -266,6 +268,7 @@ class Run:
             trigger=RunTrigger.from_api(trigger) if trigger else None,
             steps=tuple(map(RunStep.from_api, parts(data, "run_steps"))),
             commands=texts(trigger, "steps_override") or texts(job, "execute_steps"),
+            started_by=_identity(_actor(data, "trigger")),
             cancelled_by=_name(_actor(data, "cancellation")),
             cancelled_by_starter=_is_same(_actor(data, "cancellation"), _actor(data, "trigger")),
             blocked_by=wholes(data, "blocked_by"),
@@ -333,6 +336,10 @@ def _actor(data: JsonObject, deed: str) -> JsonObject:
 def _name(actor: JsonObject) -> str | None:
     number = whole_or_none(actor, "id")
     return line(actor, "name") or line(actor, "type") or (str(number) if number else None)
+
+
+def _identity(actor: JsonObject) -> tuple[str, ...]:
+    return tuple(str(actor.get(part)) for part in ("type", "id", "name")) if _name(actor) is not None else ()
 
 
 def _is_same(one: JsonObject, other: JsonObject) -> bool:

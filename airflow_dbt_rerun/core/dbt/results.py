@@ -5,8 +5,9 @@ Unknown statuses are kept unchanged: they count neither as success nor as failur
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from airflow_dbt_rerun.core.dbt.commands import builds_nothing
 from airflow_dbt_rerun.core.dbt.fields import (
     CLOCK_SKEW,
     FieldError,
@@ -30,11 +31,14 @@ NODE_FAILED = frozenset({"error", "fail", "runtime error", "partial success"})
 NODE_SKIPPED = frozenset({"skipped"})
 """Node statuses that mean: this node never ran."""
 
-ONLY_COMPILE = frozenset({"compile", "generate", "show", "list", "ls", "parse"})
+_BUILD_NOTHING = frozenset({"compile", "generate", "clone", "show", "list", "ls", "parse"})
 """Commands (``args.which``) that build and test nothing, although dbt records ``success`` for each node.
 
 ``generate`` is ``dbt docs generate``. Seen in dbt-core 1.11 and dbt v2.
 """
+
+_WITHOUT_DATA = ("empty", "sample")
+"""Options (of ``args``) with which a node is built without its data, or with a part of it."""
 
 SKIP_TEXTS = ("Skipping due to fail_fast", "Skipped due to upstream failure")
 """Messages of nodes that never ran, whatever their status; dbt-core's ordinary skip has none."""
@@ -63,8 +67,8 @@ class NodeResult:
     step_index: int | None = None
     execution_time: float = 0.0
     failures: int | None = None
-    only_compiled: bool = False
-    """Whether the command did not build or test this node, see :data:`ONLY_COMPILE`."""
+    not_built: bool = False
+    """Whether the command only compiled or cloned this node, or built it empty or from a sample."""
 
     @property
     def resource_type(self) -> str:
@@ -93,7 +97,7 @@ class NodeResult:
 
     @classmethod
     def from_artifact(
-        cls, result: JsonObject, *, step_index: int | None = None, only_compiled: bool = False
+        cls, result: JsonObject, *, step_index: int | None = None, not_built: bool = False
     ) -> NodeResult:
         """Build from an element of ``results`` in ``run_results.json`` or ``sources.json``.
 
@@ -108,7 +112,7 @@ class NodeResult:
             step_index=step_index,
             execution_time=seconds(result, "execution_time"),
             failures=whole_or_none(result, "failures"),
-            only_compiled=only_compiled,
+            not_built=not_built,
         )
 
 
@@ -121,8 +125,16 @@ class StepResults:
     adapter: str | None = None
     dbt_version: str | None = None
     run_id: int | None = None
+    command: str | None = None
+    """The command of the step, if it is known."""
     kept_options: tuple[str, ...] | None = None
     """The command's options that these results hold; None if they hold them all, as those of dbt-core do."""
+
+    def of_step(self, command: str | None) -> StepResults:
+        """Return the results with the command of their step, which tells as well whether it builds anything."""
+        if command is None or not builds_nothing(command):
+            return replace(self, command=command)
+        return replace(self, command=command, nodes=tuple(replace(node, not_built=True) for node in self.nodes))
 
     @classmethod
     def from_artifact(
@@ -143,7 +155,7 @@ class StepResults:
         :raises FieldError: if it lists something else than results of nodes.
         """
         metadata, args = part(artifact, "metadata"), part(artifact, "args")
-        only_compiled = line(args, "which") in ONLY_COMPILE
+        not_built = line(args, "which") in _BUILD_NOTHING or any(args.get(name) for name in _WITHOUT_DATA)
         if not isinstance(artifact.get("results"), list | tuple):
             raise FieldError("'results' is no list")
         return cls(
@@ -151,7 +163,7 @@ class StepResults:
             nodes=()
             if _is_of_another_run(part(metadata, "env"), run_id) or _is_older(metadata, created_at)
             else tuple(
-                NodeResult.from_artifact(result, step_index=step_index, only_compiled=only_compiled)
+                NodeResult.from_artifact(result, step_index=step_index, not_built=not_built)
                 for result in parts(artifact, "results")
             ),
             adapter=line(metadata, "adapter_type"),

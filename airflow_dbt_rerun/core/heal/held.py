@@ -20,9 +20,19 @@ from airflow_dbt_rerun.core.signatures import Signature
 SHADOW = "shadow mode starts nothing"
 
 
-def acts(step: NextStep) -> TypeGuard[Rerun | AskPerson | WaitForRun]:
-    """Return whether a step starts a rerun, waits for one, or asks a person about one."""
-    return isinstance(step, (Rerun, AskPerson)) or (isinstance(step, WaitForRun) and step.until is not None)
+def acts(step: NextStep, seen: Observation) -> TypeGuard[Rerun | AskPerson | WaitForRun]:
+    """Return whether a step starts a rerun, waits for one, asks a person about one, or follows another run.
+
+    :param seen: what the step was decided on.
+    """
+    if isinstance(step, WaitForRun):
+        return step.until is not None or _follows(step, seen)
+    return isinstance(step, (Rerun, AskPerson))
+
+
+def _follows(step: WaitForRun, seen: Observation) -> bool:
+    """Return whether a step takes another run for one that failed: without a policy, the failure would count."""
+    return isinstance(seen, RunSeen) and seen.run.is_error and step.run_id != seen.run.id
 
 
 def held_back(
@@ -37,9 +47,13 @@ def held_back(
     :param step: what the policy has decided.
     :param why: why nothing is started, for example :data:`SHADOW`.
     """
-    action, words = _would(session, step)
+    if isinstance(step, WaitForRun) and _follows(step, seen):
+        session = replace(session, attempts=session.attempts[:-1])
+        action, words = None, f"follow run {step.run_id}, a newer run of the job"
+    else:
+        action, words = _would(session, step)
     said = f"{why}; the policy would {words}"
-    session = replace(session, plan=None).with_current(decision=f"fail: {said}", would=str(action))
+    session = replace(session, plan=None).with_current(decision=f"fail: {said}", would=action and str(action))
     run = seen.run if isinstance(seen, RunSeen) else None
     diagnosis = diagnosed(seen, signatures) if isinstance(seen, RunSeen) and not seen.run.is_success else None
     headline = diagnosis.headline if diagnosis else None

@@ -99,7 +99,9 @@ def _record(session: RerunSession, seen: RunSeen) -> RerunSession:
     if session.run_id != run.id:
         session = replace(session.following(run), open_posts=max(session.open_posts - 1, 0))
         if not seen.certain:
-            session = session.with_current(certain=False, ours=False)
+            session = session.with_current(certain=False)
+        if not (seen.certain and seen.ours):
+            session = session.with_current(ours=False)
     current = session.attempts[-1]
     session = replace(session, job_name=run.job_name or session.job_name)
     return session.remembering(run).with_current(

@@ -24,6 +24,7 @@ class RunSeen:
     ``newer``: the job's newer runs that may stand for this one, if it is superseded or was cancelled by no person.
     ``newest``: the job's newest run, in the same cases.
     ``rerun``: the rerun from failure that supersedes this run, if it was started outside this task.
+    ``ours``: False if the task did not start it, or may not have.
     ``certain``: False if ``run`` may as well be the rerun of a run outside this work.
     ``facts``: what the project's manifest adds, if the policy needs it.
     ``still_there``: for a green rerun, the owed nodes without a result that are in the project; None if unknown.
@@ -35,6 +36,7 @@ class RunSeen:
     newer: tuple[Run, ...] = ()
     newest: Run | None = None
     rerun: FoundRerun | None = None
+    ours: bool = True
     certain: bool = True
     facts: ManifestFacts | None = None
     still_there: frozenset[str] | None = frozenset()

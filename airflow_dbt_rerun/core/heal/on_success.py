@@ -14,14 +14,22 @@ from airflow_dbt_rerun.core.dbt.executed import (
     unfinished_step,
     was_edited_since,
 )
+from airflow_dbt_rerun.core.dbt.merging import undone
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
-from airflow_dbt_rerun.core.heal.attempt import GIVEN, TRIGGERED, Attempt
+from airflow_dbt_rerun.core.heal.attempt import GIVEN, RUNS_EVERYTHING, TRIGGERED, Attempt
 from airflow_dbt_rerun.core.heal.decision import count_post, rerun_state
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, Succeed
 from airflow_dbt_rerun.core.heal.observations import RunSeen
-from airflow_dbt_rerun.core.heal.owed_work import WHOLE_COMMANDS, is_uncounted, out_of_reach, owed_commands
+from airflow_dbt_rerun.core.heal.owed_work import (
+    WHOLE_COMMANDS,
+    is_uncounted,
+    other_commands,
+    out_of_reach,
+    owed_commands,
+)
 from airflow_dbt_rerun.core.heal.planned import PlannedRerun
+from airflow_dbt_rerun.core.heal.same_work import chose_its_code, moved_by
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import Proof, Verification, hollow_diagnosis, verify
 from airflow_dbt_rerun.core.messages import counted, listed
@@ -49,7 +57,7 @@ def on_success(
         return _on_contradiction(session, run, step)
     if why := _why_other_work(session, run):
         return _on_other_work(session, run, why)
-    if not session.repaired_by(run.id):
+    if not session.repaired_by(run.id) and not undone(seen.before):
         return _doubting(_ran_whole(session, run), run), Succeed(run.id, _why_done(current))
     checked = verify(
         seen.before,
@@ -60,6 +68,7 @@ def on_success(
         out_of_reach=out_of_reach(session),
         uncounted=is_uncounted(session),
         still_there=seen.still_there,
+        others=other_commands(session, run),
     )
     session = session.with_current(
         proof=checked.proof,
@@ -131,15 +140,28 @@ def _what_was_edited(session: RerunSession, run: Run) -> str | None:
 
 def _why_other_work(session: RerunSession, run: Run) -> str | None:
     """Say how a green run differs from the one that failed, as it does if the job was edited meanwhile."""
-    there, here = session.environment_id, run.environment_id
-    if None not in (there, here) and there != here:
-        return f"ran in environment {here}, and not in {there}"
+    if elsewhere := _where_else(session, run):
+        return elsewhere
     if not session.repaired_by(run.id) and len(session.attempts) > 1 and (wanted := _left_out(session, run)):
         return f"executed {'; '.join(executed(run))}, and not {'; '.join(wanted)}"
     owed, kind = session.attempts[-1].resumes, session.attempts[-1].kind
     was_cut = kind == RerunAction.RERUN_FROM_STEP or session.edited(run)
     if was_cut and did_not_finish(owed, run):
         return f"executed {'; '.join(executed(run))}, and not all of {'; '.join(owed)}"
+    return None
+
+
+def _where_else(session: RerunSession, run: Run) -> str | None:
+    """Say in which other place a run built, as far as dbt names both."""
+    for what, there, here in (
+        ("environment", session.environment_id, run.environment_id),
+        ("project", session.project_id, run.project_id),
+        ("branch", session.git_branch, run.git_branch),
+    ):
+        if None not in (there, here) and there != here and not (what == "branch" and chose_its_code(run)):
+            return f"ran in {what} {here}, and not in {there}"
+    if session.attempts[-1].kind == RerunAction.RERUN_FROM_FAILURE and (moved := moved_by(session.overrides, run)):
+        return f"was started with other overrides ({', '.join(moved)})"
     return None
 
 
@@ -211,6 +233,8 @@ def _why_not_once_more(
         return "no policy was given, so nothing is rerun"
     if any(attempt.hollow for attempt in session.attempts[:-1]):
         return "an earlier run was hollow too"
+    if session.attempts[-1].kind in RUNS_EVERYTHING:
+        return "the whole job ran, and another run of it can be expected to do the same"
     if not owed_commands(session):
         return "the job's commands could not be read"
     return policy.stopped(rerun_state(session, seen.run, diagnosis, now))

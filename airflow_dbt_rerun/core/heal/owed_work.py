@@ -6,13 +6,14 @@ not prove that the node is gone. Commands that run as a whole, from the first fa
 
 from __future__ import annotations
 
-from airflow_dbt_rerun.core.dbt.commands import forgotten_options
+from airflow_dbt_rerun.core.dbt.commands import forgotten_options, words_of
+from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.heal.attempt import RUNS_EVERYTHING, Attempt
 from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.policy.policy import RerunAction
 
-WHOLE_COMMANDS = frozenset({RerunAction.RERUN_FROM_STEP, RerunAction.RERUN_FROM_START})
-"""Kinds of rerun that run commands unchanged: a node that they leave out is no longer in the project."""
+WHOLE_COMMANDS = frozenset({RerunAction.RERUN_FROM_STEP, *RUNS_EVERYTHING})
+"""Kinds of rerun that run commands unchanged: a node that they leave out may be no longer in the project."""
 
 
 def owed_commands(session: RerunSession) -> tuple[str, ...]:
@@ -21,9 +22,19 @@ def owed_commands(session: RerunSession) -> tuple[str, ...]:
     return next((a.resumes for a in session.attempts if a.of_run in repaired and a.resumes), ())
 
 
+def other_commands(session: RerunSession, run: Run) -> frozenset[tuple[str, ...]]:
+    """Return the words of the commands that a rerun runs besides the failed one, which it resumes or repeats."""
+    known = next((attempt for attempt in session.attempts if attempt.run_id == run.id), None)
+    resumes = known.resumes if known else session.plan.commands if session.plan else ()
+    commands = run.commands if session.kind_of(run.id) in RUNS_EVERYTHING else resumes[1:]
+    return frozenset(map(words_of, commands))
+
+
 def out_of_reach(session: RerunSession) -> frozenset[int]:
     """Return the runs whose failed command the newest attempt does not run: a later command failed since."""
     newest = session.attempts[-1]
+    if newest.kind in RUNS_EVERYTHING:
+        return frozenset()
     return frozenset(a.of_run for a in session.attempts if a.of_run and len(a.resumes) > len(newest.resumes))
 
 

@@ -45,6 +45,8 @@ class PlannedRerun:
     """Whether it was started before this try of the task began."""
     certain: bool = True
     """False if the rerun that carried it out may as well be that of a run outside this work."""
+    by_other: bool = False
+    """Whether dbt names somebody else for the rerun that carried it out than for the run that it resumes."""
     by_person: bool = False
     """Whether a person ordered it: a newer run that has failed does not stand for it then."""
     question: OpenQuestion | None = None

@@ -10,7 +10,8 @@ import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition, is_whole, leaves_out, words_of
+from airflow_dbt_rerun.core.dbt.commands import words_of
+from airflow_dbt_rerun.core.dbt.executed import executed, is_of_another_definition, is_whole, leaves_out
 from airflow_dbt_rerun.core.dbt.models import Run
 
 PULL_REQUESTS = (
@@ -89,6 +90,23 @@ def is_in_same_place(one: Run, other: Run) -> bool:
     return {name: overrides_of(one)[name] for name in place_of(one)} == {
         name: overrides_of(other)[name] for name in place_of(other)
     }
+
+
+def chose_its_code(run: Run) -> bool:
+    """Return whether a run was started for a branch, a commit or a pull request of its own, as a rule may order."""
+    return any(overrides_of(run).get(name) for name in ("git_branch", "git_sha", *PULL_REQUESTS))
+
+
+def moved_by(overrides: Mapping[str, Any], run: Run) -> tuple[str, ...]:
+    """Name the overrides of where and from what a run builds that differ from these.
+
+    :param overrides: those that the first run of the work was started with.
+    """
+    if run.trigger is None:
+        return ()
+    ours, its = dict(overrides), overrides_of(run)
+    names = dict.fromkeys(name for name in (*ours, *its) if name not in HOW)
+    return tuple(name for name in names if ours.get(name) != its.get(name))
 
 
 def _differs(name: str, ours: Run, other: Run) -> bool:

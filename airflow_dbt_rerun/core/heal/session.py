@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any, Self
 
 from airflow_dbt_rerun.core.dbt.definition import Definition
@@ -40,6 +40,9 @@ class RerunSession:
     """What attempt 1 was started to do; None if the job was edited before it was read for the first time."""
     environment_id: int | None = None
     """Where attempt 1 ran: the job may be moved meanwhile."""
+    project_id: int | None = None
+    git_branch: str | None = None
+    """The branch that attempt 1 was made of, as far as dbt names it."""
     created_at: str | None = None
     """When dbt created attempt 1, as dbt writes it."""
     adopted: bool = False
@@ -91,7 +94,12 @@ class RerunSession:
         if not (run.is_terminal and run.steps):
             return session
         return replace(
-            session, executed=executed(run), environment_id=run.environment_id, created_at=run.created_at
+            session,
+            executed=executed(run),
+            environment_id=run.environment_id,
+            project_id=run.project_id,
+            git_branch=run.git_branch,
+            created_at=run.created_at,
         )
 
     def as_defined(self, run: Run) -> Run:
@@ -118,6 +126,11 @@ class RerunSession:
             run_id = repairs.pop(run_id)
             found.append(run_id)
         return tuple(reversed(found))
+
+    def continued_by(self, run_id: int) -> tuple[int, ...]:
+        """Return the runs, oldest first, whose unfinished work ``run_id`` is to do: all if it runs everything."""
+        earlier = tuple(takewhile(lambda known: known != run_id, (attempt.run_id for attempt in self.attempts)))
+        return self.repaired_by(run_id) or earlier
 
     def renewed(self, now: float) -> RerunSession:
         """Renew the limits for this try of the task: earlier attempts are reported but do not count."""
@@ -209,7 +222,7 @@ class RerunSession:
                 run.id,
                 str(plan.action),
                 run.href,
-                ours=plan.certain and (failed.ours or not plan.starter_unknown),
+                ours=plan.certain and not plan.by_other and (failed.ours or not plan.starter_unknown),
                 of_run=plan.run_id,
                 resumes=plan.commands,
                 waited=plan.wait_seconds,
@@ -231,7 +244,10 @@ class RerunSession:
         resumed = action is RerunAction.RERUN_FROM_FAILURE
         commands = commands_from_failed_step(after, self.attempts[-1].resumes) if resumed else rerun.commands
         commands = () if action is RerunAction.RERUN_FROM_START else commands
-        plan = PlannedRerun(after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True, certain=certain)
+        by_other = resumed and bool(rerun.started_by and after.started_by) and rerun.started_by != after.started_by
+        plan = PlannedRerun(
+            after.id, action, 0.0, 0.0, why, commands, of_earlier_try=True, certain=certain, by_other=by_other
+        )
         return replace(
             self.with_current(status=after.status_name, git_sha=after.git_sha, decision=f"{action}: {plan.reason}"),
             plan=plan,
@@ -265,6 +281,8 @@ class RerunSession:
             executed=tuple(data.get("executed", ())),
             definition=Definition.from_dict(data["definition"]) if data.get("definition") else None,
             environment_id=data.get("environment_id"),
+            project_id=data.get("project_id"),
+            git_branch=data.get("git_branch"),
             created_at=data.get("created_at"),
             adopted=data["adopted"],
             spent=data["spent"],

@@ -125,6 +125,7 @@ def verify(
     out_of_reach: Collection[int] = (),
     uncounted: bool = False,
     still_there: Collection[str] | None = (),
+    others: Collection[tuple[str, ...]] = (),
 ) -> Verification:
     """Compare what the earlier runs of a chain left undone with what the green rerun did.
 
@@ -135,9 +136,10 @@ def verify(
     :param out_of_reach: runs whose failed command the rerun did not run: what they owed does not count as gone.
     :param uncounted: whether more was owed than the node results name.
     :param still_there: the owed nodes without a result that are still in the project; None if that is not known.
+    :param others: the words of the work's commands that the rerun runs besides the resumed one.
     """
     owed, earlier = undone(before), merged(before)
-    done = done_for(earlier, after)
+    done = done_for(before, after, others)
     if not after or not (before or whole_commands):
         return Verification(checked=False)
     # Dictionaries: there can be thousands of nodes, and the order of their first appearance is kept.

@@ -40,8 +40,8 @@ class Pace:
     """From a deferral to the first poll: very short deferrals can be lost in a race in Airflow's scheduler."""
     artifact_pauses: tuple[float, ...] = (1.0, 2.0, 4.0)
     """Between reads of artifacts and logs, which can arrive after the run's end."""
-    lost_answer_pauses: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0)
-    """Between searches for a run whose POST was not answered."""
+    lost_answer_pauses: tuple[float, ...] = (1.0, 2.0, 4.0, 8.0, 15.0, 30.0, 60.0)
+    """Between searches for a run whose POST was not answered: lists may be late, by two minutes at most."""
     trouble_pause: float = 10.0
     """Between requests of a worker while the API has trouble."""
 

@@ -149,6 +149,6 @@ def test_docs_generate_builds_nothing() -> None:
     artifact = json.loads((RECORDED.parent / "run_results" / "docs_generate.json").read_text())
     nodes = StepResults.from_artifact(artifact).nodes
     assert {node.status for node in nodes} == {"success"}
-    assert all(node.only_compiled for node in nodes)
+    assert all(node.not_built for node in nodes)
     artifact["args"]["which"] = "build"
-    assert not any(node.only_compiled for node in StepResults.from_artifact(artifact).nodes)
+    assert not any(node.not_built for node in StepResults.from_artifact(artifact).nodes)

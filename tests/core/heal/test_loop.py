@@ -14,6 +14,7 @@ from tenacity import stop_after_attempt, wait_fixed
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunStep, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NodeResult
+from airflow_dbt_rerun.core.heal.held import SHADOW, acts, held_back
 from airflow_dbt_rerun.core.heal.lineage import FoundRerun, Marker
 from airflow_dbt_rerun.core.heal.loop import next_step
 from airflow_dbt_rerun.core.heal.next_steps import Fail, NextStep, Rerun, StartRun, Succeed, WaitForRun
@@ -408,6 +409,88 @@ def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
     newer = RunSeen(run(150, 10)) if status == 10 else failed(150)
     _, answer = play([seen, newer])
     assert isinstance(answer, Succeed if status == 10 else Fail)
+
+
+def test_shadow_follows_no_newer_run() -> None:
+    """The task ends as it would without a policy: the failure counts, whatever a newer run has done."""
+    seen = superseded_by(run(150, status=10))
+    session, step = play([seen])
+    assert acts(step, seen)
+    session, end = held_back(session, step, seen, SHADOW)
+    assert "the policy would follow run 150" in end.reason
+    assert ([attempt.run_id for attempt in session.attempts], end.run) == ([101], seen.run)
+
+
+def test_watching_a_run_is_no_act() -> None:
+    """Nothing is held back while a run goes on, or where dbt itself replaced one that was queued."""
+    going = RunSeen(run(status=3))
+    assert not acts(play([going])[1], going)
+    cancelled = RunSeen(run(101, 30), newer=(run(150, 3),))
+    assert not acts(play([cancelled])[1], cancelled)
+
+
+@pytest.mark.parametrize("kind", ["adopted", "from start"])
+@pytest.mark.parametrize(
+    ("after", "still_there", "end"),
+    [
+        ({ORDERS: "success", CUSTOMERS: "success"}, (), "verified"),
+        ({ORDERS: "success"}, (), "verified"),
+        ({ORDERS: "success"}, (CUSTOMERS,), "hollow"),
+        ({ORDERS: "success", CUSTOMERS: "skipped"}, (), "hollow"),
+        ({"model.shop.other": "success"}, (ORDERS, CUSTOMERS), "hollow"),
+        ({"model.shop.other": "success"}, None, "not verifiable"),
+    ],
+)
+def test_whole_run_has_to_have_done_what_was_left(
+    kind: str, after: dict[str, str], still_there: tuple[str, ...] | None, end: str
+) -> None:
+    """P6: a run of all commands may select other nodes than the run before it (``source_status:fresher+``)."""
+    nodes = results(*(node(name, status) for name, status in after.items()))
+    there = None if still_there is None else frozenset(still_there)
+    if kind == "adopted":
+        session, _ = play([superseded_by(run(150, status=3))])
+    else:
+        policy = RerunPolicy(
+            rules=[RerunRule(any_node("transient"), RerunAction.RERUN_FROM_START)], wait=wait_fixed(0)
+        )
+        session, _ = play([failed()], policy)
+    shown = run(150, 10, steps=steps(*COMMANDS, failed=False))
+    green = RunSeen(shown, nodes, before=failed().results, still_there=there)
+    session, answer = next_step(session, green, AT_ONCE, NOW)
+    assert str(session.attempts[-1].proof) == end
+    assert isinstance(answer, Fail if end == "hollow" else Succeed)
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"environment_id": 2},
+        {"project_id": 2},
+        {"git_branch": "dev"},
+        {"trigger": RunTrigger("", "rerun", {"schema_override": "sandbox"})},
+        {"trigger": RunTrigger("", "rerun", {"target_name_override": "dev"})},
+    ],
+    ids=str,
+)
+def test_rerun_that_built_elsewhere_is_not_the_work(elsewhere: dict[str, Any]) -> None:
+    """P3: its node results are right, and about another place."""
+    place: dict[str, Any] = {"environment_id": 1, "project_id": 1, "git_branch": "main"}
+    for changes, end in ((place, Succeed), ({**place, **elsewhere}, Fail)):
+        session, answer = play([failed(**place)])
+        green = replace(healed(), run=run(102, 10, retrying_run_id=101, **changes))
+        session, answer = next_step(session, green, AT_ONCE, NOW)
+        assert isinstance(answer, end)
+    assert isinstance(answer, Fail)
+    assert answer.kind == "hollow"
+
+
+def test_branch_that_a_rule_chose_is_no_other_place() -> None:
+    """A policy may rerun from a branch with a fix."""
+    rule = RerunRule(any_node("transient"), RerunAction.RERUN_FROM_STEP, overrides={"git_branch": "fix"})
+    session, _ = play([failed(git_branch="main")], RerunPolicy(rules=[rule], wait=wait_fixed(0)))
+    trigger = RunTrigger("x", "api", {"git_branch": "fix", "steps_override": ["dbt build"]})
+    fixed = replace(healed(), run=run(102, 10, git_branch="fix", trigger=trigger))
+    assert isinstance(next_step(session, fixed, AT_ONCE, NOW)[1], Succeed)
 
 
 @pytest.mark.parametrize("done", [(ORDERS, CUSTOMERS), (ORDERS,)])

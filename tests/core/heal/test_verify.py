@@ -86,7 +86,7 @@ def test_node_that_a_whole_command_left_out_is_gone_only_if_the_project_says_so(
 
 def compiled(*names: str) -> tuple[StepResults, ...]:
     """The results of ``dbt docs generate`` or ``dbt compile``, which build nothing."""
-    return results(*(replace(node(name, "success"), only_compiled=True) for name in names), index=6)
+    return results(*(replace(node(name, "success"), not_built=True) for name in names), index=6)
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -102,14 +102,48 @@ def test_compiled_node_is_not_done(*, whole: bool) -> None:
 
 def test_compiling_does_not_undo() -> None:
     """A model that was built stays built if the docs after it cannot be made."""
-    docs_failed = results(replace(node(A, "error"), only_compiled=True))
+    docs_failed = results(replace(node(A, "error"), not_built=True))
     seen = verify(results(node(A)), (*results(node(A, "success")), *docs_failed))
     assert seen.healed == (A,)
 
 
 def test_failed_compilation_is_healed_by_another() -> None:
     """``dbt compile`` may be a command of the job; building the node settles it, too."""
-    owed = results(replace(node(A), only_compiled=True))
+    owed = results(replace(node(A), not_built=True))
     assert verify(owed, compiled(A)).proof is Proof.VERIFIED
     assert verify(owed, results(node(A, "success"))).proof is Proof.VERIFIED
     assert verify(owed, compiled(B)).is_hollow
+
+
+def of_command(command: str, *nodes: NodeResult) -> tuple[StepResults, ...]:
+    """The results of the step of a command."""
+    return tuple(each.of_step(command) for each in results(*nodes))
+
+
+OTHERS = frozenset({("dbt", "run", "--target", "staging"), ("dbt", "test")})
+
+
+@pytest.mark.parametrize(
+    ("later", "is_done"),
+    [
+        ("dbt run --target staging", False),
+        ("dbt run --empty", False),
+        ("dbt clone --target staging", False),
+        ("dbt run", True),
+        ("dbt retry", True),
+        ("dbt build --select a", True),
+    ],
+)
+def test_only_the_command_that_owes_a_node_does_it(later: str, *, is_done: bool) -> None:
+    """P6: another command of the job builds the same node elsewhere or without data; an unknown one repairs it."""
+    owed = of_command("dbt run", node(A))
+    seen = verify(owed, (*of_command("dbt retry"), *of_command(later, node(A, "success"))), others=OTHERS)
+    assert seen.proof is (Proof.VERIFIED if is_done else Proof.HOLLOW)
+
+
+def test_command_that_failed_again_in_a_retry_is_the_same() -> None:
+    """A retry stands for the command that it resumes, which owes the node."""
+    owed = (*of_command("dbt run", node(A)), *of_command("dbt retry", node(A)))
+    others = frozenset({("dbt", "run"), ("dbt", "test")})
+    assert verify(owed, of_command("dbt run", node(A, "success")), others=others).proof is Proof.VERIFIED
+    assert verify(owed, of_command("dbt test", node(A, "success")), others=others).is_hollow
