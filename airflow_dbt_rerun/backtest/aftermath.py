@@ -9,17 +9,24 @@ success: a failure after that is another one.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from airflow_dbt_rerun.backtest.collected import Collected, Details
-from airflow_dbt_rerun.backtest.history import JobHistory, began_at, with_job_of
+from airflow_dbt_rerun.backtest.history import JobHistory, began_at, ended_at, with_job_of
+from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.executed import contradicting_step, executed, was_edited_since
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.dbt.results import StepResults
 from airflow_dbt_rerun.core.diagnosis.diagnosis import Diagnosis
 from airflow_dbt_rerun.core.heal.same_work import differences
 from airflow_dbt_rerun.core.heal.verify import verify
+
+CONTINUOUS = 60 * 60.0
+"""Seconds between two failures of the same kind that count as one trouble, where a trouble can pass by itself."""
+
+LASTING = frozenset({Category.CODE, Category.TEST_FAILED, Category.ACCESS, Category.RESOURCES})
+"""Categories of troubles that do not pass by themselves: seen twice, they were there in between."""
 
 _COMMIT = "commit "
 """How a difference of the commit that a run was asked for begins; the commit itself is compared apart."""
@@ -74,11 +81,26 @@ class _Judge:
     diagnoses: Mapping[int, Diagnosis]
 
     def up_to_success(self) -> Iterator[Later]:
+        if differences(self.failed.run, self.failed.run):  # what it was to do is not known: nothing compares to it
+            return
+        last_seen = ended_at(self.failed.run)
         for run in self.history.after(self.failed.run):
-            later = self._judge(run)
+            later = self._continuous(self._judge(run), last_seen)
             yield later
             if later.is_success:
                 return
+            if later.tells is Tells.STILL_THERE:
+                last_seen = ended_at(run)
+
+    def _continuous(self, later: Later, last_seen: float) -> Later:
+        """Doubt that a cause that can pass by itself was there all the time, if it was long not seen."""
+        ours = self.diagnoses.get(self.failed.run.id)
+        lasts = ours is not None and ours.verdict in LASTING
+        if later.tells is not Tells.STILL_THERE or lasts or later.moment - last_seen <= CONTINUOUS:
+            return later
+        return replace(
+            later, tells=Tells.NOTHING, why="it failed in the same way, but the cause may have come back"
+        )
 
     def _judge(self, run: Run) -> Later:
         if other := self._other_work(run):
@@ -140,7 +162,7 @@ class _Judge:
         root = self.history.root(run)
         if root == self.failed.run.id:
             return None
-        whole = next((each for each in self.history.runs if each.id == root), run)
+        whole = self.history.by_id.get(root, run)
         ours, details = self.failed.run, self.found.details.get(whole.id)
         if was_edited_since(ours, ours.created_at) and details is None and whole.is_success:
             return "the job was edited meanwhile"

@@ -31,7 +31,7 @@ PER_MINUTE = 1_000
 THREADS = 4
 """Runs that are read at once, since most of the time is spent waiting for answers."""
 
-Progress = Callable[[str, int, int], None]
+Report = Callable[[str, int, int], None]
 """Called with what is read, how many of it are done, and of how many."""
 
 
@@ -56,13 +56,13 @@ class Collector:
 
     :param client: gives host, account and token; each thread gets a connection of its own.
     :param cache: where to keep what was read.
-    :param progress: told how far it is.
+    :param report: told how far it is.
     """
 
     client: DbtClient
     cache: Cache = field(default_factory=NoCache)
     gate: Gate = field(default_factory=lambda: Gate(PER_MINUTE))
-    progress: Progress = lambda *_: None
+    report: Report = lambda *_: None
     _own: threading.local = field(default_factory=threading.local)
     _clients: list[ReadingClient] = field(default_factory=list)
 
@@ -88,7 +88,7 @@ class Collector:
         client, runs, since, until = self._client(), {}, now, now
         queries = wish.scope.queries()
         for place, (name, filters) in enumerate(queries.items()):
-            self.progress("lists of runs", place, len(queries))
+            self.report("lists of runs", place, len(queries))
             listing = list_time(client, self.cache, name, filters, days=wish.days, now=now, refresh=wish.refresh)
             if not listing.runs and "job_id" in filters:
                 _check_job(client, filters["job_id"])
@@ -105,7 +105,7 @@ class Collector:
             futures = {pool.submit(self._details, run, wish): run for run in runs}
             try:
                 for done, future in enumerate(as_completed(futures)):
-                    self.progress(what, done, len(futures))
+                    self.report(what, done, len(futures))
                     _sort(futures[future].id, future.result(), details, unreadable)
             except BaseException:
                 pool.shutdown(wait=False, cancel_futures=True)

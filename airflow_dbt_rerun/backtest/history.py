@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import takewhile
 
 from airflow_dbt_rerun.backtest.collected import Collected, Details
@@ -15,7 +17,7 @@ from airflow_dbt_rerun.core.heal.lineage import repaired_run
 from airflow_dbt_rerun.core.heal.observations import RunSeen
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class JobHistory:
     """The runs of one job, oldest first.
 
@@ -26,27 +28,35 @@ class JobHistory:
     runs: tuple[Run, ...]
     repairs: Mapping[int, int]
 
+    @cached_property
+    def by_id(self) -> Mapping[int, Run]:
+        """The runs by their ids."""
+        return {run.id: run for run in self.runs}
+
+    @cached_property
+    def _times(self) -> Mapping[int, tuple[float, float]]:
+        """When each run was created and when it began: there are thousands, and each failure asks for them."""
+        return {run.id: (created_at(run), began_at(run)) for run in self.runs}
+
+    def _newer(self, run: Run) -> tuple[Run, ...]:
+        return self.runs[bisect_right(self.runs, run.id, key=lambda each: each.id) :]
+
     def before(self, run: Run) -> tuple[Run, ...]:
         """Return the older runs, oldest first."""
-        return tuple(each for each in self.runs if each.id < run.id)
+        return self.runs[: bisect_left(self.runs, run.id, key=lambda each: each.id)]
 
     def after(self, run: Run) -> tuple[Run, ...]:
         """Return the runs that were started after the end of this one, and have ended, oldest first."""
         ended = ended_at(run)
-        return tuple(
-            each for each in self.runs if each.id > run.id and each.is_terminal and began_at(each) >= ended
-        )
+        return tuple(each for each in self._newer(run) if self._times[each.id][1] >= ended and each.is_terminal)
 
     def without_help(self, run: Run, moment: float) -> tuple[Run, ...]:
         """Return the runs that were there at a moment, oldest first, as if nobody had helped after ``run`` failed.
 
         :param moment: epoch seconds. Older runs than ``run`` are included.
         """
-        return tuple(
-            each
-            for each in self.runs
-            if each.id <= run.id or (created_at(each) <= moment and not self._is_help(each, run))
-        )
+        there = takewhile(lambda each: self._times[each.id][0] <= moment, self._newer(run))
+        return (*self.before(run), run, *(each for each in there if not self._is_help(each, run)))
 
     def _is_help(self, later: Run, failed: Run) -> bool:
         """Return whether a later run is a person's answer to a failure: its rerun, or a run by hand."""

@@ -90,11 +90,20 @@ class Judged:
         return least, max(started - min(own, default=started), 0.0)
 
 
-def judge(failure: PastFailure, policy: RerunPolicy, signatures: Sequence[Signature] = ()) -> Judged:
-    """Return what a policy would have done about a failure, and what would have become of that.
+def judge_all(
+    failures: Sequence[PastFailure], policy: RerunPolicy, signatures: Sequence[Signature] = ()
+) -> tuple[Judged, ...]:
+    """Return for each failure what a policy would have done about it, and what would have become of that.
 
     :param signatures: the team's own error signatures, tried first.
     """
+    with_all = with_all_rerun(policy)  # once: a policy is checked whenever it is made
+    return tuple(_judge(failure, policy, with_all, signatures) for failure in failures)
+
+
+def _judge(
+    failure: PastFailure, policy: RerunPolicy, with_all: RerunPolicy, signatures: Sequence[Signature]
+) -> Judged:
     done = replay(failure, policy, signatures)
     if failure.why_unknown:
         return Judged(failure, done, Verdict.NOT_KNOWN, Case.NOT_REPLAYED, failure.why_unknown)
@@ -103,7 +112,7 @@ def judge(failure: PastFailure, policy: RerunPolicy, signatures: Sequence[Signat
         return Judged(failure, done, Verdict.RIGHTLY_LEFT, Case.STOPPED_BY_PERSON, why)
     if done.planned:
         return _of_reruns(failure, done)
-    return _of_left(failure, done, replay(failure, with_all_rerun(policy), signatures).planned)
+    return _of_left(failure, done, replay(failure, with_all, signatures).planned)
 
 
 def with_all_rerun(policy: RerunPolicy) -> RerunPolicy:
@@ -191,4 +200,4 @@ def _why_nothing_tells(failure: PastFailure) -> str:
     return f"the job has not succeeded since; of run {last.run.id}: {last.why}"
 
 
-__all__ = ["FAIL", "Case", "Judged", "Outcome", "Verdict", "judge", "outcome", "with_all_rerun"]
+__all__ = ["FAIL", "Case", "Judged", "Outcome", "Verdict", "judge_all", "outcome", "with_all_rerun"]

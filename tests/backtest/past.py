@@ -10,7 +10,7 @@ from typing import Any
 from airflow_dbt_rerun.backtest.collected import Collected, Details, Scope
 from airflow_dbt_rerun.backtest.failures import PastFailure, past_failures
 from airflow_dbt_rerun.backtest.history import created_at
-from airflow_dbt_rerun.backtest.verdicts import Judged, judge
+from airflow_dbt_rerun.backtest.verdicts import Judged, judge_all
 from airflow_dbt_rerun.core.dbt.models import Run, RunStatus, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
@@ -91,7 +91,7 @@ def failures(*all_details: Details) -> list[PastFailure]:
 
 def judged(*all_details: Details, policy: RerunPolicy | None = None) -> Judged:
     """What a policy, the default one, would have done about the first failure of a past."""
-    return judge(failures(*all_details)[0], policy or RerunPolicy())
+    return judge_all(failures(*all_details)[:1], policy or RerunPolicy())[0]
 
 
 __all__ = ["RESET", "SYNTAX"]

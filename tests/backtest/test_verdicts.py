@@ -70,7 +70,7 @@ def test_still_there_between_two_attempts_only() -> None:
 
 
 def test_code_that_another_commit_mended() -> None:
-    """An error in the code, and another commit is the first to succeed: a policy that reruns that does so in vain."""
+    """An error in the code, and another commit succeeds first: a policy that reruns that does so in vain."""
     eager = RerunPolicy.from_dict({"rules": [{"when": {"every": "code"}, "action": "rerun_from_failure"}]})
     found = judged(red(1, 0, SYNTAX), green(2, 600, git_sha=OTHER_COMMIT), policy=eager)
     assert (found.verdict, found.case) == (Verdict.IN_VAIN, Case.NEEDED_A_COMMIT)
@@ -90,9 +90,7 @@ def test_another_commit_was_the_first_to_succeed() -> None:
     assert not found.may_have_healed
 
 
-@pytest.mark.parametrize(
-    "change", [{"git_branch": "b"}, {"environment_id": 9}, {"status": RunStatus.CANCELLED}]
-)
+@pytest.mark.parametrize("change", [{"git_branch": "b"}, {"environment_id": 9}, {"status": RunStatus.CANCELLED}])
 def test_no_later_run_tells(change: dict[str, object]) -> None:
     """Runs of other work, and cancelled ones, tell nothing; nor does one that failed otherwise."""
     found = judged(red(1, 0), green(2, 600, **change), red(3, 700, STRANGE))
