@@ -107,7 +107,7 @@ def _next(following: NextRun | None) -> dict[str, Any] | None:
     run = following.run
     return {
         "run_id": run.id,
-        "started_by": str(following.starter),
+        "what": str(following.starter),
         "status": run.status_name,
         "git_sha": run.git_sha,
         "seconds_after": round(following.seconds, 1),

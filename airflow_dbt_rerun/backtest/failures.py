@@ -14,7 +14,6 @@ from airflow_dbt_rerun.backtest.collected import Collected, Details
 from airflow_dbt_rerun.backtest.history import (
     JobHistory,
     as_then,
-    began_at,
     ended_at,
     failures_of,
     histories,
@@ -30,12 +29,12 @@ from airflow_dbt_rerun.core.signatures import Signature
 
 
 class Starter(StrEnum):
-    """What started a later run, as far as dbt tells."""
+    """What a later run was, as far as dbt tells."""
 
-    PERSON = "a person"
-    RERUN = "a rerun from failure"
-    SCHEDULE = "the schedule"
-    PROGRAM = "a program"
+    PERSON = "started by hand"
+    RERUN = "a rerun"
+    SCHEDULE = "started by the schedule"
+    PROGRAM = "started by a program"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,8 +104,9 @@ def past_failures(found: Collected, signatures: Sequence[Signature] = ()) -> lis
         for run in to_be_diagnosed(found)
         if (details := found.details.get(run.id)) is not None
     }
+    names = {details.run.job_id: details.run.job_name for details in found.details.values() if details.run.job_name}
     failures = [
-        _failure(failed, history, found, diagnoses)
+        _failure(failed, history, found, diagnoses, names.get(history.job_id))
         for history in histories(found.runs).values()
         for failed in failures_of(history)
     ]
@@ -140,6 +140,3 @@ def _starter(run: Run) -> Starter:
         return Starter.RERUN
     known = {"ui": Starter.PERSON, "scheduled": Starter.SCHEDULE}
     return known.get(category or "", Starter.PROGRAM)
-
-
-__all__ = ["NextRun", "PastFailure", "Starter", "began_at", "past_failures"]

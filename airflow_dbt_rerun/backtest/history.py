@@ -109,8 +109,8 @@ def _repairs(runs: Sequence[Run]) -> dict[int, int]:
 
 
 def to_be_diagnosed(found: Collected) -> list[Run]:
-    """Return the runs that failed. Of a run that a person cancelled, the list says all there is to know."""
-    return [run for run in found.runs if run.is_error or (run.is_cancelled and run.cancelled_by is None)]
+    """Return the runs that did not succeed."""
+    return [run for run in found.runs if run.is_error or run.is_cancelled]
 
 
 def to_be_proven(found: Collected) -> list[Run]:

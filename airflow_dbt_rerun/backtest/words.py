@@ -25,8 +25,13 @@ MEANING = {
 }
 
 MAY_HAVE_HEALED = (
-    "Of the failures that are not known, these would have been rerun, and the first success after them was of the "
-    "same work and commit. Whether the cause was gone early enough, dbt's record does not tell."
+    "May have healed: the policy would have rerun, and the first success after the failure was of the same work "
+    "and commit. Whether the cause was gone early enough for the policy's attempts, dbt's record does not tell."
+)
+
+PATIENCE = (
+    "The time from a failure to the first run of the same work and commit that succeeded. The cause was gone by "
+    "then; since when, nobody knows. That a policy heals is proven only where an attempt of it comes later."
 )
 
 

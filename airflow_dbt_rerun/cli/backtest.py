@@ -39,8 +39,8 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser = subcommands.add_parser(
         "backtest",
         help="try a policy on the failures of the past",
-        description="Read the failed runs of the last days, and say for each what a policy would have done and what "
-        "would have become of that. Sends GETs only: nothing is started, resumed or cancelled.",
+        description="Read the failed runs of the last days, and say for each what a policy would have done and "
+        "what would have become of that. Sends GETs only: nothing is started, resumed or cancelled.",
         epilog="Exit status: 0 done; 1 something could not be read; 2 wrong arguments.",
     )
     _add_scope(parser)
