@@ -1,7 +1,7 @@
 """Try the backtest on a simulated history whose truth is known: requests, seconds, and how right its verdicts are.
 
-The truth (``history_truth.json``) says from when an identical rerun would have succeeded. Whether the reruns that the
-backtest names would have healed follows from that alone: it is compared with what the backtest says.
+The truth (``history_truth.json``) says from when an identical rerun would have succeeded. Whether the reruns that
+the backtest names would have healed follows from that alone: it is compared with what the backtest says.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(days: int, jobs: int, seed: int) -> int:
-    """Serve a history, try the policies on it twice, and print what that took; return how many verdicts are wrong."""
+    """Serve a history, try the policies on it twice, and print the figures; return how many verdicts are wrong."""
     history = ("--simulate", "--history", str(days), "--history-jobs", str(jobs), "--history-seed", str(seed))
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -71,7 +71,7 @@ def measure(days: int, jobs: int, seed: int) -> int:
                 found = _timed(name, platform, place / "cache", days)
             methods = {request["method"] for request in platform.control("GET", "requests")}
             print(f"methods that the platform saw: {', '.join(sorted(methods))}")
-        truth = _truth(place / "platform" / "history_truth.json")
+        truth = read_truth(place / "platform" / "history_truth.json")
     return sum(_compare(tried, truth) for tried in found.tried)
 
 
@@ -81,8 +81,8 @@ def _timed(name: str, platform: LocalPlatform, cache: Path, days: int) -> Backte
     read = time.monotonic() - began
     found = try_policies(past, POLICIES)
     print(
-        f"{name}: {len(past.runs):,} runs, {len(found.failures)} failures, {past.requests:,} requests, {read:.1f} s to "
-        f"read, {time.monotonic() - began - read:.1f} s to judge {len(POLICIES)} policies"
+        f"{name}: {len(past.runs):,} runs, {len(found.failures)} failures, {past.requests:,} requests, "
+        f"{read:.1f} s to read, {time.monotonic() - began - read:.1f} s to judge {len(POLICIES)} policies"
     )
     return found
 
@@ -95,7 +95,8 @@ def collect(platform: LocalPlatform, cache: Path, days: int) -> Collected:
     return collector.collect(Wish(Scope(), days), time.time())
 
 
-def _truth(path: Path) -> Mapping[int, Mapping[str, Any]]:
+def read_truth(path: Path) -> Mapping[int, Mapping[str, Any]]:
+    """Read the truth about each failure, by the id of its run."""
     return {failure["run_id"]: failure for failure in json.loads(path.read_text())["failures"]}
 
 

@@ -23,13 +23,23 @@ from airflow_dbt_rerun.core.dbt.executed import is_whole
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.reader import RunReader, Sender
-from airflow_dbt_rerun.exceptions import DbtApiError, DbtConfigError, DbtNotFoundError
+from airflow_dbt_rerun.exceptions import (
+    DbtApiError,
+    DbtConfigError,
+    DbtNotFoundError,
+    DbtThrottledError,
+    DbtUnauthorizedError,
+    DbtUnreachableError,
+)
 
 PER_MINUTE = 1_000
 """Requests a minute: a fifth of what dbt allows an account, whose other programs go on meanwhile."""
 
 THREADS = 4
 """Runs that are read at once, since most of the time is spent waiting for answers."""
+
+FATAL = (DbtUnauthorizedError, DbtThrottledError, DbtUnreachableError)
+"""Errors that every other run would meet as well."""
 
 Report = Callable[[str, int, int], None]
 """Called with what is read, how many of it are done, and of how many."""
@@ -71,7 +81,7 @@ class Collector:
 
         :param now: epoch seconds.
         :raises DbtConfigError: if the scope names a job that is not there.
-        :raises DbtApiError: if dbt does not answer a list. A single run that cannot be read is left out, with the
+        :raises DbtApiError: if dbt does not answer at all. A single run that cannot be read is left out, with the
             reason in ``unreadable``.
         """
         before = self.gate.passed
@@ -119,6 +129,8 @@ class Collector:
         recording = Recording(self.client.settings.account_id, self._client(), dict(kept or {}))
         try:
             return _read(recording, run, wish)
+        except FATAL:
+            raise
         except DbtApiError as error:
             return str(error)
         finally:

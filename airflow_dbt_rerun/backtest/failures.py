@@ -6,7 +6,7 @@ They do not depend on a policy, so two policies are compared over the same value
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from airflow_dbt_rerun.backtest.aftermath import Later, aftermath
@@ -113,8 +113,14 @@ def past_failures(found: Collected, signatures: Sequence[Signature] = ()) -> lis
     return sorted(failures, key=lambda failure: failure.run.id)
 
 
-def _failure(listed: Run, history: JobHistory, found: Collected, diagnoses: Mapping[int, Diagnosis]) -> PastFailure:
-    details = found.details.get(listed.id) or Details(listed)
+def _failure(
+    listed: Run,
+    history: JobHistory,
+    found: Collected,
+    diagnoses: Mapping[int, Diagnosis],
+    job_name: str | None,
+) -> PastFailure:
+    details = found.details.get(listed.id) or Details(replace(listed, job_name=job_name))
     later = aftermath(details, history, found, diagnoses)
     diagnosis = diagnoses.get(listed.id) or diagnose(listed)
     why = found.unreadable.get(listed.id) or _why_unknown(details.run)
