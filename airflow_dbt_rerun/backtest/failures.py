@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from airflow_dbt_rerun.backtest.aftermath import Later, aftermath
+from airflow_dbt_rerun.backtest.aftermath import Later, Tells, aftermath
 from airflow_dbt_rerun.backtest.collected import Collected, Details
 from airflow_dbt_rerun.backtest.history import (
     JobHistory,
@@ -85,6 +85,11 @@ class PastFailure:
     def success(self) -> Later | None:
         """The first later run that did the work; None if none did until the end of the time that was read."""
         return next((each for each in self.later if each.is_success), None)
+
+    @property
+    def last_seen(self) -> float:
+        """When its cause was certainly still there, in epoch seconds."""
+        return max((each.moment for each in self.later if each.tells is Tells.STILL_THERE), default=self.ended)
 
     @property
     def kind(self) -> str:

@@ -13,7 +13,7 @@ from enum import StrEnum
 from airflow_dbt_rerun.backtest.aftermath import Later, Tells
 from airflow_dbt_rerun.backtest.failures import PastFailure
 from airflow_dbt_rerun.backtest.history import began_at
-from airflow_dbt_rerun.backtest.replay import FAIL, Planned, Replay, replay
+from airflow_dbt_rerun.backtest.replay import Planned, Replay, replay
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.policy.conditions import every
 from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule
@@ -48,6 +48,30 @@ class Case(StrEnum):
     NOT_REPLAYED = "the policy cannot be tried on it"
 
 
+_NOT_KNOWN = dict.fromkeys(
+    (Case.GONE_LATER, Case.OTHER_COMMIT, Case.NO_SUCCESS, Case.NOT_REPLAYED), Verdict.NOT_KNOWN
+)
+
+OF_RERUNS = {
+    Case.GONE_BY_THEN: Verdict.HEALED,
+    Case.FOLLOWED_TO_SUCCESS: Verdict.HEALED,
+    Case.STILL_THERE: Verdict.IN_VAIN,
+    Case.NEEDED_A_COMMIT: Verdict.IN_VAIN,
+    Case.FOLLOWED_TO_FAILURE: Verdict.NOT_KNOWN,
+    **_NOT_KNOWN,
+}
+"""The verdict of each case, if the policy would have rerun."""
+
+OF_LEFT = {
+    Case.STOPPED_BY_PERSON: Verdict.RIGHTLY_LEFT,
+    Case.STILL_THERE: Verdict.RIGHTLY_LEFT,
+    Case.NEEDED_A_COMMIT: Verdict.RIGHTLY_LEFT,
+    Case.GONE_BY_THEN: Verdict.WRONGLY_LEFT,
+    **_NOT_KNOWN,
+}
+"""The verdict of each case, if the policy would have left the failure to people."""
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One failure, what the policy would have done, and what would have become of it.
@@ -80,11 +104,12 @@ class Judged:
         """By how many seconds the work would have been done earlier than it was: at the least, and at the most.
 
         At the least, if only the rerun healed that is proven to, begun as late as it can have been; at the most, if
-        the first one did. A rerun is taken to last as long as the run that did the work.
+        the first one did that is not proven to fail. A rerun is taken to last as long as the run that did the work.
         """
         if not (self.verdict is Verdict.HEALED or self.may_have_healed) or self.proof is None:
             return 0.0, 0.0
-        own = [each.earliest for each in self.replay.planned if each.follows is None]
+        ill = self.failure.last_seen
+        own = [each.earliest for each in self.replay.planned if each.follows is None and each.latest > ill]
         started = began_at(self.proof.run)
         least = max(started - self.attempt.latest, 0.0) if self.attempt else 0.0
         return least, max(started - min(own, default=started), 0.0)
@@ -127,10 +152,7 @@ def _of_reruns(failure: PastFailure, done: Replay) -> Judged:
     if followed is not None and (judged := _of_followed(failure, done, followed)):
         return judged
     found = outcome(failure, done.planned)
-    verdicts = {Case.GONE_BY_THEN: Verdict.HEALED, Case.STILL_THERE: Verdict.IN_VAIN}
-    verdicts[Case.NEEDED_A_COMMIT] = Verdict.IN_VAIN
-    verdict = verdicts.get(found.case, Verdict.NOT_KNOWN)
-    return Judged(failure, done, verdict, found.case, found.why, found.attempt, found.proof)
+    return Judged(failure, done, OF_RERUNS[found.case], found.case, found.why, found.attempt, found.proof)
 
 
 def _of_followed(failure: PastFailure, done: Replay, run_id: int) -> Judged | None:
@@ -148,10 +170,7 @@ def _of_followed(failure: PastFailure, done: Replay, run_id: int) -> Judged | No
 def _of_left(failure: PastFailure, done: Replay, possible: Sequence[Planned]) -> Judged:
     """Judge a decision to leave a failure to people, by what reruns within the policy's limits would have done."""
     found = outcome(failure, possible)
-    verdicts = {Case.GONE_BY_THEN: Verdict.WRONGLY_LEFT, Case.STILL_THERE: Verdict.RIGHTLY_LEFT}
-    verdicts[Case.NEEDED_A_COMMIT] = Verdict.RIGHTLY_LEFT
-    verdict = verdicts.get(found.case, Verdict.NOT_KNOWN)
-    return Judged(failure, done, verdict, found.case, found.why, found.attempt, found.proof)
+    return Judged(failure, done, OF_LEFT[found.case], found.case, found.why, found.attempt, found.proof)
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +217,3 @@ def _why_nothing_tells(failure: PastFailure) -> str:
         return "the job has no later run"
     last = failure.later[-1]
     return f"the job has not succeeded since; of run {last.run.id}: {last.why}"
-
-
-__all__ = ["FAIL", "Case", "Judged", "Outcome", "Verdict", "judge_all", "outcome", "with_all_rerun"]

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from airflow_dbt_rerun.backtest.totals import Totals, by_job, by_kind
-from airflow_dbt_rerun.backtest.tried import Backtest, Tried
+from airflow_dbt_rerun.backtest.tried import Backtest
 from airflow_dbt_rerun.backtest.verdicts import Verdict
 from airflow_dbt_rerun.backtest.words import headline, range_of, verdict_words
 from airflow_dbt_rerun.cli.show import console
@@ -19,9 +19,9 @@ MOST_ROWS = 20
 """Most jobs and signatures that are shown; the document and the page have all."""
 
 
-def show(backtest: Backtest, *, html: Path | None = None) -> None:
-    """Print a backtest."""
-    page = console()
+def show(backtest: Backtest, *, html: Path | None = None, page: Console | None = None) -> None:
+    """Print a backtest, by default to standard output."""
+    page = page or console()
     page.print(headline(backtest))
     _show_totals(backtest, page)
     for tried in backtest.tried:
@@ -64,6 +64,3 @@ def _show_groups(title: str, groups: Mapping[str, Totals], page: Console) -> Non
     page.print(table)
     if len(groups) > MOST_ROWS:
         page.print(and_more(len(groups) - MOST_ROWS))
-
-
-__all__ = ["Tried", "show"]
