@@ -108,12 +108,12 @@ def _checked_text(endpoint: Endpoint[Any]) -> Endpoint[str]:
 
     def read(body: bytes) -> str:
         endpoint.parse(body)
-        return _without_bulk(body)
+        return without_bulk(body)
 
     return Endpoint(endpoint.method, endpoint.path, read, endpoint.params, accept=endpoint.accept)
 
 
-def _without_bulk(body: bytes) -> str:
+def without_bulk(body: bytes) -> str:
     """Leave out what no diagnosis reads: the SQL of node results, and most fields of a manifest's nodes."""
     data = json.loads(body)
     for result in data["results"] if isinstance(data, dict) and isinstance(data.get("results"), list) else ():

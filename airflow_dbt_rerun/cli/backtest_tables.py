@@ -18,6 +18,9 @@ from airflow_dbt_rerun.core.messages import and_more
 MOST_ROWS = 20
 """Most jobs and signatures that are shown; the document and the page have all."""
 
+MOST_UNREADABLE = 3
+"""Most runs that could not be read that are named; the document and the page have all."""
+
 
 def show(backtest: Backtest, *, html: Path | None = None, page: Console | None = None) -> None:
     """Print a backtest, by default to standard output."""
@@ -29,6 +32,10 @@ def show(backtest: Backtest, *, html: Path | None = None, page: Console | None =
             page.print(f"\n{tried.name}")
         _show_groups("job", by_job(tried.judged), page)
         _show_groups("failed of", by_kind(tried.judged), page)
+    for run_id, why in list(backtest.past.unreadable.items())[:MOST_UNREADABLE]:
+        page.print(f"\nnot read: run {run_id}: {why}")
+    if len(backtest.past.unreadable) > MOST_UNREADABLE:
+        page.print(and_more(len(backtest.past.unreadable) - MOST_UNREADABLE))
     if html:
         page.print(f"\nEach failure is on the page: {html}")
 

@@ -56,11 +56,12 @@ def document(call: Call, *arguments: object) -> dict[str, Any]:
 
 
 def test_it_sends_gets_only_and_none_the_second_time(call: Call, past: LocalPlatform, cache: Path) -> None:
-    """By the platform's own record. The second time, all comes from the cache, for another policy, too."""
+    """By the platform's own record, and few. The second time all is in the cache, for another policy, too."""
     first = document(call, "--all", "--days", DAYS, "--cache", cache)
     sent = past.control("GET", "requests")
     assert {request["method"] for request in sent} == {"GET"}
     assert len(sent) >= first["requests"] > 0
+    assert first["requests"] <= first["runs"] / 100 + 4 * first["failures"] + 2
     past.control("DELETE", "requests")
     second = document(call, "--all", "--days", DAYS, "--cache", cache, "--compare", "default", _never(cache))
     assert second["requests"] == 0
@@ -74,16 +75,10 @@ def _never(folder: Path) -> Path:
     return path
 
 
-def test_few_requests(call: Call, cache: Path) -> None:
-    """A page a hundred runs, and a few requests a failure."""
-    found = document(call, "--all", "--days", DAYS, "--cache", cache.with_name("other"))
-    assert found["requests"] <= found["runs"] / 100 + 5 * found["failures"] + 2
-
-
 def test_throttled(call: Call, past: LocalPlatform, cache: Path) -> None:
     """A 429 is waited for, and everything is read."""
     past.fault("status", status=429, retry_after=1, count=2, path="/runs/")
-    found = document(call, "--all", "--days", DAYS, "--cache", cache.with_name("throttled"))
+    found = document(call, "--all", "--days", 2, "--cache", cache.with_name("throttled"))
     assert found["unreadable"] == {}
     assert len(past.paths()) >= found["requests"]
 
@@ -192,6 +187,18 @@ def test_page(call: Call, cache: Path, tmp_path: Path) -> None:
     assert "@import" not in text
     assert text.count("<svg") == 3
     assert "What these policies would have done" in text
+
+
+def test_a_run_that_cannot_be_read(call: Call, past: LocalPlatform, cache: Path) -> None:
+    """It is named with the reason, and its verdict is not known; all others are judged."""
+    whole = document(call, "--all", "--days", 3, "--cache", cache)
+    failed = whole["policies"][0]["failures"][-1]["run_id"]
+    past.fault("status", status=403, path=f"/runs/{failed}/", count=-1)
+    found = document(call, "--all", "--days", 3)
+    assert list(found["unreadable"]) == [str(failed)]
+    judged = next(each for each in found["policies"][0]["failures"] if each["run_id"] == failed)
+    assert judged["verdict"] == "not known"
+    assert "403" in judged["why"]
 
 
 # --- what it refuses

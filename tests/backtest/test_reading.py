@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from pathlib import Path
 
@@ -14,12 +15,19 @@ from airflow_dbt_rerun.backtest.cache import FolderCache
 from airflow_dbt_rerun.backtest.collected import Scope
 from airflow_dbt_rerun.backtest.collecting import Collector, Wish
 from airflow_dbt_rerun.backtest.pacing import Gate
-from airflow_dbt_rerun.backtest.reading import NotReadingError, NotRecordedError, ReadingClient, Recording
-from tests.backtest.conftest import DAYS
+from airflow_dbt_rerun.backtest.reading import (
+    NotReadingError,
+    NotRecordedError,
+    ReadingClient,
+    Recording,
+    without_bulk,
+)
+from airflow_dbt_rerun.core.dbt.manifest import ManifestFacts
+from airflow_dbt_rerun.core.dbt.results import StepResults
 from tests.support import LocalPlatform
 
 POSTS = (retry_run(1), cancel_run(1), rerun_job(1), trigger_job(1, cause="a test"))
-WISH = Wish(Scope(), DAYS)
+WISH = Wish(Scope(), 8)
 
 
 def client_of(platform: LocalPlatform) -> DbtClient:
@@ -57,6 +65,21 @@ def test_an_interrupted_backtest_goes_on(past: LocalPlatform, tmp_path: Path) ->
     whole = Collector(client_of(past), gate=Gate(4_500)).collect(WISH, time.time())
     assert 0 < rest.requests <= whole.requests - before + 4, "four runs were perhaps in the air"
     assert rest.details == whole.details
+
+
+def test_what_is_kept_says_the_same() -> None:
+    """The SQL of results and the bulk of a manifest are left out; what is read from the rest is the same."""
+    node = {"original_file_path": "m/a.sql", "tags": ["x"], "fqn": ["shop", "a"], "raw_code": "select 1"}
+    test = {"depends_on": {"nodes": ["model.shop.a"], "macros": []}, "raw_code": "select 2"}
+    manifest = {"metadata": {"adapter_type": "duckdb"}, "nodes": {"model.shop.a": node, "test.shop.t": test}}
+    kept = without_bulk(json.dumps(manifest).encode())
+    assert "select" not in kept
+    assert ManifestFacts.from_artifact(json.loads(kept)) == ManifestFacts.from_artifact(manifest)
+    result = {"unique_id": "model.shop.a", "status": "error", "message": "no", "compiled_code": "select 1"}
+    results = {"metadata": {}, "results": [result]}
+    kept = without_bulk(json.dumps(results).encode())
+    assert "select" not in kept
+    assert StepResults.from_artifact(json.loads(kept)) == StepResults.from_artifact(results)
 
 
 def test_pace() -> None:

@@ -14,7 +14,8 @@ from airflow_dbt_rerun.backtest.collected import Details
 from airflow_dbt_rerun.backtest.verdicts import Case, Verdict
 from airflow_dbt_rerun.core.dbt.models import RunStatus, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
-from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.core.policy.conditions import every
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy, RerunRule
 from tests.backtest.past import OTHER_COMMIT, SYNTAX, at, collected, failures, green, judged, red, resumed
 
 HOURLY = RerunPolicy(stop=stop_after_attempt(4), wait=wait_fixed(3600))
@@ -149,6 +150,13 @@ def test_code_without_another_commit_is_not_known() -> None:
     found = judged(red(1, 0, SYNTAX), green(2, 600))
     assert (found.verdict, found.case) == (Verdict.NOT_KNOWN, Case.GONE_LATER)
     assert not found.may_have_healed, "the policy would not have rerun it"
+
+
+def test_asking_a_person_is_leaving_it() -> None:
+    """A policy that asks has not rerun: what a rerun would have done is said all the same."""
+    asks = replace(HOURLY, rules=[RerunRule(every("transient"), "ask")])
+    found = judged(red(1, 0), resumed(green(2, 30), 1), policy=asks)
+    assert (found.replay.action, found.verdict) == ("ask", Verdict.WRONGLY_LEFT)
 
 
 def test_stopped_by_a_person() -> None:
