@@ -44,11 +44,12 @@ def headline(backtest: Backtest) -> str:
     """Say what was read."""
     past = backtest.past
     day = datetime.fromtimestamp(past.until, UTC)
-    failures, runs = len(backtest.failures), len(past.runs)
+    failures, runs = counted(len(backtest.failures), "failure"), len(past.runs)
+    of_runs = f"{runs:,} runs" if runs != 1 else "1 run"
     read = f"{counted(past.requests, 'request')}" if past.requests else "no request, all from the cache"
     return (
-        f"{counted(failures, 'failure')} in {runs:,} runs of {past.scope} on {past.host}, in the "
-        f"{past.days:.0f} days before {day:%Y-%m-%d %H:%M} UTC ({read})"
+        f"{failures} in {of_runs} of {past.scope} on {past.host}, in the {past.days:.0f} days before "
+        f"{day:%Y-%m-%d %H:%M} UTC ({read})"
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from airflow_dbt_rerun.backtest.verdicts import Verdict, with_all_rerun
 from airflow_dbt_rerun.cli.main import main
 from benchmarks.backtest import POLICIES, RIGHT, collect, read_truth, true_outcome
 from tests.backtest.conftest import DAYS
+from tests.backtest.html_check import Page
 from tests.support import LocalPlatform
 
 FAST = ("--requests-per-minute", "4500")
@@ -142,34 +142,6 @@ def test_tables(call: Call, cache: Path) -> None:
     assert (status, errors) == (0, "")
     for words in ("would have healed", "rightly left to people", "pages avoided", "failed of", "not known"):
         assert words in page
-
-
-class Page(HTMLParser):
-    """Checks that elements are closed, and keeps what a browser would fetch or run."""
-
-    VOID = frozenset({"meta", "rect", "line", "br"})
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.open: list[str] = []
-        self.active: list[tuple[str, list[tuple[str, str | None]]]] = []
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Keep the element."""
-        if tag in ("script", "link", "img", "iframe", "object", "form") or any(
-            name == "src" or name.startswith("on") for name, _ in attrs
-        ):
-            self.active.append((tag, attrs))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Drop an empty element."""
-
-    def handle_endtag(self, tag: str) -> None:
-        """Check the order."""
-        assert self.open.pop() == tag
 
 
 def test_page(call: Call, cache: Path, tmp_path: Path) -> None:

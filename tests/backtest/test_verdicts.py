@@ -15,7 +15,7 @@ from airflow_dbt_rerun.backtest.verdicts import Case, Verdict
 from airflow_dbt_rerun.core.dbt.models import RunStatus, RunTrigger
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.policy.conditions import every
-from airflow_dbt_rerun.core.policy.policy import RerunPolicy, RerunRule
+from airflow_dbt_rerun.core.policy.policy import RerunAction, RerunPolicy, RerunRule
 from tests.backtest.past import OTHER_COMMIT, SYNTAX, at, collected, failures, green, judged, red, resumed
 
 HOURLY = RerunPolicy(stop=stop_after_attempt(4), wait=wait_fixed(3600))
@@ -154,7 +154,7 @@ def test_code_without_another_commit_is_not_known() -> None:
 
 def test_asking_a_person_is_leaving_it() -> None:
     """A policy that asks has not rerun: what a rerun would have done is said all the same."""
-    asks = replace(HOURLY, rules=[RerunRule(every("transient"), "ask")])
+    asks = replace(HOURLY, rules=[RerunRule(every("transient"), RerunAction.ASK)])
     found = judged(red(1, 0), resumed(green(2, 30), 1), policy=asks)
     assert (found.replay.action, found.verdict) == ("ask", Verdict.WRONGLY_LEFT)
 
