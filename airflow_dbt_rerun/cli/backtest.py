@@ -17,6 +17,7 @@ from airflow_dbt_rerun.cli.options import (
     policy_of,
     positive,
 )
+from airflow_dbt_rerun.cli.parsing import ending
 from airflow_dbt_rerun.config.documents import read_signatures
 
 if TYPE_CHECKING:
@@ -41,7 +42,14 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
         help="try a policy on the failures of the past",
         description="Read the failed runs of the last days, and say for each what a policy would have done and "
         "what would have become of that. Sends GETs only: nothing is started, resumed or cancelled.",
-        epilog="Exit status: 0 done; 1 something could not be read; 2 wrong arguments.",
+        epilog=ending(
+            (
+                "backtest --all --days 90 --cache dbt-past --html backtest.html",
+                "backtest --job-id 48617 --policy mine.yaml --cache dbt-past",
+                "backtest --all --cache dbt-past --compare default mine.yaml",
+            ),
+            "0 done; 1 something could not be read; 2 wrong arguments.",
+        ),
     )
     _add_scope(parser)
     _add_policies(parser)
