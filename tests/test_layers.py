@@ -20,6 +20,7 @@ ORDER = (
     {"exceptions", "links", "metrics", "notifications", "testing", "webhooks"},
     {"api", "config"},
     {"audit", "engine", "watching"},
+    {"backtest"},
     {"hook_methods"},
     {"hooks"},
     {"openlineage", "retry_policy", "triggers"},

@@ -11,6 +11,7 @@ from typing import Any
 from airflow_dbt_rerun._version import __version__
 from airflow_dbt_rerun.cli import (
     audit,
+    backtest,
     completion,
     demo,
     diagnose,
@@ -59,6 +60,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     rerun.add_parsers(subcommands)
     report.add_parser(subcommands)
     explain_policy.add_parser(subcommands)
+    backtest.add_parser(subcommands)
     signatures.add_parser(subcommands)
     migrate.add_parser(subcommands)
     local.add_parser(subcommands)

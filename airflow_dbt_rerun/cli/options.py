@@ -104,7 +104,7 @@ def policy_of(given: str | None) -> RerunPolicy:
     """
     if given in (None, DEFAULT_POLICY):
         return RerunPolicy()
-    return _parsed(read_policy, given)
+    return parsed(read_policy, given)
 
 
 def opinions(options: argparse.Namespace, policy: RerunPolicy) -> Iterator[Opinion | None]:
@@ -128,7 +128,11 @@ def complain(options: argparse.Namespace, words: str) -> None:
     sys.stderr.write(f"airflow-dbt-rerun {options.command}: {words}\n")
 
 
-def _parsed(parse: Callable[[str, str], T], file: str) -> T:
+def parsed(parse: Callable[[str, str], T], file: str) -> T:
+    """Read a file and parse it.
+
+    :raises UnreadableError: naming the file, and the line or field that is wrong.
+    """
     try:
         return parse(read_text(file), file)
     except ValueError as error:
@@ -142,7 +146,7 @@ class _Reader:
         self._options = options
         self._policy = policy
         self._facts = read_facts(options.manifest) if options.manifest else None
-        self._signatures = _parsed(read_signatures, options.signatures) if options.signatures else ()
+        self._signatures = parsed(read_signatures, options.signatures) if options.signatures else ()
 
     def read(self, target: str, log: str | None) -> tuple[Case, tuple[Signature, ...]]:
         """Read a target, with its signatures: those of the team apply to runs of the platform only."""

@@ -68,7 +68,7 @@ class RunSource:
         :raises UnreadableError: if there is no connection, it is one to another host or account, or the API does
             not return the run.
         """
-        with _logs_on_stderr(), self._naming(f"dbt run {target.run_id}"):
+        with logs_on_stderr(), self._naming(f"dbt run {target.run_id}"):
             self._check(target)
             seen = self._reader.observe(RerunSession(0.0), target.run_id)
             return self._case(seen, target.run_id)
@@ -78,9 +78,9 @@ class RunSource:
 
         :raises UnreadableError: if there is no connection, or the API does not return the list.
         """
-        with _logs_on_stderr(), self._naming("the list of failed runs"):
+        with logs_on_stderr(), self._naming("the list of failed runs"):
             wanted = list_runs(status=RunStatus.ERROR, include_related=("job",), limit=most)
-            return _connected(self._hook).send(wanted).items
+            return connected(self._hook).send(wanted).items
 
     def driver(self, target: RunTarget, policy: RerunPolicy, log: Log) -> Driver:
         """Return a driver that plans and carries out a rerun of a run.
@@ -88,7 +88,7 @@ class RunSource:
         :raises UnreadableError: if there is no connection, or the API does not return the run.
         """
         run_id = target.run_id
-        with _logs_on_stderr(), self._naming(f"dbt run {run_id}"):
+        with logs_on_stderr(), self._naming(f"dbt run {run_id}"):
             client = self._check(target)
             run = client.send(get_run(run_id))
             marker = Marker.of("command line", run_id, time.time())
@@ -102,7 +102,7 @@ class RunSource:
 
         :raises UnreadableError: if there is no connection, or a run cannot be read.
         """
-        with _logs_on_stderr(), self._naming(f"dbt run {target.run_id}"):
+        with logs_on_stderr(), self._naming(f"dbt run {target.run_id}"):
             client = self._check(target)
             if of is not None:
                 self._check(of)
@@ -110,12 +110,12 @@ class RunSource:
 
     def signatures(self) -> tuple[Signature, ...]:
         """Read the team's signatures from this machine's Airflow."""
-        with _logs_on_stderr():
+        with logs_on_stderr():
             return team_signatures(_LOG, strict=False)
 
     def _check(self, target: RunTarget) -> DbtClient:
         """Return the client, if its connection is one to the host and the account of the target."""
-        client = _connected(self._hook)
+        client = connected(self._hook)
         why = target.foreign(client.settings.host, client.settings.account_id, self._conn_id)
         if why is not None:
             raise DbtConfigError(why)
@@ -140,7 +140,7 @@ class RunSource:
     @cached_property
     def _reader(self) -> RunReader:
         once = Pace(tolerance=0.0)
-        return RunReader(_connected(self._hook), pace=once, with_manifest=self._with_manifest, log=_LOG)
+        return RunReader(connected(self._hook), pace=once, with_manifest=self._with_manifest, log=_LOG)
 
     @contextlib.contextmanager
     def _naming(self, what: str) -> Iterator[None]:
@@ -152,10 +152,10 @@ class RunSource:
         except DbtRerunError as error:
             raise UnreadableError(f"{what} cannot be read: {error}") from error
         except Exception as error:  # a secrets backend or a database may raise anything
-            raise UnreadableError(f"{what} cannot be read: {_without_connection(self._conn_id, error)}") from error
+            raise UnreadableError(f"{what} cannot be read: {without_connection(self._conn_id, error)}") from error
 
 
-def _connected(hook: DbtCloudRerunHook) -> DbtClient:
+def connected(hook: DbtCloudRerunHook) -> DbtClient:
     """Return the hook's client, whose connection is in the environment, a secrets backend or Airflow's database.
 
     Airflow 3 lets a process read the database only if it declares itself to be part of the server.
@@ -171,7 +171,8 @@ def _connected(hook: DbtCloudRerunHook) -> DbtClient:
     return hook.client
 
 
-def _without_connection(conn_id: str, error: Exception) -> str:
+def without_connection(conn_id: str, error: Exception) -> str:
+    """Say that there is no connection, and how to define it."""
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     fields = '{"conn_type": "dbt_rerun", "host": "cloud.getdbt.com", "login": "ACCOUNT_ID", "password": "TOKEN"}'
     first = str(error).strip().partition("\n")[0]
@@ -190,7 +191,7 @@ def _nothing_to_diagnose(run: Run) -> str | None:
 
 
 @contextlib.contextmanager
-def _logs_on_stderr() -> Iterator[None]:
+def logs_on_stderr() -> Iterator[None]:
     """Keep standard output for the result: Airflow logs to standard error, errors only, one line each."""
     handlers, airflow = tuple(logging.getLogger().handlers), logging.getLogger("airflow")
     level = airflow.level

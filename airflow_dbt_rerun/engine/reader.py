@@ -115,13 +115,13 @@ class RunReader:
             run = self._settled(self.read(run_id))
             if run.is_error:
                 run, results = self._evidence(run)
-                return self._superseded(RunSeen(run, results, facts=self._facts(run)))
+                return self._superseded(RunSeen(run, results, facts=self.facts(run)))
             if run.is_cancelled and run.cancelled_by is None:
                 return self._superseded(RunSeen(run))
             if run.is_success and (earlier := session.continued_by(run_id)):
                 return self._with_whereabouts(session, self._with_proof(run, earlier))
             if run.is_success and self._verify_success:
-                return RunSeen(run, self._all_results(run))
+                return RunSeen(run, self.all_results(run))
         except BEARABLE as error:
             return NotReadable(f"dbt run {run_id} cannot be read: {error}")
         return RunSeen(run)
@@ -258,7 +258,7 @@ class RunReader:
             run = self.read(run.id)
         return run, self.results(run)
 
-    def _facts(self, run: Run) -> ManifestFacts | None:
+    def facts(self, run: Run) -> ManifestFacts | None:
         """Read the manifest of the failed step, if the policy needs it."""
         step = run.stopping_step
         if not self._with_manifest or step is None or step.command is None:
@@ -276,7 +276,7 @@ class RunReader:
     def _with_proof(self, run: Run, resumed: Sequence[int]) -> RunSeen:
         """Read what a successful rerun did of the owed work; if some seems missing, wait for late artifacts."""
         for pause in (*self._pace.artifact_pauses, None):
-            seen = RunSeen(run, self._all_results(run), before=self._results_of_runs(resumed))
+            seen = RunSeen(run, self.all_results(run), before=self._results_of_runs(resumed))
             checked = verify(seen.before, seen.results)
             if pause is None or not seen.before or (checked.checked and not checked.is_hollow):
                 break
@@ -300,13 +300,13 @@ class RunReader:
         Successful steps are included: a rerun may have done owed work before it failed in a later step.
         """
         runs = [self.read(run_id) for run_id in run_ids]
-        return tuple(result for run in runs for result in self._all_results(run))
+        return tuple(result for run in runs for result in self.all_results(run))
 
     def results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of a run's failed steps, as far as they exist by now."""
         return self._of_steps(run, run.failed_steps, self._read_or_skip)
 
-    def _all_results(self, run: Run) -> tuple[StepResults, ...]:
+    def all_results(self, run: Run) -> tuple[StepResults, ...]:
         """Read the node results of all steps, outlasting outages: a gap would make done work look undone."""
         return self._of_steps(
             run,

@@ -164,8 +164,13 @@ class Diagnosis:
     @property
     def fingerprint(self) -> str:
         """A short hash of what failed with which messages; numbers and ids in the messages do not count."""
-        parts = sorted(f"{f.subject}|{f.status}|{_CHANGING.sub('#', f.message)}" for f in self.findings)
+        parts = sorted(map(_unchanging, self.findings))
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
+
+    @property
+    def failures(self) -> frozenset[str]:
+        """What failed with which message, one by one; numbers and ids in the messages do not count."""
+        return frozenset(map(_unchanging, self.findings))
 
     @property
     def summary(self) -> str:
@@ -212,6 +217,10 @@ class Diagnosis:
             "found": len(self.findings),
             "findings": [finding.to_dict() for finding in self.findings[:told]],
         }
+
+
+def _unchanging(finding: Finding) -> str:
+    return f"{finding.subject}|{finding.status}|{_CHANGING.sub('#', finding.message)}"
 
 
 def _cut(values: Sequence[object]) -> str:

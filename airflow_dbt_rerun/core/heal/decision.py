@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from airflow_dbt_rerun.core.categories import Category
@@ -41,7 +42,8 @@ def decide(
         return RerunDecision(RerunAction.FAIL, UNCERTAIN)
     if stuck := _no_progress(session, diagnosis):
         return RerunDecision(RerunAction.FAIL, stuck, exhausted=diagnosis.verdict.healable)
-    policy = replace(policy, rules=_rules(session, run, diagnosis, policy))
+    rules = _rules(session, run, diagnosis, policy)
+    policy = policy if rules is policy.rules else replace(policy, rules=rules)  # which checks all of it again
     decision = policy.decide(rerun_state(session, run, diagnosis, now))
     starts = decision.action is not RerunAction.FAIL
     if starts and session.deadline is not None and now + decision.wait_seconds >= session.deadline:
@@ -86,14 +88,14 @@ def rerun_state(session: RerunSession, run: Run, diagnosis: Diagnosis, now: floa
     )
 
 
-def _rules(session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy) -> tuple[RerunRule, ...]:
+def _rules(session: RerunSession, run: Run, diagnosis: Diagnosis, policy: RerunPolicy) -> Sequence[RerunRule]:
     """Return the policy's rules, or one rule made from a setting where the work itself did not fail."""
     if run.is_cancelled and diagnosis.verdict is Category.UNKNOWN:
         return (RerunRule(cancelled_without_known_actor, policy.on_unknown_cancel),)
     resumed = session.attempts[-1].kind == RerunAction.RERUN_FROM_FAILURE
     if resumed and could_not_resume(diagnosis):
         return (RerunRule(dbt_could_not_resume, policy.fallback),)
-    return tuple(policy.rules)
+    return policy.rules
 
 
 def cancelled_without_known_actor(state: RerunState) -> bool:
