@@ -121,7 +121,8 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
 
     def _hub(self) -> Hub:
         """Return the hub shared by all triggers with the same connection; the first of them makes its client."""
-        return hub_of(self._connection, self._hook(retry_limit=1).async_client)
+        # Thousands of triggers share one client: only the one that makes it needs a hook.
+        return hub_of(self._connection, lambda: self._hook(retry_limit=1).async_client())
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
         return TriggerEvent(

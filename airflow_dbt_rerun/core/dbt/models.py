@@ -284,6 +284,7 @@ class WatchedRun(NamedTuple):
     id: int
     status: int
     started_at: str | None = None
+    finished_at: str | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -296,7 +297,7 @@ class WatchedRun(NamedTuple):
 
         :raises FieldError: if ``id`` or ``status`` is no whole number.
         """
-        return cls(identity(data), _status(data), moment(data, "started_at"))
+        return cls(identity(data), _status(data), moment(data, "started_at"), moment(data, "finished_at"))
 
 
 _FLAGS = {
