@@ -236,7 +236,10 @@ class Hub:
 
         known = self._asking.known_end  # not one that becomes known meanwhile: the answer may be older
         questions = self._asking.questions(way, entries, ids, self._timer())
-        answer = await found(send, questions) if questions else Found(await run_states(send, ids, way))
+        try:
+            answer = await found(send, questions) if questions else Found(await run_states(send, ids, way))
+        finally:
+            self._asking.read(way)
         return answer._replace(end=max(filter(None, (known, answer.end)), default=None))
 
     def _request_done(self, request: asyncio.Task[None]) -> None:

@@ -300,7 +300,7 @@ class WatchedRun(NamedTuple):
         return cls(identity(data), _status(data), moment(data, "started_at"), moment(data, "finished_at"))
 
 
-_FLAGS = {
+_FLAGS: Mapping[int, Mapping[str, bool]] = {
     RunStatus.SUCCESS: {"is_success": True, "is_error": False, "is_cancelled": False, "in_progress": False},
     RunStatus.ERROR: {"is_success": False, "is_error": True, "is_cancelled": False, "in_progress": False},
     RunStatus.CANCELLED: {"is_success": False, "is_error": False, "is_cancelled": True, "in_progress": False},
@@ -320,7 +320,7 @@ def _status(data: JsonObject) -> int:
     said = line(data, "status_humanized")
     if said in _NAMES and _NAMES[said] != status:
         raise FieldError(f"'status' is {status}, but 'status_humanized' is {said!r}")
-    for name, value in _FLAGS.get(RunStatus(status), {}).items() if status in TERMINAL_STATUSES else ():
+    for name, value in _FLAGS.get(status, {}).items():
         if flag(data, name) is (not value):
             raise FieldError(f"'status' is {status}, but {name!r} is {not value}")
     return status

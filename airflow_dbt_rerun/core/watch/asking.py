@@ -21,8 +21,8 @@ from airflow_dbt_rerun.core.watch.ways import Way, Ways
 Deliver = Callable[[WatchEntry, Answer], None]
 """Tells a watch what an answer says of its run."""
 
-_MOST_BUSY = 10.0
-"""Seconds for which new watches wait for the list of all ends that is being read for others: it may cover them."""
+_MOST_READING = 10.0
+"""Seconds for which watches wait for a list of ends that is being read for others: it tells of their runs, too."""
 
 
 class Asking:
@@ -37,7 +37,7 @@ class Asking:
         self._watched = watched
         self._ways = Ways()
         self._changes = Changes()
-        self._busy_until = -math.inf
+        self._reading_until = -math.inf
 
     @property
     def known_end(self) -> float | None:
@@ -50,17 +50,22 @@ class Asking:
         ready = self._watched.ready(now)
         if not ready:
             return full, ()
-        for entry in ready:
-            if entry.outlived is None:
-                entry.outlived = self._changes.outlived(entry.run_id)
         way = self._partial(ready, now) or full
         if way is Way.ENDED_LIST:
-            ready = as_new_as_first(ready)
-            if ready[0].outlived is None and now < self._busy_until:
+            if now < self._reading_until:
                 put_off(ready, now)
-                return full, ()
+                return way, ()
+            ready = self._placed(ready)
         chosen = take(ready, way.most)
         return (way if _is_of_many(chosen) else full), chosen
+
+    def _placed(self, ready: Sequence[WatchEntry]) -> Sequence[WatchEntry]:
+        """Take what lists have told of each run meanwhile into account, and choose those that can share a list."""
+        for entry in ready:
+            told = self._changes.outlived(entry.run_id)
+            if told is not None and (entry.outlived is None or told > entry.outlived):
+                entry.outlived = told
+        return as_new_as_first(ready)
 
     def _partial(self, ready: Sequence[WatchEntry], now: float) -> Way | None:
         if ready[0].need is Need.END:
@@ -77,11 +82,15 @@ class Asking:
         if way is Way.ENDED_BY_ID:
             return ended_of(ids)
         if way is Way.ENDED_LIST:
+            self._reading_until = now + _MOST_READING
             since = self._changes.since(entry.outlived for entry in entries)
-            if since is None:
-                self._busy_until = now + _MOST_BUSY
-            return ended_since(ids, since, self._changes.pages(len(ids), by_id=self._by_id(now)))
+            return ended_since(ids, since, self._changes.pages(len(self._watched), now, by_id=self._by_id(now)))
         return in_progress(ids) if way is Way.COUNTED else None
+
+    def read(self, way: Way) -> None:
+        """Note that a request has ended, however it did."""
+        if way is Way.ENDED_LIST:
+            self._reading_until = -math.inf
 
     def spread(self, answer: Found, entries: Sequence[WatchEntry], way: Way, now: float, deliver: Deliver) -> None:
         """Tell the watches what an answer says of their runs, or let them ask again at once.
@@ -89,7 +98,6 @@ class Asking:
         :param answer: its ``end`` is the one that all runs in progress have outlived.
         """
         self._learn(answer, entries, way, now)
-        self._busy_until = -math.inf
         unlisted = [entry for entry in entries if entry.run_id not in answer.states]
         again, need = self._again(unlisted, way, now)
         is_of_few = way is Way.BY_ID and 2 * len(again) <= len(entries)  # else the list is at fault, not the run
@@ -154,7 +162,7 @@ class Asking:
 
     def too_long(self, total: int, entries: Sequence[WatchEntry], now: float) -> None:
         """Note that the list of ends has too many runs for so few watches."""
-        self._changes.too_long(total, now)
+        self._changes.too_long(total - len(self._watched), now)
         self._ask_again(entries, Need.END, now)
 
     def _give_up(self, way: Way, now: float) -> bool:

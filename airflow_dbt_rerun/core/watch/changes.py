@@ -185,9 +185,9 @@ class Changes:
             return Way.ENDED_LIST
         return Way.ENDED_BY_ID if by_id else None
 
-    def pages(self, watched: int, *, by_id: bool) -> int:
-        """Return the most pages to read of the list of ends."""
-        return max(math.ceil(watched / PAGE), 1) if by_id else _MOST_PAGES
+    def pages(self, watched: int, now: float, *, by_id: bool) -> int:
+        """Return the most further pages to read of the list of ends: no more than requests by id would be."""
+        return math.ceil(watched / PAGE) if by_id and self._is_open(Way.ENDED_BY_ID, now) else _MOST_PAGES
 
     def outlived(self, run_id: int) -> float | None:
         """Return an end that a run has outlived, by what lists have told; None if none is known."""
@@ -224,9 +224,9 @@ class Changes:
             ends = [ended_at(found.states[run_id]) or 0.0 for run_id in others]
             self._others, self._counted = sum(end > last for end in ends), now
 
-    def too_long(self, total: int, now: float) -> None:
-        """Note how many runs are in a list that is not worth reading."""
-        self._others, self._counted = total, now
+    def too_long(self, others: int, now: float) -> None:
+        """Note how many runs that nobody watches are, at least, in a list that is not worth reading."""
+        self._others, self._counted = others, now
 
     def count(self, now: float, *, is_right: bool) -> None:
         """Note whether the runs asked for by id, and not listed as ended, were all counted as in progress."""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 from itertools import islice
+from operator import attrgetter
 from statistics import median
 
 from airflow_dbt_rerun.core.dbt.models import Run
@@ -148,6 +149,9 @@ class WatchEntry:
         self.earliest = self.due = math.inf
 
 
+_DUE = attrgetter("due")
+
+
 class Watchlist:
     """All watches. Times are those of any one clock, in seconds."""
 
@@ -170,17 +174,17 @@ class Watchlist:
 
     def due(self) -> float:
         """Return the time of the next poll; infinite if none is due."""
-        return min((place.due for place in self._places), default=math.inf)
+        return min(map(_DUE, self._places), default=math.inf)
 
     def ready(self, now: float) -> Sequence[WatchEntry]:
         """Return the watches that need the same as the most urgent one, that one first; empty if none is due."""
-        first = min(self._places, key=lambda place: place.due, default=None)
+        first = min(self._places, key=_DUE, default=None)
         if first is None or first.due > now:
             return ()
         if first.need is Need.ALONE:
             return (first,)
         ready = [place for place in self._places if place.earliest <= now and place.need is first.need]
-        ready.sort(key=lambda place: place.due)
+        ready.sort(key=_DUE)
         return ready
 
 

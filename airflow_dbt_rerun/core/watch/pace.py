@@ -90,10 +90,9 @@ class Pace:
         :raises TypeError: if a name is unknown, or a value has the wrong type; the message names it.
         :raises ValueError: if a value is not allowed.
         """
-        known = [field.name for field in fields(cls)]
         for name in data:
-            if name not in known:
-                raise TypeError(unknown("argument", name, known))
+            if name not in _NAMES:
+                raise TypeError(unknown("argument", name, _NAMES))
         return cls(**{name: _checked(name, value) for name, value in data.items()})
 
 
@@ -103,6 +102,7 @@ def _checked(name: str, value: object) -> Any:
     return (_SECONDS_OR_NONE if name in _MAY_BE_NONE else _SECONDS).check(name, value)
 
 
+_NAMES = [field.name for field in fields(Pace)]
 _SECONDS = Number(least=0, unit="seconds")
 _SECONDS_OR_NONE = OrNone(_SECONDS)
 _PAUSES = ("artifact_pauses", "lost_answer_pauses")
