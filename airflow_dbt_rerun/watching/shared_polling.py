@@ -128,7 +128,11 @@ class Hub:
         :raises Exception: any error of ``make_client``, or a bug of the hub.
         """
         script = watch(run_id, pace, clock=self._clock, bearable=is_bearable, shorten=lambda: self._shortening)
-        entry = WatchEntry.new(run_id, script, pace, now=self._timer())
+        now = self._timer()
+        entry = WatchEntry.new(run_id, script, pace, now=now)
+        if len(self._list):  # the polls of others include a newcomer, so it need not have one of its own soon
+            left = math.inf if pace.deadline is None else pace.deadline - self._clock()
+            entry.due = max(entry.due, now + min(pace.check_interval, left))
         return self._stay(entry)  # a separate coroutine: thousands wait, and should not hold these arguments
 
     async def _stay(self, entry: WatchEntry) -> WatchOutcome:
@@ -213,8 +217,8 @@ class Hub:
                 answer = await self._ask(client, entries, ids, way)
         except WayClosedError as error:
             self._close_way(way, entries, error)
-        except TooLongError as error:
-            self._asking.too_long(error.total, entries, self._timer())
+        except TooLongError:
+            self._asking.too_long(entries, self._timer())
         except TimeoutError:
             problem = DbtUnreachableError(f"the list of {len(ids)} runs did not end within {LONGEST:g} s")
             self._fail(entries, problem, asked)

@@ -103,7 +103,7 @@ async def test_newcomers_do_not_wake_the_poller_one_by_one() -> None:
             tasks += there.start(run_id)
             await asyncio.sleep(0)
         assert rests == 1
-        tasks += there.start(1, check_interval=1.0)
+        tasks += there.start(1, check_interval=0.5)
         await asyncio.gather(*tasks)
 
 
@@ -114,7 +114,8 @@ async def test_who_comes_later_joins_in() -> None:
         tasks = []
         for run_id in there.server.ends:
             tasks += there.start(run_id)
-            await there.time.reaches(there.time.passed + 1)
+            await asyncio.sleep(0.001)
+            there.time.now += 1
         await asyncio.gather(*tasks)
         late = [asked for asked in there.server.asked if 60 <= asked.moment < 160]
         assert len(late) == 10
@@ -128,7 +129,7 @@ async def test_who_comes_need_not_wait_for_who_is_there() -> None:
         slow = there.start(7, check_interval=1000.0)
         await when(lambda: bool(there.server.asked) and not there.hub._requests)
         ((outcome, moment),) = await there.watch(8)
-        assert (outcome, moment) == (Over(8, 10), 12.0)
+        assert (outcome, moment) == (Over(8, 10), 11.0)
         await asyncio.gather(*slow)
 
 
@@ -349,6 +350,85 @@ async def test_a_run_that_is_nowhere_is_unwatchable(caplog: pytest.LogCaptureFix
         assert 100 < moment < 125
         assert found == Over(8, 10)
     assert not [record for record in caplog.records if record.levelno >= logging.WARNING]
+
+
+# --- Only what has changed
+
+
+@story
+async def test_a_run_crosses_the_wire_once() -> None:
+    """A thousand runs, of which most are in progress for long: each is listed at its end, and hardly another time."""
+    async with world(ends=ends(1000, after=30, apart=0.35)) as there:
+        heard = await there.watch(*there.server.ends)
+        assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in there.server.ends]
+        assert all(moment - there.server.ends[outcome.run_id] <= 11 for outcome, moment in heard)
+        assert there.server.listed <= 1000 * 1.15
+        polls = len({asked.moment for asked in there.server.asked})
+        assert len(there.server.asked) <= (polls + 10) * 1.5
+
+
+@story
+async def test_runs_of_others_are_not_read_where_there_are_many() -> None:
+    """The list of ends has thousands of runs that nobody watches: the watched ones are asked for by their ids."""
+    strangers = {5000 + number: number / 10 for number in range(3000)}
+    async with world(ends=ends(300, after=100, apart=0.1) | strangers) as there:
+        heard = await there.watch(*range(1, 301))
+        assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in range(1, 301)]
+        assert there.server.times("end") <= 5
+        assert there.server.listed <= 300 + 500
+
+
+@pytest.mark.parametrize("trouble", ["endless", "late"])
+@story
+async def test_an_end_that_is_not_in_the_list_is_found(trouble: str) -> None:
+    """A run cancelled in the queue may have no end, or an end may be listed late: a look finds it, once."""
+    runs = ends(300, after=20, apart=0.1) | dict.fromkeys(range(301, 501), 700.0)
+    changes: dict[str, Any] = {"endless": set(range(1, 501))} if trouble == "endless" else {"late": 30.0}
+    async with world(ends=runs, **changes) as there:
+        heard = await there.watch(*runs)
+        assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in runs]
+        delays = [moment - there.server.ends[outcome.run_id] for outcome, moment in heard]
+        assert max(delays[:300]) <= 300 + 11
+        assert max(delays[300:]) <= 30 + 11
+
+
+@story
+async def test_a_deleted_run_is_noticed() -> None:
+    """P1: a run that vanishes is in no list of ends; it is unwatchable when it was last seen its tolerance ago."""
+    async with world(ends=dict.fromkeys(range(1, 151), 2000.0)) as there:
+        tasks = there.start(*there.server.ends)
+        await there.time.reaches(400)
+        del there.server.ends[7]
+        lost, moment = await tasks[6]
+        assert isinstance(lost, Unwatchable)
+        assert 600 < moment - 300 < 700
+        assert {type(outcome) for outcome, _ in await asyncio.gather(*tasks[7:])} == {Over}
+
+
+@story
+async def test_a_filter_that_hides_ends_is_noticed() -> None:
+    """``status__in`` beside ``pk__in`` lets nothing through: the first look finds out, and no end is late."""
+    runs = ends(30, after=20)
+    async with world(ends=runs, by_end="refused", by_id_and_status="ignored") as there:
+        heard = await there.watch(*runs)
+        assert [outcome for outcome, _ in heard] == [Over(run_id, 10) for run_id in runs]
+        assert all(moment - runs[outcome.run_id] <= 11 for outcome, moment in heard)
+
+
+@story
+async def test_a_run_that_ends_meanwhile_is_no_reason_to_distrust_a_list() -> None:
+    """A run ends between the platform's search and its answer: it is listed as ended among those in progress."""
+    runs = dict.fromkeys(range(1, 201), 1000.0)
+    async with world(ends=runs, by_id="refused", by_end="refused") as there:
+        found = there.server._found
+
+        def with_an_ended_one(query: Any, wanted: list[int], by: Any, how: Any) -> list[int]:
+            there.server.ends[9000] = 0.0
+            return [9000, *found(query, wanted, by, how)]
+
+        there.server._found = with_an_ended_one  # type: ignore[method-assign]
+        await there.watch(*runs)
+        assert {asked.by for asked in there.server.asked if 10 < asked.moment < 1000} == {"status"}
 
 
 # --- Trouble

@@ -160,9 +160,9 @@ class Asking:
         self._ask_again(entries, Need.END, now)
         return is_news
 
-    def too_long(self, total: int, entries: Sequence[WatchEntry], now: float) -> None:
+    def too_long(self, entries: Sequence[WatchEntry], now: float) -> None:
         """Note that the list of ends has too many runs for so few watches."""
-        self._changes.too_long(total - len(self._watched), now)
+        self._changes.too_long(now)
         self._ask_again(entries, Need.END, now)
 
     def _give_up(self, way: Way, now: float) -> bool:

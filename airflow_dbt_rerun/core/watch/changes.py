@@ -32,7 +32,7 @@ _LAST = 2.0**33
 """Epoch seconds, in the year 2242: a later end is a mistake, and one may be out of the calendar."""
 
 _MOST_PAGES = 50
-_MEMORY = 600.0
+_MEMORY = 1800.0
 """Seconds for which the number of others counts: later answers may hold fewer."""
 
 _STRIKES = 3
@@ -76,10 +76,6 @@ class MisreadError(Exception):
 class TooLongError(Exception):
     """The list of ends has more pages than it is worth."""
 
-    def __init__(self, total: int) -> None:
-        super().__init__(total)
-        self.total = total
-
 
 Questions = Generator[Sequence[Question], Sequence[Listed], Found]
 """Yields the questions to ask at once, takes their answers, and returns what was found."""
@@ -111,7 +107,7 @@ def ended_since(ids: Sequence[int], since: float | None, most: int) -> Questions
         raise MisreadError
     rest = range(PAGE, total, PAGE)
     if len(rest) > most:
-        raise TooLongError(total)
+        raise TooLongError
     if rest:
         pages = [*pages, *(yield [replace(first, offset=offset) for offset in rest])]
     states = {state.id: state for page in pages for state in page.states}
@@ -168,7 +164,7 @@ class Changes:
         """Whether runs that were asked for by id, and not listed as ended, were all counted as in progress."""
         self._covered = Covered()
         self._overlap = _OVERLAP
-        self._others, self._counted = 0, -math.inf
+        self._others, self._counted = 0.0, -math.inf
         self._strikes = 0
         self._shut: dict[Way, float] = {}
 
@@ -187,7 +183,7 @@ class Changes:
 
     def pages(self, watched: int, now: float, *, by_id: bool) -> int:
         """Return the most further pages to read of the list of ends: no more than requests by id would be."""
-        return math.ceil(watched / PAGE) if by_id and self._is_open(Way.ENDED_BY_ID, now) else _MOST_PAGES
+        return math.ceil(watched / PAGE) + 1 if by_id and self._is_open(Way.ENDED_BY_ID, now) else _MOST_PAGES
 
     def outlived(self, run_id: int) -> float | None:
         """Return an end that a run has outlived, by what lists have told; None if none is known."""
@@ -224,9 +220,9 @@ class Changes:
             ends = [ended_at(found.states[run_id]) or 0.0 for run_id in others]
             self._others, self._counted = sum(end > last for end in ends), now
 
-    def too_long(self, others: int, now: float) -> None:
-        """Note how many runs that nobody watches are, at least, in a list that is not worth reading."""
-        self._others, self._counted = others, now
+    def too_long(self, now: float) -> None:
+        """Note that the list of ends is not worth reading, and leave it out until that is forgotten."""
+        self._others, self._counted = math.inf, now
 
     def count(self, now: float, *, is_right: bool) -> None:
         """Note whether the runs asked for by id, and not listed as ended, were all counted as in progress."""
