@@ -136,7 +136,7 @@ def test_who_must_be_asked_for_alone_is() -> None:
 
 
 def test_who_is_in_no_list_is_not_looked_for_in_lists() -> None:
-    """A single run that a list lacks is requested by its address until the next look, half of its tolerance later."""
+    """A single run that a list lacks is requested by its address until the next look."""
     watched = place()
     watched.ask_again(10.0, Need.ALONE, apart=True)
     watched.answer(running(), now=10.0)
@@ -168,7 +168,7 @@ def test_a_start_has_to_be_known_where_the_pauses_follow_it() -> None:
 
 
 def test_who_was_not_listed_for_long_is_looked_for_with_all() -> None:
-    """Half of its tolerance after a run was seen it is looked for, and the others with it, the longest unseen first."""
+    """Half of its tolerance after a run was seen it is looked for, with all the others."""
     early, late = place(1), place(2, now=20.0)
     early.answer(Unlisted.NOT_OVER, now=30.0)
     assert to_look_for([late, early], 49.0) == ()
