@@ -2,7 +2,7 @@
 
 A trigger decides nothing and posts nothing, since Airflow may run the same one twice. It yields one event and
 returns. Deadlines are wall-clock times and are checked here, since ``execution_timeout`` does not span a deferral.
-The triggers of a connection poll together: one session, and one request for each hundred runs.
+The triggers of a connection poll together: one session, and one request for each hundred runs that end.
 """
 
 from __future__ import annotations

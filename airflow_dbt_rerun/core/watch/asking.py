@@ -21,7 +21,7 @@ from airflow_dbt_rerun.core.watch.ways import Way, Ways
 Deliver = Callable[[WatchEntry, Answer], None]
 """Tells a watch what an answer says of its run."""
 
-_MOST_READING = 10.0
+_MOST_READING = 60.0
 """Seconds for which watches wait for a list of ends that is being read for others: it tells of their runs, too."""
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from airflow_dbt_rerun.core.dbt.models import WatchedRun
 
-MOST = 10_000
+MOST = 50_000
 """Runs that are remembered; the memory starts anew after that."""
 
 
