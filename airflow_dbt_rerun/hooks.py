@@ -235,4 +235,5 @@ def connection_key(
 ) -> Hashable:
     """Return the key under which triggers share a session and the pause after a 429."""
     account = None if account_id is None else str(account_id)
-    return dbt_cloud_conn_id, account, json.dumps(hook_params, sort_keys=True, default=str)
+    params = json.dumps(hook_params, sort_keys=True, default=str) if hook_params else None
+    return dbt_cloud_conn_id, account, params

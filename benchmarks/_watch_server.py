@@ -14,6 +14,7 @@ import ssl
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
@@ -24,6 +25,7 @@ FIRST_RUN = 70403110300000
 RECORDED = Path(__file__).parents[1] / "tests" / "data" / "api" / "01_runs_list.json"
 GOLDEN = (math.sqrt(5) - 1) / 2
 BACKLOG = 4096
+LONG_AGO = 1_700_000_000.0
 OTHERS = 100
 """Runs of the account that nobody watches: newer, and over."""
 
@@ -49,11 +51,13 @@ class Platform:
     """Runs that end within so many seconds after the beginning; before it, they are all over.
 
     :param knows_pk_in: whether ``pk__in`` is a filter here, or ignored as any unknown one.
+    :param latency: seconds from a request to its answer.
     """
 
     count: int
     seconds: float
     knows_pk_in: bool = True
+    latency: float = 0.0
     began: float = -math.inf
 
     def __post_init__(self) -> None:
@@ -69,40 +73,54 @@ class Platform:
     def answer(self, path: str) -> bytes:
         """Give the body of an answer to a GET."""
         self.traffic.requests += 1
+        now = time.time()
         where = urlsplit(path)
         last = where.path.rstrip("/").rpartition("/")[2]
         if last != "runs":
-            return envelope(self._run(int(last)), 1)
-        chosen, page = self._list({name: value[-1] for name, value in parse_qs(where.query).items()})
-        return envelope(b"[" + b", ".join(map(self._run, page)) + b"]", len(chosen))
+            return envelope(self._run(int(last), now), 1)
+        chosen, page = self._list({name: value[-1] for name, value in parse_qs(where.query).items()}, now)
+        return envelope(b"[" + b", ".join(self._run(run_id, now) for run_id in page) + b"]", len(chosen))
 
-    def _list(self, query: dict[str, str]) -> tuple[Sequence[int], Sequence[int]]:
-        chosen: Sequence[int] = range(FIRST_RUN + self.count + OTHERS - 1, FIRST_RUN - 1, -1)
-        if "pk__in" in query and self.knows_pk_in:
-            chosen = json.loads(query["pk__in"])
-        if "status__in" in query:
-            of_those_over = SUCCESS in json.loads(query["status__in"])
-            chosen = [run_id for run_id in chosen if self._is_over(run_id) is of_those_over]
-        if query.get("order_by") == "-finished_at":
-            chosen = sorted(chosen, key=self._end, reverse=True)
+    def _list(self, query: dict[str, str], now: float) -> tuple[Sequence[int], Sequence[int]]:
+        chosen = self._chosen(query, now)
         offset = int(query.get("offset", 0))
         return chosen, chosen[offset : offset + int(query.get("limit", 100))]
 
-    def _is_over(self, run_id: int) -> bool:
-        return time.time() >= self._end(run_id)
+    def _chosen(self, query: dict[str, str], now: float) -> Sequence[int]:
+        """Return the ids of the runs that pass the filters."""
+        chosen: Sequence[int] = range(FIRST_RUN + self.count + OTHERS - 1, FIRST_RUN - 1, -1)
+        if "pk__in" in query and self.knows_pk_in:
+            chosen = json.loads(query["pk__in"])
+        if "id__gt" in query:
+            chosen = [run_id for run_id in chosen if run_id > int(query["id__gt"])]
+        if "status__in" in query:
+            of_those_over = SUCCESS in json.loads(query["status__in"])
+            chosen = [run_id for run_id in chosen if (now >= self._end(run_id)) is of_those_over]
+        if "finished_at__range" in query:
+            first, last = (
+                datetime.fromisoformat(text).timestamp() for text in json.loads(query["finished_at__range"])
+            )
+            chosen = [run_id for run_id in chosen if first <= self._end(run_id) <= min(last, now)]
+        if query.get("order_by", "").endswith("finished_at"):
+            chosen = sorted(chosen, key=self._end, reverse=query["order_by"].startswith("-"))
+        return chosen
 
     def _end(self, run_id: int) -> float:
         number = run_id - FIRST_RUN
-        return self.began + end_of(number, self.seconds) if number < self.count else 0.0
+        return self.began + end_of(number, self.seconds) if number < self.count else LONG_AGO
 
-    def _run(self, run_id: int) -> bytes:
-        return (self._over if self._is_over(run_id) else self._going).replace(b"#id#", str(run_id).encode())
+    def _run(self, run_id: int, now: float) -> bytes:
+        end = self._end(run_id)
+        if now < end:
+            return self._going.replace(b"#id#", str(run_id).encode())
+        ended = datetime.fromtimestamp(max(end, LONG_AGO), UTC).isoformat(sep=" ", timespec="microseconds")
+        return self._over.replace(b"#id#", str(run_id).encode()).replace(b"#end#", ended.encode())
 
 
 def run(*, is_over: bool) -> dict[str, Any]:
     """Give a run as the platform sends it: a recorded one, with what a newer platform has besides."""
     recorded: dict[str, Any] = json.loads(RECORDED.read_text(encoding="utf-8"))["data"][0]
-    ends = {} if is_over else dict.fromkeys(("finished_at", "finished_at_humanized"))
+    ends = {"finished_at": "#end#"} if is_over else dict.fromkeys(("finished_at", "finished_at_humanized"))
     return {
         **recorded,
         **ends,
@@ -174,8 +192,15 @@ class Connection(asyncio.Protocol):
             while b"\r\n\r\n" in self._text:
                 head, _, self._text = self._text.partition(b"\r\n\r\n")
                 body = self._answer(head.split(b" ", 2)[1].decode())
-                fields = b"Content-Type: application/json\r\nContent-Length: %d" % len(body)
-                self._tls.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (fields, body))
+                if self._platform.latency:
+                    asyncio.get_running_loop().call_later(self._platform.latency, self._write, body)
+                else:
+                    self._write(body)
+
+    def _write(self, body: bytes) -> None:
+        fields = b"Content-Type: application/json\r\nContent-Length: %d" % len(body)
+        self._tls.write(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (fields, body))
+        self._send()
 
     def _answer(self, path: str) -> bytes:
         if path == "/begin":
@@ -209,8 +234,9 @@ def main() -> None:
     parser.add_argument("count", type=int)
     parser.add_argument("seconds", type=float)
     parser.add_argument("--ignores-pk-in", action="store_true")
+    parser.add_argument("--latency", type=float, default=0.0)
     given = parser.parse_args()
-    platform = Platform(given.count, given.seconds, knows_pk_in=not given.ignores_pk_in)
+    platform = Platform(given.count, given.seconds, knows_pk_in=not given.ignores_pk_in, latency=given.latency)
     with contextlib.suppress(KeyboardInterrupt):
         asyncio.run(serve(platform, given.cert, given.key))
 

@@ -9,13 +9,22 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 
+from tenacity import stop_after_attempt, wait_fixed
+
 from airflow_dbt_rerun.config.documents import LONGEST_TEXT, read_policy, read_signatures
 from airflow_dbt_rerun.core.categories import Category
 from airflow_dbt_rerun.core.dbt.models import Run, RunStep
 from airflow_dbt_rerun.core.dbt.results import NodeResult, StepResults
 from airflow_dbt_rerun.core.diagnosis.classify_message import match
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
+from airflow_dbt_rerun.core.heal.loop import next_step
+from airflow_dbt_rerun.core.heal.next_steps import Succeed
+from airflow_dbt_rerun.core.heal.observations import RunSeen
+from airflow_dbt_rerun.core.heal.report import tell
+from airflow_dbt_rerun.core.heal.session import RerunSession
 from airflow_dbt_rerun.core.heal.verify import verify
+from airflow_dbt_rerun.core.policy.conditions import any_node
+from airflow_dbt_rerun.core.policy.policy import RerunPolicy, RerunRule
 from airflow_dbt_rerun.core.signatures import Signature, all_signatures
 from airflow_dbt_rerun.core.signatures.signature import FLAGS
 from benchmarks.diagnosis import peak
@@ -65,6 +74,40 @@ def warned_nodes() -> Callable[[], object]:
     )
     results = StepResults(4, before), StepResults(4, after)
     return lambda: verify(results[:1], results[1:], warnings_fail=True)
+
+
+def long_chain(message: str) -> Case:
+    """Fail 10,000 nodes, fewer with each of five attempts, and end green, as an operator does between two turns."""
+
+    def prepare() -> Callable[[], object]:
+        nodes = [f"model.shop.m{n}" for n in range(10_000)]
+        seen: list[RunSeen] = []
+        before: tuple[StepResults, ...] = ()
+        for attempt in range(5):
+            failed = (NodeResult(name, "error", message.format(name)) for name in nodes[attempt * 500 :])
+            before = (*before, StepResults(4, tuple(failed), "postgres"))
+            seen.append(RunSeen(_run(101 + attempt, 20), before[-1:]))
+        done = StepResults(4, tuple(NodeResult(name, "success") for name in nodes))
+        seen.append(RunSeen(_run(106, 10), (done,), before=before))
+        return lambda: _healed(seen)
+
+    return prepare
+
+
+def _run(run_id: int, status: int) -> Run:
+    steps = (RunStep(run_id, 4, "Invoke dbt with `dbt build`", status),)
+    return Run(run_id, 1, status, steps=steps, can_retry=True, retrying_run_id=run_id - 1 if run_id > 101 else None)
+
+
+def _healed(seen: Sequence[RunSeen]) -> None:
+    policy = RerunPolicy(rules=[RerunRule(any_node(*Category))], stop=stop_after_attempt(7), wait=wait_fixed(0))
+    session = RerunSession(0.0)
+    for each in seen:
+        before = RerunSession.from_dict(json.loads(json.dumps(session.to_dict())))
+        session, step = next_step(before, each, policy, 1.0)
+        list(tell(before, session, step))
+    if not isinstance(step, Succeed):
+        raise SystemExit(f"the chain did not heal: {step}")
 
 
 def aliases() -> Callable[[], object]:
@@ -123,6 +166,14 @@ CASES: dict[str, tuple[str, Case]] = {
     "failed_200": ("200,000 failed nodes of that kind", failed_nodes(200_000)),
     "skipped": ("200,000 skipped nodes", skipped_nodes),
     "warned": ("200,000 owed tests that only warned, verified under --warn-error", warned_nodes),
+    "chain_alike": (
+        "10,000 nodes over 5 failed attempts and a green one: each decided, written and read",
+        long_chain("Database Error in model m\n  Connection reset by peer"),
+    ),
+    "chain_own": (
+        "the same, each node with its own message",
+        long_chain("Database Error in model m\n  part {} of it: Connection reset by peer"),
+    ),
     "aliases": ("a YAML policy whose aliases stand for 2^39 conditions: refused", aliases),
     "brackets": ("a YAML policy with 5,000 nested brackets: refused", brackets),
     "longest_text": ("a YAML list of 16,666 signatures, about as many as are allowed", longest_text),

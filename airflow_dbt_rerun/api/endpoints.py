@@ -9,9 +9,9 @@ Ids may be numbers or text, since templates render to text.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, Literal, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -38,6 +38,9 @@ Moment = datetime | str
 
 PAGE = 100
 """Elements in one page of a list; the platform returns no more."""
+
+_AHEAD = timedelta(days=366)
+"""A time range needs an end; this one is later than any that is asked for."""
 
 ANY_TYPE = "*/*"
 
@@ -259,6 +262,32 @@ def get_run_state(run_id: Id) -> Endpoint[WatchedRun]:
 def list_run_states(ids: Sequence[Id]) -> Endpoint[Page[WatchedRun]]:
     """List these runs, at most :data:`PAGE` of them, with the fields that watching needs."""
     return Endpoint("GET", "runs/", _states, list_runs(ids=ids, limit=len(ids)).params)
+
+
+def list_watched_runs(
+    *,
+    statuses: Iterable[int],
+    ids: Sequence[Id] | None = None,
+    id_gt: int | None = None,
+    ended_since: float | None = None,
+    limit: int = PAGE,
+    offset: int = 0,
+) -> Endpoint[Page[WatchedRun]]:
+    """List runs, earliest end first, with the fields that watching needs; ``ended_since`` is in epoch seconds."""
+    ended = None
+    if ended_since is not None:
+        since = datetime.fromtimestamp(ended_since, UTC)
+        ended = (since, since + _AHEAD)
+    params = list_runs(
+        ids=ids,
+        status_in=sorted(statuses),
+        id_gt=id_gt,
+        finished_at=ended,
+        order_by="finished_at",
+        limit=limit,
+        offset=offset,
+    ).params
+    return Endpoint("GET", "runs/", _states, params)
 
 
 def list_going_runs(*, offset: int = 0) -> Endpoint[Page[WatchedRun]]:

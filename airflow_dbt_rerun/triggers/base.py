@@ -48,5 +48,15 @@ class DbtCloudTriggerMixin:
         return connection_key(self.dbt_cloud_conn_id, self.account_id, self.hook_params)
 
     def _hook(self, **overrides: Any) -> DbtCloudRerunHook:
-        parameters = {**(checked("hook_params", OrNone(HOOK_PARAMS), self.hook_params) or {}), **overrides}
-        return DbtCloudRerunHook(self.dbt_cloud_conn_id, self.account_id, **parameters)
+        return hook_of(self.dbt_cloud_conn_id, self.account_id, self.hook_params, **overrides)
+
+
+def hook_of(
+    dbt_cloud_conn_id: str, account_id: int | str | None, hook_params: dict[str, Any] | None, **overrides: Any
+) -> DbtCloudRerunHook:
+    """Make a trigger's hook.
+
+    :raises DbtConfigError: naming the argument and what it takes.
+    """
+    parameters = {**(checked("hook_params", OrNone(HOOK_PARAMS), hook_params) or {}), **overrides}
+    return DbtCloudRerunHook(dbt_cloud_conn_id, account_id, **parameters)

@@ -2,7 +2,7 @@
 
 A trigger decides nothing and posts nothing, since Airflow may run the same one twice. It yields one event and
 returns. Deadlines are wall-clock times and are checked here, since ``execution_timeout`` does not span a deferral.
-The triggers of a connection poll together: one session, and one request for each hundred runs.
+The triggers of a connection poll together: one session, and one request for each hundred runs that end.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from airflow_dbt_rerun.api.endpoints import get_run
 from airflow_dbt_rerun.core.watch.one import OutOfTime, Over, Unwatchable, WatchOutcome
 from airflow_dbt_rerun.core.watch.pace import Pace
 from airflow_dbt_rerun.engine.cancelling import cancel_async
-from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin
+from airflow_dbt_rerun.triggers.base import DbtCloudTriggerMixin, hook_of
 from airflow_dbt_rerun.triggers.takes import RUN
 from airflow_dbt_rerun.triggers.task_state import is_over
 from airflow_dbt_rerun.watching.shared_polling import Hub, hub_of
@@ -121,7 +121,9 @@ class DbtCloudRunTrigger(DbtCloudTriggerMixin, BaseTrigger):
 
     def _hub(self) -> Hub:
         """Return the hub shared by all triggers with the same connection; the first of them makes its client."""
-        return hub_of(self._connection, self._hook(retry_limit=1).async_client)
+        # Thousands of triggers share one client: only the one that makes it needs a hook, and the hub no trigger.
+        connection = self.dbt_cloud_conn_id, self.account_id, self.hook_params
+        return hub_of(self._connection, lambda: hook_of(*connection, retry_limit=1).async_client())
 
     def _event(self, outcome: str, reason: str | None = None) -> TriggerEvent:
         return TriggerEvent(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol, TypeVar
 
@@ -11,10 +12,12 @@ from airflow_dbt_rerun.api.endpoints import (
     list_ended_runs,
     list_going_runs,
     list_run_states,
+    list_watched_runs,
 )
 from airflow_dbt_rerun.api.paging import Paging
 from airflow_dbt_rerun.core.dbt.models import GOING_STATUSES, WatchedRun
-from airflow_dbt_rerun.core.watch.many import Way
+from airflow_dbt_rerun.core.watch.changes import Found, Listed, MisreadError, Question, Questions
+from airflow_dbt_rerun.core.watch.ways import Way
 from airflow_dbt_rerun.exceptions import DbtApiError, DbtNotFoundError, DbtUnauthorizedError, is_bearable
 
 T = TypeVar("T")
@@ -28,11 +31,18 @@ class Send(Protocol):
 
 
 class WayClosedError(Exception):
-    """The platform cannot list runs in this way: it refuses, or lists other runs."""
+    """The platform cannot list runs in this way: it refuses, or lists other runs.
+
+    :param is_misread: whether it lists others.
+    """
+
+    def __init__(self, *, is_misread: bool = False) -> None:
+        super().__init__()
+        self.is_misread = is_misread
 
 
 async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, WatchedRun]:
-    """Read runs in one way. Runs may be missing from the list although they exist.
+    """Read the state of each run in one way. Runs may be missing from the list although they exist.
 
     :raises WayClosedError: if the platform does not support this way.
     :raises DbtApiError: the subclass for the failure.
@@ -47,10 +57,58 @@ async def run_states(send: Send, ids: Sequence[int], way: Way) -> Mapping[int, W
     raise WayClosedError
 
 
+async def found(send: Send, questions: Questions) -> Found:
+    """Ask the questions of a script, and return what it finds.
+
+    :raises WayClosedError: if the platform refuses them, or misreads them.
+    :raises TooLongError: if a list has more pages than it is worth.
+    :raises DbtApiError: the subclass for the failure.
+    """
+    try:
+        asked = next(questions)
+        while True:
+            asked = questions.send(await _all(send, asked))
+    except StopIteration as end:
+        result: Found = end.value
+        return result
+    except MisreadError:
+        raise WayClosedError(is_misread=True) from None
+    except DbtApiError as error:
+        if not is_refusal(error):
+            raise
+    raise WayClosedError
+
+
+async def _all(send: Send, questions: Sequence[Question]) -> Sequence[Listed]:
+    """Ask several questions at once; after an error, cancel the others."""
+    if len(questions) == 1:
+        return [await _one(send, questions[0])]
+    try:
+        async with asyncio.TaskGroup() as group:
+            asked = [group.create_task(_one(send, question)) for question in questions]
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [task.result() for task in asked]
+
+
+async def _one(send: Send, question: Question) -> Listed:
+    page = await send(
+        list_watched_runs(
+            ids=question.ids,
+            statuses=question.statuses,
+            id_gt=question.after,
+            ended_since=question.since,
+            limit=question.limit,
+            offset=question.offset,
+        )
+    )
+    return Listed(page.items, page.total)
+
+
 async def _by_id(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]:
     states = {state.id: state for state in await send(list_run_states(ids))}
     if not states.keys() <= set(ids):  # dbt ignored the filter and returned its newest runs
-        raise WayClosedError
+        raise WayClosedError(is_misread=True)
     return states
 
 
@@ -60,8 +118,8 @@ async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]
     for _ in ids:  # with more pages than runs, nothing is saved
         assert paging.upcoming
         page = paging.take(await send(paging.upcoming))
-        if any(state.status not in GOING_STATUSES for state in page):
-            raise WayClosedError
+        if _is_of_another_kind(page):
+            raise WayClosedError(is_misread=True)
         states.update((state.id, state) for state in page)
         missing = set(ids) - states.keys()
         if not missing:
@@ -69,6 +127,14 @@ async def _by_status(send: Send, ids: Sequence[int]) -> Mapping[int, WatchedRun]
         if not paging.upcoming:
             return {**states, **await _recently_ended(send, missing)}
     return states
+
+
+def _is_of_another_kind(page: Collection[WatchedRun]) -> bool:
+    """Return whether a page of runs in progress disregards the filter.
+
+    A few may end between the platform's search and its answer, and are welcome: their ends need no other request.
+    """
+    return 2 * sum(state.status not in GOING_STATUSES for state in page) > len(page)
 
 
 async def _recently_ended(send: Send, ids: Collection[int]) -> Mapping[int, WatchedRun]:

@@ -1,8 +1,9 @@
-"""Watch any number of runs of one account with one session and one request for each hundred runs.
+"""Watch any number of runs of one account with one session, and few requests.
 
 All watchers of a connection in one event loop share a :class:`Hub`.
 :mod:`airflow_dbt_rerun.core.watch.many` decides which runs to request when,
-:mod:`airflow_dbt_rerun.core.watch.one` what an answer means for one run.
+:mod:`airflow_dbt_rerun.core.watch.asking` how, and :mod:`airflow_dbt_rerun.core.watch.one` what an answer means for
+one run.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ import logging
 import math
 import random
 import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.per_loop import PerLoop
 from airflow_dbt_rerun.api.throttle import Throttle, throttle_of
 from airflow_dbt_rerun.api.token_rotation import MakeClient, RotatingClient
-from airflow_dbt_rerun.core.dbt.models import WatchedRun
-from airflow_dbt_rerun.core.watch.many import WatchEntry, Watchlist, Way, Ways, shortened
-from airflow_dbt_rerun.core.watch.one import WatchOutcome, watch
+from airflow_dbt_rerun.core.watch.asking import Asking
+from airflow_dbt_rerun.core.watch.changes import Found, TooLongError
+from airflow_dbt_rerun.core.watch.many import Need, WatchEntry, Watchlist, shortened
+from airflow_dbt_rerun.core.watch.one import Answer, Missing, WatchOutcome, watch
 from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.core.watch.ways import Way
 from airflow_dbt_rerun.exceptions import DbtNotFoundError, DbtUnreachableError, is_bearable
-from airflow_dbt_rerun.watching.run_states import WayClosedError, run_states
+from airflow_dbt_rerun.watching.run_states import WayClosedError, found, run_states
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -100,11 +104,12 @@ class Hub:
         self._dice = dice
         self._list = Watchlist()
         self._outcomes: dict[WatchEntry, asyncio.Future[WatchOutcome]] = {}
-        self._ways = Ways()
+        self._asking = Asking(self._list)
         self._wake = asyncio.Event()
         self._rests_until = -math.inf
         self._poller: asyncio.Task[None] | None = None
         self._requests: set[asyncio.Task[None]] = set()
+        self._lines = asyncio.Semaphore(MOST_AT_ONCE)
         self._shortening = 1.0
         self._free_from = -math.inf
         self._throttle = throttle or Throttle(timer)
@@ -123,7 +128,11 @@ class Hub:
         :raises Exception: any error of ``make_client``, or a bug of the hub.
         """
         script = watch(run_id, pace, clock=self._clock, bearable=is_bearable, shorten=lambda: self._shortening)
-        entry = WatchEntry.new(run_id, script, pace, now=self._timer())
+        now = self._timer()
+        entry = WatchEntry.new(run_id, script, pace, now=now)
+        if len(self._list):  # the polls of others include a newcomer, so it need not have one of its own soon
+            left = math.inf if pace.deadline is None else pace.deadline - self._clock()
+            entry.due = max(entry.due, now + min(pace.check_interval, left))
         return self._stay(entry)  # a separate coroutine: thousands wait, and should not hold these arguments
 
     async def _stay(self, entry: WatchEntry) -> WatchOutcome:
@@ -188,10 +197,11 @@ class Hub:
             if pause > 0:
                 await self._rest(self._wake, pause)
                 continue
-            way = self._ways.best(now)
-            entries = self._list.take(now, way.most)
+            way, entries = self._asking.take(now)
+            if not entries:
+                continue
             if throttled := self._throttle.error:
-                self._answer(entries, throttled)  # deadlines and tolerances still apply
+                self._answer(entries, throttled, now)  # deadlines and tolerances still apply
                 await asyncio.sleep(0)
             else:
                 request = requests.create_task(self._request(client, entries, way))
@@ -201,58 +211,60 @@ class Hub:
     # --- One request
 
     async def _request(self, client: RotatingClient, entries: Sequence[WatchEntry], way: Way) -> None:
-        async def send(endpoint: Endpoint[T]) -> T:
-            self._free_from = max(self._free_from, self._timer()) + _SHARE
-            return await client.send(endpoint)
-
-        ids = list(dict.fromkeys(entry.run_id for entry in entries))
+        asked, ids = self._timer(), list(dict.fromkeys(entry.run_id for entry in entries))
         try:
             async with asyncio.timeout(LONGEST):
-                states = await run_states(send, ids, way)
-        except WayClosedError:
-            self._close_way(way, entries)
+                answer = await self._ask(client, entries, ids, way)
+        except WayClosedError as error:
+            self._close_way(way, entries, error)
+        except TooLongError:
+            self._asking.too_long(entries, self._timer())
         except TimeoutError:
-            self._fail(
-                entries, DbtUnreachableError(f"the list of {len(ids)} runs did not end within {LONGEST:g} s")
-            )
+            problem = DbtUnreachableError(f"the list of {len(ids)} runs did not end within {LONGEST:g} s")
+            self._fail(entries, problem, asked)
         except Exception as error:  # noqa: BLE001 - any error goes to the watchers of these runs
-            self._fail(entries, error)
+            self._fail(entries, error, asked)
         else:
-            if len(ids) > 1:
-                self._ways.trust(way, len(states.keys() & set(ids)))
-            self._distribute(states, entries, way)
+            self._draw_shortening()
+            self._asking.spread(answer, entries, way, self._timer(), partial(self._deliver, asked))
+
+    async def _ask(
+        self, client: RotatingClient, entries: Sequence[WatchEntry], ids: Sequence[int], way: Way
+    ) -> Found:
+        """Ask for runs, and return what was found, with the end that all runs in progress have outlived."""
+
+        async def send(endpoint: Endpoint[T]) -> T:
+            async with self._lines:
+                self._free_from = max(self._free_from, self._timer()) + _SHARE
+                return await client.send(endpoint)
+
+        known = self._asking.known_end  # not one that becomes known meanwhile: the answer may be older
+        questions = self._asking.questions(way, entries, ids, self._timer())
+        try:
+            answer = await found(send, questions) if questions else Found(await run_states(send, ids, way))
+        finally:
+            self._asking.read(way)
+        return answer._replace(end=max(filter(None, (known, answer.end)), default=None))
 
     def _request_done(self, request: asyncio.Task[None]) -> None:
         self._requests.discard(request)
         self._wake.set()
 
-    def _distribute(self, states: Mapping[int, WatchedRun], entries: Sequence[WatchEntry], way: Way) -> None:
-        self._draw_shortening()
-        now = self._timer()
-        for entry in entries:
-            state = states.get(entry.run_id)
-            if state is None:
-                entry.ask_again(now, alone=True)  # a run that is missing from a list may still exist
-                continue
-            if entry.alone and not (way is Way.BY_STATUS and state.is_terminal):
-                self._ways.doubt(now)
-            self._deliver(entry, state)
-
-    def _fail(self, entries: Sequence[WatchEntry], error: Exception) -> None:
+    def _fail(self, entries: Sequence[WatchEntry], error: Exception, asked: float) -> None:
         self._note(error)
-        self._answer(entries, error)
+        self._answer(entries, error, asked)
 
-    def _answer(self, entries: Sequence[WatchEntry], error: Exception) -> None:
+    def _answer(self, entries: Sequence[WatchEntry], error: Exception, asked: float) -> None:
         self._draw_shortening()
         for entry in entries:
-            self._deliver(entry, error)
+            self._deliver(asked, entry, Missing(error) if entry.need is Need.ALONE else error)
 
-    def _deliver(self, entry: WatchEntry, answer: WatchedRun | Exception) -> None:
+    def _deliver(self, asked: float, entry: WatchEntry, answer: Answer) -> None:
         outcome = self._outcomes.get(entry)
         if outcome is None or outcome.done():
             return  # its watcher has left meanwhile
         try:
-            end = entry.answer(answer, self._timer())
+            end = entry.answer(answer, self._timer(), asked)
         except Exception as error:  # noqa: BLE001 - not bearable: raised for the watcher of the run
             outcome.set_exception(error)
         else:
@@ -264,12 +276,9 @@ class Hub:
 
     # --- Errors
 
-    def _close_way(self, way: Way, entries: Sequence[WatchEntry]) -> None:
-        now = self._timer()
-        if self._ways.give_up(way, now):
+    def _close_way(self, way: Way, entries: Sequence[WatchEntry], error: WayClosedError) -> None:
+        if self._asking.closed(way, entries, self._timer(), is_misread=error.is_misread):
             log.info("dbt does not list runs %s; watching them in another way", way.name.lower().replace("_", " "))
-        for entry in entries:
-            entry.ask_again(now, alone=False)
 
     def _note(self, error: Exception) -> None:
         now = self._timer()

@@ -37,6 +37,7 @@ V3 = f"/api/v3/accounts/{ACCOUNT}"
         (endpoints.list_run_states([7]), "GET", f"{V2}/runs/"),
         (endpoints.list_going_runs(), "GET", f"{V2}/runs/"),
         (endpoints.list_ended_runs(), "GET", f"{V2}/runs/"),
+        (endpoints.list_watched_runs(statuses=(10,), ended_since=0.0), "GET", f"{V2}/runs/"),
         (endpoints.preview_retry(7), "GET", f"{V2}/runs/7/retry/"),
         (endpoints.retry_run(7), "POST", f"{V2}/runs/7/retry/"),
         (endpoints.cancel_run(7), "POST", f"{V2}/runs/7/cancel/"),

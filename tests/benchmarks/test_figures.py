@@ -156,7 +156,7 @@ def figures(**differently: Any) -> watch.Figures:
         due=50,
         connections=2,
         bytes=9_000_000,
-        cpu=0.25,
+        cpu=0.09,
         memory=7.0,
         delays=tuple(number / 200 for number in range(1000)),
         missed=0,
@@ -211,6 +211,18 @@ def test_ours_is_held_against_the_aims_for_many(differently: dict[str, Any], mis
     lines = list(watch.table(1000, {"official": official, "ours": figures(**differently)}))
     assert [re.split(r"  +", line.strip())[0] for line in lines if line.endswith("MISSED")] == missed
     assert "(1/" in lines[2]
+
+
+def test_ours_is_held_against_the_least_that_it_could_take() -> None:
+    """A thousand runs of 35 s, polled every 5 s: seven polls, a request for each hundred ends, each run once."""
+    limit = watch.least(1000)
+    good, dear = (
+        list(watch.beside_limit(1000, figures(requests=requests, bytes=int(limit["bytes"] * part))))
+        for requests, part in ((25, 1.2), (26, 1.4))
+    )
+    assert limit["requests"] == 17
+    assert not any("MISSED" in line for line in good)
+    assert all(line.endswith("MISSED") for line in dear)
 
 
 def test_several_times_are_summed_up() -> None:

@@ -8,8 +8,9 @@ import functools
 import gc
 import json
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Literal, ParamSpec
 
 from aiohttp import web
@@ -70,6 +71,7 @@ class Asked:
     moment: float
     by: By
     ids: list[int]
+    limit: int | None = None
 
 
 @dataclass
@@ -79,7 +81,10 @@ class RunsServer:
     :param by_id: what it makes of ``pk__in``.
     :param by_status: what it makes of ``status__in``, where that names the runs that are going.
     :param by_end: what it makes of it, where that names those that are over.
+    :param by_id_and_status: what it makes of ``status__in`` beside another filter.
     :param unlisted: runs that no list has.
+    :param endless: runs that have no ``finished_at``, as if they were cancelled in the queue.
+    :param late: seconds from a run's end to the first answer that says so.
     :param trouble: answers in the place of the server, if it answers.
     """
 
@@ -88,7 +93,11 @@ class RunsServer:
     by_id: Filter = "understood"
     by_status: Filter = "understood"
     by_end: Filter = "understood"
+    by_id_and_status: Filter = "understood"
     unlisted: set[int] = field(default_factory=set)
+    endless: set[int] = field(default_factory=set)
+    late: float = 0.0
+    listed: int = 0
     trouble: Trouble | None = None
     token: str = "first"
     asked: list[Asked] = field(default_factory=list)
@@ -147,30 +156,53 @@ class RunsServer:
 
     def _list(self, request: web.Request) -> web.StreamResponse:
         wanted = json.loads(request.query.get("pk__in", "[]"))
-        by: By = "id" if wanted else "end" if SUCCESS in json.loads(request.query["status__in"]) else "status"
-        self.asked.append(Asked(self.time.passed, by, wanted))
+        ended = SUCCESS in json.loads(request.query.get("status__in", "[]"))
+        by: By = "id" if wanted else "end" if ended else "status"
+        self.asked.append(Asked(self.time.passed, by, wanted, limit=int(request.query["limit"])))
         how = {"id": self.by_id, "status": self.by_status, "end": self.by_end}[by]
         if how in REFUSALS:
             return web.Response(status=REFUSALS[how])
-        found = self._found(by, wanted, how)
+        found = self._found(request.query, wanted, by, how)
         offset, limit = int(request.query["offset"]), int(request.query["limit"])
-        return _json([self._state(run_id) for run_id in found[offset : offset + limit]], len(found))
+        page = [self._state(run_id) for run_id in found[offset : offset + limit]]
+        self.listed += len(page)
+        return _json(page, len(found))
 
-    def _found(self, by: By, wanted: list[int], how: Filter) -> list[int]:
+    def _found(self, query: Mapping[str, str], wanted: list[int], by: By, how: Filter) -> list[int]:
         runs = sorted(self.ends.keys() - self.unlisted, reverse=True)
-        if how == "ignored":
+        if how == "ignored" and by != "id":
             return runs
-        if by == "end":
-            over = [run_id for run_id in runs if self.ends[run_id] <= self.time.passed]
-            return sorted(over, key=lambda run_id: self.ends[run_id], reverse=True)
-        if by == "id":
+        if by == "id" and how != "ignored":
             chosen = wanted[:1] if how == "first only" else wanted
-            return [run_id for run_id in runs if run_id in set(chosen)]
-        return [run_id for run_id in runs if self.ends[run_id] > self.time.passed]
+            runs = [run_id for run_id in runs if run_id in set(chosen)]
+        if (statuses := json.loads(query.get("status__in", "[]"))) and self.by_id_and_status == "understood":
+            runs = [run_id for run_id in runs if self._is_over(run_id) is (SUCCESS in statuses)]
+        if ends := json.loads(query.get("finished_at__range", "[]")):
+            runs = [run_id for run_id in runs if self._is_within(run_id, *ends)]
+        runs = [run_id for run_id in runs if run_id > int(query.get("id__gt", 0))]
+        if query["order_by"].endswith("finished_at"):
+            runs.sort(key=lambda run_id: self.ends[run_id], reverse=query["order_by"].startswith("-"))
+        return runs
+
+    def _is_over(self, run_id: int) -> bool:
+        return self.ends[run_id] + self.late <= self.time.passed
+
+    def _is_within(self, run_id: int, first: str, last: str) -> bool:
+        end = self._finished_at(run_id)
+        return end is not None and datetime.fromisoformat(first) <= end <= datetime.fromisoformat(last)
+
+    def _finished_at(self, run_id: int) -> datetime | None:
+        has_end = self._is_over(run_id) and run_id not in self.endless
+        return datetime.fromtimestamp(START + self.ends[run_id], UTC) if has_end else None
 
     def _state(self, run_id: int) -> dict[str, Any]:
-        going = self.ends[run_id] > self.time.passed
-        return {"id": run_id, "status": 3 if going else SUCCESS, "started_at": "2023-11-14 22:13:20+00:00"}
+        end = self._finished_at(run_id)
+        return {
+            "id": run_id,
+            "status": SUCCESS if self._is_over(run_id) else 3,
+            "started_at": "2023-11-14 22:13:20+00:00",
+            "finished_at": None if end is None else end.isoformat(sep=" "),
+        }
 
 
 def _json(data: Any, total: int = 1) -> web.Response:

@@ -287,6 +287,7 @@ class WatchedRun(NamedTuple):
     id: int
     status: int
     started_at: str | None = None
+    finished_at: str | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -299,10 +300,10 @@ class WatchedRun(NamedTuple):
 
         :raises FieldError: if ``id`` or ``status`` is no whole number.
         """
-        return cls(identity(data), _status(data), moment(data, "started_at"))
+        return cls(identity(data), _status(data), moment(data, "started_at"), moment(data, "finished_at"))
 
 
-_FLAGS = {
+_FLAGS: Mapping[int, Mapping[str, bool]] = {
     RunStatus.SUCCESS: {"is_success": True, "is_error": False, "is_cancelled": False, "in_progress": False},
     RunStatus.ERROR: {"is_success": False, "is_error": True, "is_cancelled": False, "in_progress": False},
     RunStatus.CANCELLED: {"is_success": False, "is_error": False, "is_cancelled": True, "in_progress": False},
@@ -322,7 +323,7 @@ def _status(data: JsonObject) -> int:
     said = line(data, "status_humanized")
     if said in _NAMES and _NAMES[said] != status:
         raise FieldError(f"'status' is {status}, but 'status_humanized' is {said!r}")
-    for name, value in _FLAGS.get(RunStatus(status), {}).items() if status in TERMINAL_STATUSES else ():
+    for name, value in _FLAGS.get(status, {}).items():
         if flag(data, name) is (not value):
             raise FieldError(f"'status' is {status}, but {name!r} is {not value}")
     return status

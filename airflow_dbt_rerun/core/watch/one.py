@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from airflow_dbt_rerun.core.watch.pace import Pace, Seen
 
@@ -48,8 +49,25 @@ class Unwatchable:
     reason: str
 
 
+class Unlisted(Enum):
+    """What an answer says of a run that it covers without listing it."""
+
+    NOT_OVER = auto()
+    """It is not among those that have ended."""
+    IN_PROGRESS = auto()
+    """It is one of those in progress, which were counted and are all there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """No list contains the run, and requesting it by its own address failed."""
+
+    error: Exception
+
+
 WatchOutcome = Over | OutOfTime | Unwatchable
-Watch = Generator[Poll | Sleep, "Seen | Exception | None", WatchOutcome]
+Answer = Seen | Unlisted | Missing | Exception
+Watch = Generator[Poll | Sleep, "Answer | None", WatchOutcome]
 
 
 def watch(
@@ -68,20 +86,24 @@ def watch(
     :param bearable: returns whether an error may pass by itself; any other is raised at once.
     :param shorten: returns the part of each pause to wait.
     """
-    last_answer = clock()
+    last_answer = last_seen = clock()
     seen: Seen | None = None
     while True:
         answer = yield Poll(run_id)
         now = clock()
         if isinstance(answer, Seen):
-            last_answer, seen = now, answer
+            last_answer, last_seen, seen = now, now, answer
             if answer.is_terminal:
                 return Over(run_id, answer.status)
-        elif isinstance(answer, Exception):
-            if not bearable(answer):
-                raise answer
-            if now - last_answer > pace.tolerance:
-                return Unwatchable(run_id, f"no readable answer for {now - last_answer:.0f} s; last: {answer}")
+        elif isinstance(answer, Unlisted):
+            last_answer, last_seen = now, last_seen if answer is Unlisted.NOT_OVER else now
+        elif answer is not None:
+            # Lists without the run do not prove that it exists: for a missing one, count from when it was seen.
+            error, since = (answer.error, last_seen) if isinstance(answer, Missing) else (answer, last_answer)
+            if not bearable(error):
+                raise error
+            if now - since > pace.tolerance:
+                return Unwatchable(run_id, f"no readable answer for {now - since:.0f} s; last: {error}")
         if pace.deadline is not None and now >= pace.deadline:
             return OutOfTime(run_id)
         pause = pace.pause(now, seen) * shorten()

@@ -55,6 +55,11 @@ class Pace:
         """Seconds before the first poll of a deferred task."""
         return min(self.check_interval, self.first_poll_after)
 
+    @property
+    def needs_start(self) -> bool:
+        """Whether the pauses depend on when the run started."""
+        return self.usual is not None and self.quickest_check_interval is not None
+
     def pause(self, now: float, seen: Seen | None) -> float:
         """Return the seconds until the next poll: few if the run is likely to end soon, else many.
 
@@ -85,20 +90,21 @@ class Pace:
         :raises TypeError: if a name is unknown, or a value has the wrong type; the message names it.
         :raises ValueError: if a value is not allowed.
         """
-        known = [field.name for field in fields(cls)]
         for name in data:
-            if name not in known:
-                raise TypeError(unknown("argument", name, known))
+            if name not in _NAMES:
+                raise TypeError(unknown("argument", name, _NAMES))
         return cls(**{name: _checked(name, value) for name, value in data.items()})
 
 
 def _checked(name: str, value: object) -> Any:
     if isinstance(value, (list, tuple)) and name in _PAUSES:
         return tuple(_SECONDS.check(name, each) for each in value)
-    return (OrNone(_SECONDS) if name in _MAY_BE_NONE else _SECONDS).check(name, value)
+    return (_SECONDS_OR_NONE if name in _MAY_BE_NONE else _SECONDS).check(name, value)
 
 
+_NAMES = [field.name for field in fields(Pace)]
 _SECONDS = Number(least=0, unit="seconds")
+_SECONDS_OR_NONE = OrNone(_SECONDS)
 _PAUSES = ("artifact_pauses", "lost_answer_pauses")
 _MAY_BE_NONE = ("quickest_check_interval", "usual", "deadline")
 

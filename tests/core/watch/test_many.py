@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import pairwise
 
 import pytest
 
 from airflow_dbt_rerun.core.dbt.models import WatchedRun
-from airflow_dbt_rerun.core.watch.many import PAGE, WatchEntry, Watchlist, Way, Ways, shortened
-from airflow_dbt_rerun.core.watch.one import Over, Unwatchable, watch
+from airflow_dbt_rerun.core.watch.many import Need, WatchEntry, Watchlist, shortened, take, to_look_for
+from airflow_dbt_rerun.core.watch.one import Missing, Over, Unlisted, Unwatchable, watch
 from airflow_dbt_rerun.core.watch.pace import Pace
+from airflow_dbt_rerun.core.watch.ways import PAGE, Way, Ways
 
 
 def place(run_id: int = 7, *, now: float = 0.0, first_after: float = 0.0, interval: float = 10.0) -> WatchEntry:
@@ -26,6 +28,11 @@ def watchlist(*places: WatchEntry) -> Watchlist:
     for each in places:
         made.add(each)
     return made
+
+
+def taken(watched: Watchlist, now: float, most: int | None = PAGE) -> Sequence[WatchEntry]:
+    """Take what is due."""
+    return take(watched.ready(now), most)
 
 
 def running(run_id: int = 7, started_at: str | None = None) -> WatchedRun:
@@ -53,9 +60,9 @@ def test_newcomers_wait_for_company() -> None:
 def test_no_run_is_requested_twice_at_once() -> None:
     """Who was taken is not taken again before the answer has come."""
     watched = watchlist(place())
-    assert watched.take(0.5, PAGE) == ()
-    assert len(watched.take(1.0, PAGE)) == 1
-    assert watched.take(1e9, PAGE) == ()
+    assert not taken(watched, 0.5)
+    assert len(taken(watched, 1.0)) == 1
+    assert taken(watched, 1e9) == []
     assert watched.due() == math.inf
 
 
@@ -97,8 +104,8 @@ def test_company_is_taken_along() -> None:
     half.answer(running(2), now=4.0)
     fresh.answer(running(3), now=6.0)
     watched = watchlist(fresh, half, first)
-    assert watched.take(9.0, PAGE) == ()
-    assert watched.take(10.0, PAGE) == [first, half]
+    assert taken(watched, 9.0) == []
+    assert taken(watched, 10.0) == [first, half]
     assert watched.due() == 16.0
 
 
@@ -106,31 +113,81 @@ def test_a_page_holds_a_hundred_runs() -> None:
     """Runs count, not those who watch them; the most urgent go first, the others stay due."""
     places = [place(number % 150, now=number / 1000) for number in range(300)]
     watched = watchlist(*reversed(places))
-    page = watched.take(2.0, PAGE)
+    page = taken(watched, 2.0)
     assert {each.run_id for each in page} == set(range(100))
     assert len(page) == 200
-    assert {each.run_id for each in watched.take(2.0, PAGE)} == set(range(100, 150))
+    assert {each.run_id for each in taken(watched, 2.0)} == set(range(100, 150))
 
 
 def test_a_list_of_all_takes_all() -> None:
     """Where a request can ask for any number, it does."""
-    assert len(watchlist(*map(place, range(1, 300))).take(1.0, None)) == 299
+    assert len(taken(watchlist(*map(place, range(1, 300))), 1.0, None)) == 299
 
 
 def test_who_must_be_asked_for_alone_is() -> None:
     """A run that no list has goes by itself, at once, and once; the others go without it."""
     alone, others = place(1), [place(2), place(3)]
     watched = watchlist(alone, *others)
-    alone.ask_again(1.5, alone=True)
-    assert watched.take(1.5, PAGE) == others
-    assert watched.take(1.5, PAGE) == [alone]
-    alone.answer(running(1), now=1.0)
-    assert not alone.alone
+    alone.ask_again(1.5, Need.ALONE)
+    assert taken(watched, 1.5) == others
+    assert taken(watched, 1.5) == [alone]
+    alone.answer(running(1), now=1.5)
+    assert alone.need is Need.END
+
+
+def test_who_is_in_no_list_is_not_looked_for_in_lists() -> None:
+    """A single run that a list lacks is requested by its address until the next look."""
+    watched = place()
+    watched.ask_again(10.0, Need.ALONE, apart=True)
+    watched.answer(running(), now=10.0)
+    assert watched.need is Need.ALONE
+    watched.answer(Missing(ConnectionError()), now=59.0)
+    assert watched.need is Need.ALONE
+    watched.answer(running(), now=60.0)
+    assert (watched.need, watched.look_due) == (Need.END, 60.0)
+
+
+def test_lists_that_changed_get_another_chance() -> None:
+    """Where another list is read from now on, it may hold what the old one lacked."""
+    watched = place()
+    watched.ask_again(10.0, Need.ALONE, apart=True)
+    watched.forget_omission()
+    watched.answer(running(), now=10.0)
+    assert watched.need is Need.END
+
+
+def test_a_start_has_to_be_known_where_the_pauses_follow_it() -> None:
+    """An adaptive interval needs the run's start, once; after that its end is all that is asked for."""
+    pace = Pace(check_interval=60.0, quickest_check_interval=5.0, usual=600.0)
+    script = watch(7, pace, clock=lambda: 0.0, bearable=lambda _: True)
+    watched = WatchEntry.new(7, script, pace, now=0.0)
+    watched.answer(WatchedRun(7, 1), now=5.0)
+    assert watched.needs_start
+    watched.answer(WatchedRun(7, 3, "2026-01-01 00:00:00+00:00"), now=65.0)
+    assert watched.need is Need.END
+
+
+def test_who_was_not_listed_for_long_is_looked_for_with_all() -> None:
+    """Half of its tolerance after a run was seen it is looked for, with all the others."""
+    early, late = place(1), place(2, now=20.0)
+    early.answer(Unlisted.NOT_OVER, now=30.0)
+    assert to_look_for([late, early], 49.0) == ()
+    assert to_look_for([late, early], 50.0) == [early, late]
+    early.answer(Unlisted.IN_PROGRESS, now=50.0)
+    assert early.look_due == 100.0
+
+
+def test_a_slow_platform_is_not_asked_without_pause() -> None:
+    """Polls keep their rhythm from request to request, and half of a pause after a late answer."""
+    prompt, slow = place(), place()
+    prompt.answer(running(), now=3.0, asked=1.0)
+    slow.answer(running(), now=30.0, asked=1.0)
+    assert (prompt.due, slow.due) == (11.0, 35.0)
 
 
 def test_singly_means_one() -> None:
     """Where only single requests work, the most urgent run goes."""
-    assert watchlist(place(1, now=0.5), place(2)).take(5.0, 1)[0].run_id == 2
+    assert taken(watchlist(place(1, now=0.5), place(2)), 5.0, 1)[0].run_id == 2
 
 
 def test_who_left_is_not_asked_for() -> None:
@@ -139,7 +196,7 @@ def test_who_left_is_not_asked_for() -> None:
     watched = watchlist(gone, there)
     watched.remove(gone)
     assert len(watched) == 1
-    assert watched.take(5.0, PAGE) == [there]
+    assert taken(watched, 5.0) == [there]
 
 
 @pytest.mark.parametrize("count", [1, 99, 150, 1000, 1001])
@@ -149,7 +206,7 @@ def test_requests_grow_with_the_hundreds(count: int) -> None:
     asked: list[float] = []
     last = dict.fromkeys(watched, 0.0)
     while (now := watched.due()) < 120:
-        for each in watched.take(now, PAGE):
+        for each in taken(watched, now):
             assert now - last[each] <= 12
             last[each] = now
             each.answer(running(each.run_id), now)
