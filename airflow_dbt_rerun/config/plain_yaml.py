@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from typing import Any
 
@@ -13,7 +14,12 @@ from yaml.nodes import MappingNode, Node, ScalarNode
 from airflow_dbt_rerun.core.plain_data import DEEPEST, LARGEST, too_deep
 
 _LONGEST_NUMBER = 100
-"""Characters. YAML reads 1:1:1:... as one number of base 60, which takes the square of its length."""
+"""Characters."""
+
+_NUMBER = re.compile(
+    r"[-+]?(?:0|[1-9][0-9]*|(?:[0-9]+\.[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?|\.(?:inf|nan))", re.IGNORECASE
+)
+"""What people take for a number. YAML 1.1 reads 1:30 as 90, 010 as 8 and 1_0 as 10, which nobody expects."""
 
 
 class PlainLoader(yaml.SafeLoader):
@@ -64,6 +70,9 @@ class PlainLoader(yaml.SafeLoader):
     def _number(self, node: ScalarNode) -> Any:
         if len(node.value) > _LONGEST_NUMBER:
             text = f"a number has more than {_LONGEST_NUMBER} characters; put it in quotes if it is a text"
+            raise ConstructorError(None, None, text, node.start_mark)
+        if not _NUMBER.fullmatch(node.value):
+            text = f"YAML would read {node.value} as another number: write it in decimal digits, or in quotes"
             raise ConstructorError(None, None, text, node.start_mark)
         is_whole = node.tag.endswith(":int")
         return self.construct_yaml_int(node) if is_whole else self.construct_yaml_float(node)

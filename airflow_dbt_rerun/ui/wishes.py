@@ -21,7 +21,7 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from fastapi import APIRouter, Depends, HTTPException, Path, Request
 from pydantic import BaseModel
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
@@ -108,9 +108,9 @@ def wish_for(
     """Record what the person wants, and clear the task with those downstream of it."""
     if _store() is None:
         raise HTTPException(501, "This needs Airflow 3.3: older versions keep nothing of a task across a clear.")
-    row = _row(session, of, lock=True)
-    if str(row.id) != asked.seen:
-        raise HTTPException(409, _changed(session, of, row))
+    row = _row(session, of)
+    if str(row.id) != asked.seen or not _claimed(session, row.id):
+        raise HTTPException(409, _changed(session, of, _row(session, of)))
     report = _report(session, of)
     if asked.action not in _possible(row.state, report):
         raise HTTPException(409, _why_not(row.state, report))
@@ -120,7 +120,7 @@ def wish_for(
         life = {"after_try": row.try_number, "max_tries": _row(session, of).max_tries, "state": row.state}
         _keep(session, of, {**wish, **life})
         session.commit()
-    except (IntegrityError, StaleDataError) as error:  # where rows cannot be locked, as in sqlite
+    except (IntegrityError, StaleDataError) as error:  # Airflow itself has changed the row meanwhile
         session.rollback()
         raise HTTPException(409, _changed(session, of, _row(session, of))) from error
     return {"wish": wish}
@@ -152,7 +152,7 @@ def _is_asking(report: Mapping[str, Any]) -> bool:
 # --- Airflow's database
 
 
-def _row(session: Any, of: Target, *, lock: bool = False) -> Any:
+def _row(session: Any, of: Target) -> Any:
     columns = (TaskInstance.id, TaskInstance.state, TaskInstance.try_number, TaskInstance.max_tries)
     query = select(*columns).where(
         TaskInstance.dag_id == of.dag_id,
@@ -160,10 +160,20 @@ def _row(session: Any, of: Target, *, lock: bool = False) -> Any:
         TaskInstance.task_id == of.task_id,
         TaskInstance.map_index == of.map_index,
     )
-    row = session.execute(query.with_for_update() if lock else query).one_or_none()
+    row = session.execute(query).one_or_none()
     if row is None:
         raise HTTPException(404, "There is no such task instance.")
     return row
+
+
+def _claimed(session: Any, instance_id: Any) -> bool:
+    """Lock a task instance until the end of the request; false if it was cleared, which gives it another id.
+
+    A write, since sqlite locks nothing for a SELECT: of two people who press at once, both would have been right.
+    """
+    write = update(TaskInstance).where(TaskInstance.id == instance_id).values(state=TaskInstance.state)
+    done: int = session.execute(write.execution_options(synchronize_session=False)).rowcount
+    return done == 1
 
 
 def _report(session: Any, of: Target) -> Mapping[str, Any]:

@@ -134,3 +134,18 @@ def test_a_deep_text_names_the_limit() -> None:
 def test_an_anchor_without_an_alias_is_harmless() -> None:
     """It only gives a name to a value."""
     assert read_data("a: &name {b: 1}", "x") == {"a": {"b": 1}}
+
+
+@pytest.mark.parametrize("number", ["1:30", "010", "0x1F", "1_000", "0b11"])
+def test_a_number_that_is_read_as_another_is_refused(number: str) -> None:
+    """YAML 1.1 reads 1:30 as 90: who writes it means something else."""
+    with pytest.raises(ValueError, match=f"would read {number} as another number"):
+        read_data(f"stop: {{stop_after_attempt: {number}}}", "policy")
+
+
+@pytest.mark.parametrize(
+    ("number", "value"), [("0", 0), ("-3", -3), ("1.50", 1.5), (".5", 0.5), ("1.0e+3", 1000.0)]
+)
+def test_plain_numbers_are_read(number: str, value: float) -> None:
+    """As people write them."""
+    assert read_data(f"a: {number}", "policy") == {"a": value}
