@@ -6,6 +6,7 @@ from typing import Protocol, TypeVar
 
 from airflow_dbt_rerun.api.endpoints import Endpoint, cancel_run, get_run
 from airflow_dbt_rerun.core.dbt.models import Run
+from airflow_dbt_rerun.core.heal.lineage import Marker
 from airflow_dbt_rerun.engine.reader import Sender
 from airflow_dbt_rerun.exceptions import DbtApiError
 
@@ -20,15 +21,19 @@ class AsyncSender(Protocol):
         ...
 
 
-def cancel(client: Sender, run_id: int, *, job_id: int | None = None) -> str:
+def cancel(client: Sender, run_id: int, *, job_id: int | None = None, marker: Marker | None = None) -> str:
     """Cancel a run, read it again, and return what has become of it in words.
 
     :param job_id: the job that it has to be a run of; None where that has been checked.
+    :param marker: that of the work which it has to be a run of, as far as its cause tells; None likewise.
     :raises DbtApiError: if dbt refused to cancel a run that is still in progress, or the run cannot be read.
     """
     refusal = None
-    if job_id is not None and (other := _job_of(client, run_id)) not in (None, job_id):
-        return f"Not cancelling dbt run {run_id}: it is one of job {other}, not of job {job_id}"
+    if job_id is not None and (known := _read(client, run_id)):
+        if known.job_id != job_id:
+            return f"Not cancelling dbt run {run_id}: it is one of job {known.job_id}, not of job {job_id}"
+        if marker and marker.is_denied_by(known):
+            return f"Not cancelling dbt run {run_id}: it was not started by this task"
     try:
         client.send(cancel_run(run_id))
     except DbtApiError as error:
@@ -36,10 +41,10 @@ def cancel(client: Sender, run_id: int, *, job_id: int | None = None) -> str:
     return what_became_of(client.send(get_run(run_id)), refusal)
 
 
-def _job_of(client: Sender, run_id: int) -> int | None:
-    """Return the job of a run; None if it cannot be read: it was ours when it was started, and must not go on."""
+def _read(client: Sender, run_id: int) -> Run | None:
+    """Read a run; None if it cannot be read: it was ours when it was started, and must not go on."""
     try:
-        return client.send(get_run(run_id)).job_id
+        return client.send(get_run(run_id, include_related=("trigger",)))
     except DbtApiError:
         return None
 

@@ -17,6 +17,7 @@ from airflow_dbt_rerun.core.dbt.fields import one_line
 from airflow_dbt_rerun.core.dbt.models import Run
 from airflow_dbt_rerun.core.diagnosis.diagnose_run import diagnose
 from airflow_dbt_rerun.core.heal.announcements import happened
+from airflow_dbt_rerun.core.heal.attempt import TRIGGERED
 from airflow_dbt_rerun.core.heal.held import acts, held_back
 from airflow_dbt_rerun.core.heal.lineage import Marker, chain, uncertain_in
 from airflow_dbt_rerun.core.heal.live_report import current_step
@@ -36,7 +37,7 @@ from airflow_dbt_rerun.engine.blocking_watch import watch_run
 from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.reader import Log, RunReader, Sender
 from airflow_dbt_rerun.engine.starter import RunStarter, Work
-from airflow_dbt_rerun.exceptions import DbtNotFoundError, DbtRunUnwatchable
+from airflow_dbt_rerun.exceptions import DbtAnswerLostError, DbtNotFoundError, DbtRunUnwatchable
 
 
 class Driver:
@@ -252,7 +253,7 @@ class Driver:
         if isinstance(outcome, Unwatchable):
             what = f"dbt run {outcome.run_id} cannot be watched: {outcome.reason}"
             return NotReadable(f"{what}: check the run in dbt, then clear this task")
-        return self._reader.observe(session, outcome.run_id)
+        return self._believed(session, self._reader.observe(session, outcome.run_id))
 
     def _rerun(self, session: RerunSession, step: Rerun) -> Observation:
         """Start a rerun. If the run itself explains a refusal, return it, so that the loop decides again."""
@@ -284,7 +285,20 @@ class Driver:
         """Read the run that was just started with its job, which somebody may edit before the run is over."""
         if self._policy is None or not isinstance(seen, RunSeen) or seen.run.is_terminal:
             return seen
-        return replace(seen, run=self._reader.read_at_once(seen.run))
+        read = self._reader.read_at_once(seen.run)
+        if self._work.marker.is_denied_by(read):
+            raise DbtAnswerLostError(f"dbt answered the start with run {read.id}, which bears another cause")
+        return replace(seen, run=read)
+
+    def _believed(self, session: RerunSession, seen: Observation) -> Observation:
+        """Refuse a first run that bears another cause: dbt has answered our POST with a run of somebody else."""
+        first = session.attempts[0]
+        if not isinstance(seen, RunSeen) or (first.run_id, first.kind) != (seen.run.id, TRIGGERED):
+            return seen
+        lives = (self._work.marker, *self._work.earlier)
+        if self._work.of_run is not None or not all(life.is_denied_by(seen.run) for life in lives):
+            return seen
+        return NotReadable(f"dbt run {seen.run.id} was not started by this task: it bears another cause")
 
     def observe(self, session: RerunSession, run_id: int) -> Observation:
         """Read a run now, with the evidence that its status calls for."""

@@ -236,8 +236,9 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
 
     def _cancel(self, run_id: int | None) -> None:
         try:
-            job_id = self._in_progress.job_id if self._in_progress else None
-            done = cancel(self.hook.client, run_id or 0, job_id=job_id)
+            work = self._in_progress
+            job_id, marker = (work.job_id, work.marker) if work else (None, None)
+            done = cancel(self.hook.client, run_id or 0, job_id=job_id, marker=marker)
             self.log.info("%s: the time allowed for this task is over", done)
         except DbtApiError as error:
             self.log.warning("Could not cancel dbt run %s; cancel it in dbt: %s", run_id, error)

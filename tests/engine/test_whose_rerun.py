@@ -14,10 +14,12 @@ from tenacity import wait_fixed
 from airflow_dbt_rerun.api.endpoints import Endpoint
 from airflow_dbt_rerun.api.replies import Failure, Reply, read
 from airflow_dbt_rerun.core.heal.lineage import Marker
-from airflow_dbt_rerun.core.heal.next_steps import WaitForRun
+from airflow_dbt_rerun.core.heal.next_steps import Fail, WaitForRun
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
+from airflow_dbt_rerun.engine.cancelling import cancel
 from airflow_dbt_rerun.engine.driver import Driver
 from airflow_dbt_rerun.engine.starter import Work
+from airflow_dbt_rerun.exceptions import DbtAnswerLostError
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -184,3 +186,37 @@ def test_answer_with_the_cause_of_another_run_is_a_lost_one(told: Callable[[str]
     session, seen = driver.begin(deadline=None)
     assert driver.advance(session, seen)[1] == WaitForRun(started)
     assert len(platform.posts) == 1
+
+
+@pytest.mark.parametrize("policy", [None, RerunPolicy()], ids=["detects", "heals"])
+def test_run_that_turns_out_to_be_another_one_is_not_ours(policy: RerunPolicy | None) -> None:
+    """P3: the answer named no cause, the run itself does; it is neither taken for our work nor cancelled."""
+    platform = Platform(Reply(500), US)
+    bob = run(201, 3, ANN, cause="Bob presses run")
+
+    def send(endpoint: Endpoint[T]) -> T:
+        if endpoint.method == "POST":
+            platform.posts.append(endpoint.path)
+            platform.runs[201] = bob
+            answer = {name: value for name, value in bob.items() if name in ("id", "job_definition_id", "status")}
+            return read(endpoint, Reply(200, body=json.dumps({"data": answer}).encode()), host="dbt")
+        return Platform.send(platform, endpoint)
+
+    platform.send = send  # type: ignore[method-assign]
+    work = Work(JOB, MARKER, "a test")
+    driver = Driver(platform, work, policy, log=QUIET, clock=platform.clock, sleep=platform.sleep)
+    session, seen = driver.begin(deadline=None)
+    if policy is None:
+        session, step = driver.advance(session, seen)
+        bob["status"] = 10
+        assert isinstance(step, WaitForRun)
+        session, end = driver.advance(session, driver.wait(session, step))
+        assert isinstance(end, Fail)
+        assert (end.kind, end.retryable) == ("unwatchable", True)
+        assert "bears another cause" in end.reason
+    else:
+        with pytest.raises(DbtAnswerLostError, match="bears another cause"):
+            driver.advance(session, seen)
+    driver.cancel()
+    assert "Not cancelling" in cancel(platform, 201, job_id=JOB, marker=MARKER)
+    assert platform.posts == [f"jobs/{JOB}/run/"]

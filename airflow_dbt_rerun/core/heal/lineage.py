@@ -45,6 +45,15 @@ class Marker:
         ours = (f"{_OURS}{self.key}]", f"{_OURS}{self.key}>")
         return run.trigger is not None and run.trigger.cause.startswith(ours)
 
+    def is_denied_by(self, run: Run) -> bool:
+        """Return whether a run's own record says that it was started for something else: it bears another cause.
+
+        The rerun from failure of a run bears no cause of ours in any case.
+        """
+        trigger = run.trigger or RunTrigger()
+        is_rerun = run.retrying_run_id is not None or trigger.cause_category == "rerun"
+        return bool(trigger.cause) and not is_rerun and not self.is_in(run)
+
     def repairs(self, run: Run, of_run: int | None) -> bool:
         """Return whether we started a run to repair exactly ``of_run`` or, if that is None, as the first run."""
         return run.trigger is not None and run.trigger.cause.startswith(self._prefix(of_run))
