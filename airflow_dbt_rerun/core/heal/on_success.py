@@ -161,7 +161,7 @@ def _where_else(session: RerunSession, run: Run) -> str | None:
         if None not in (there, here) and there != here and not (what == "branch" and chose_its_code(run)):
             return f"ran in {what} {here}, and not in {there}"
     if session.attempts[-1].kind == RerunAction.RERUN_FROM_FAILURE and (moved := moved_by(session.overrides, run)):
-        return f"was started with other overrides ({', '.join(moved)})"
+        return f"was started with other overrides ({', '.join(moved)}), and not in the same place"
     return None
 
 
