@@ -95,7 +95,7 @@ def _evidence(rule: ProposedRule) -> Iterator[str]:
 def _count(count: Count, rule: ProposedRule) -> str:
     return (
         f"{count.what}: {count.gone} of the {count.passed} known to have passed within {span(rule.limit)} were "
-        f"gone after {span(rule.reruns[-1])}; {count.still_there} of all {count.cases} were still there then."
+        f"gone after {span(rule.reruns[-1])}; known to be still there then: {count.still_there} of {count.cases}."
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
+import time
 from pathlib import Path
 
 from airflow_dbt_rerun.cli.backtest import add_reading, add_scope, nothing_found
@@ -51,8 +53,7 @@ def advise(options: argparse.Namespace) -> int:
     except UnreadableError as error:
         complain(options, str(error))
         return _UNREADABLE
-    sys.stdout.write(f"{options.output}: {counted(rules, 'rule')} above the default ones. Try it on other days:\n")
-    sys.stdout.write(f"airflow-dbt-rerun backtest {_scope(options)} --compare default {options.output}\n")
+    sys.stdout.write(f"{options.output}: {counted(rules, 'rule')} above the default ones. {_next_step(options)}\n")
     return _DONE
 
 
@@ -87,6 +88,18 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UnreadableError(f"--output {path} cannot be written: {error.strerror or error}") from error
+
+
+def _next_step(options: argparse.Namespace) -> str:
+    """Say how to try the proposal on days that it was not made from."""
+    if options.until is None:
+        return "No day is left to try it on: with --until DATE, it is made from the days before only."
+    days = math.ceil((time.time() - options.until) / 86400)
+    cache = f" --cache {options.cache}" if options.cache else ""
+    command = (
+        f"airflow-dbt-rerun backtest {_scope(options)} --days {days}{cache} --compare default {options.output}"
+    )
+    return f"Try it on the days after:\n{command}"
 
 
 def _scope(options: argparse.Namespace) -> str:

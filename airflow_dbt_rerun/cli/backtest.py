@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -194,6 +194,10 @@ def _moment(text: str) -> float:
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     if moment > datetime.now(UTC):
         raise argparse.ArgumentTypeError(f"{text} is in the future: name a day of the past, or leave it out")
+    if moment < datetime.now(UTC) - timedelta(days=MOST_DAYS):
+        raise argparse.ArgumentTypeError(
+            f"{text} is more than {MOST_DAYS} days ago: dbt keeps runs for so many days"
+        )
     return moment.timestamp()
 
 

@@ -105,7 +105,9 @@ def test_fewer_than_five_cases() -> None:
     """Nothing is proposed: the policy is the default one, and says why."""
     advice = advice_of(*nights(3, 5, 8, 9), *between(40, first=100))
     assert advice.policy == RerunPolicy()
-    assert [(kept.kind, kept.cases, kept.why) for kept in advice.kept] == [("transient", 4, "fewer than five cases")]
+    assert [(kept.kind, kept.cases, kept.why) for kept in advice.kept] == [
+        ("transient", 4, "fewer than five cases")
+    ]
     assert "Kept from the default policy: transient, 4 cases (fewer than five cases)." in text_of(advice)
 
 
