@@ -12,6 +12,7 @@ from pathlib import Path
 from airflow_dbt_rerun.cli.backtest import add_reading, add_scope, nothing_found
 from airflow_dbt_rerun.cli.cases import UnreadableError
 from airflow_dbt_rerun.cli.options import add_connection_options, complain, parsed
+from airflow_dbt_rerun.cli.parsing import ending
 from airflow_dbt_rerun.config.documents import read_policy, read_signatures
 from airflow_dbt_rerun.core.messages import counted
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
@@ -27,7 +28,14 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
         description="Read the failed runs of the last days, and propose a policy: YAML whose comments say what "
         "each rule rests on, what fails so often that it must be mended, and which messages no signature knows. "
         "Sends GETs only: nothing is started, resumed or cancelled.",
-        epilog="Exit status: 0 done; 1 something could not be read or written; 2 wrong arguments.",
+        epilog=ending(
+            (
+                "advise --all --days 90 --cache dbt-past --output proposed.yaml",
+                "advise --all --days 60 --until 2026-10-31 --cache dbt-past    # the days after stay to try it on",
+                "advise --job-id 48617 --json",
+            ),
+            "0 done; 1 something could not be read or written; 2 wrong arguments.",
+        ),
     )
     add_scope(parser)
     parser.add_argument(
