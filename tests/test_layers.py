@@ -21,6 +21,7 @@ ORDER = (
     {"api", "config"},
     {"audit", "engine", "watching"},
     {"backtest"},
+    {"advice"},
     {"hook_methods"},
     {"hooks"},
     {"openlineage", "retry_policy", "triggers"},

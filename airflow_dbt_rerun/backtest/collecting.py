@@ -14,10 +14,11 @@ from dataclasses import dataclass, field, replace
 from airflow_dbt_rerun.api.client import DbtClient
 from airflow_dbt_rerun.api.endpoints import get_job
 from airflow_dbt_rerun.backtest.cache import Cache, NoCache
-from airflow_dbt_rerun.backtest.collected import Collected, Details, Scope
+from airflow_dbt_rerun.backtest.collected import DAY, Collected, Details, Scope
 from airflow_dbt_rerun.backtest.history import to_be_diagnosed, to_be_proven
 from airflow_dbt_rerun.backtest.listing import list_time
 from airflow_dbt_rerun.backtest.pacing import Gate
+from airflow_dbt_rerun.backtest.period import as_of
 from airflow_dbt_rerun.backtest.reading import ReadingClient, Recording
 from airflow_dbt_rerun.core.dbt.executed import is_whole
 from airflow_dbt_rerun.core.dbt.models import Run
@@ -52,12 +53,18 @@ class Wish:
     :param days: how many days to go back.
     :param with_manifest: whether a policy needs tags or paths, and so the manifest of each failed run.
     :param refresh: whether to add what is new since the cache was filled.
+    :param until: epoch seconds; the days are those before it, and nothing later is known. None means now.
     """
 
     scope: Scope
     days: float
     with_manifest: bool = False
     refresh: bool = False
+    until: float | None = None
+
+    def days_before(self, now: float) -> float:
+        """Return how many days to go back from now."""
+        return self.days if self.until is None else self.days + max(now - self.until, 0.0) / DAY
 
 
 @dataclass(slots=True)
@@ -99,14 +106,17 @@ class Collector:
         queries = wish.scope.queries()
         for place, (name, filters) in enumerate(queries.items()):
             self.report("lists of runs", place, len(queries))
-            listing = list_time(client, self.cache, name, filters, days=wish.days, now=now, refresh=wish.refresh)
+            listing = list_time(
+                client, self.cache, name, filters, days=wish.days_before(now), now=now, refresh=wish.refresh
+            )
             if not listing.runs and "job_id" in filters:
                 _check_job(client, filters["job_id"])
             runs.update({listed.id: listed.run() for listed in listing.runs.values()})
             since, until = min(since, listing.since), min(until, listing.until)
         ordered = tuple(runs[run_id] for run_id in sorted(runs))
         settings = self.client.settings
-        return Collected(settings.host, settings.account_id, wish.scope, since, until, ordered, {}, {})
+        found = Collected(settings.host, settings.account_id, wish.scope, since, until, ordered, {}, {})
+        return found if wish.until is None else as_of(found, wish.until - wish.days * DAY, wish.until)
 
     def _with_details(self, found: Collected, runs: Sequence[Run], wish: Wish, *, what: str) -> Collected:
         details: dict[int, Details] = dict(found.details)

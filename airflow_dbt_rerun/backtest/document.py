@@ -44,14 +44,15 @@ def _tried(tried: Tried) -> dict[str, Any]:
     return {
         "name": tried.name,
         "policy": tried.policy.words(),
-        "totals": _totals(tried.totals),
-        "by_job": {name: _totals(totals) for name, totals in by_job(tried.judged).items()},
-        "by_signature": {name: _totals(totals) for name, totals in by_kind(tried.judged).items()},
+        "totals": plain_totals(tried.totals),
+        "by_job": {name: plain_totals(totals) for name, totals in by_job(tried.judged).items()},
+        "by_signature": {name: plain_totals(totals) for name, totals in by_kind(tried.judged).items()},
         "failures": [_judged(judged) for judged in tried.judged],
     }
 
 
-def _totals(totals: Totals) -> dict[str, Any]:
+def plain_totals(totals: Totals) -> dict[str, Any]:
+    """Return sums as plain JSON values."""
     plain = asdict(totals)
     plain["verdicts"] = {str(verdict): count for verdict, count in totals.verdicts.items()}
     plain["pages_avoided"] = list(totals.pages_avoided)

@@ -80,10 +80,11 @@ def nodes_to_run(judged: Judged) -> tuple[str, ...]:
 
 def vain_seconds(judged: Judged) -> float:
     """Return the seconds for which the warehouse would have worked for reruns that fail."""
-    return sum(_seconds(judged, planned) for planned in judged.replay.planned)
+    return sum(rerun_seconds(judged, planned) for planned in judged.replay.planned)
 
 
-def _seconds(judged: Judged, planned: Planned) -> float:
+def rerun_seconds(judged: Judged, planned: Planned) -> float:
+    """Return the seconds for which the warehouse would work for one rerun that fails, by the failed run's nodes."""
     if planned.follows is not None:
         return 0.0
     if planned.action is RerunAction.RERUN_FROM_START:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,21 +52,28 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
             "0 done; 1 something could not be read; 2 wrong arguments.",
         ),
     )
-    _add_scope(parser)
+    add_scope(parser)
     _add_policies(parser)
     _add_output(parser)
-    _add_reading(parser)
+    add_reading(parser)
     add_connection_options(parser)
     parser.set_defaults(func=backtest, command="backtest")
 
 
-def _add_scope(parser: argparse.ArgumentParser) -> None:
+def add_scope(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose the runs."""
     scope = parser.add_mutually_exclusive_group(required=True)
     scope.add_argument("--job-id", type=positive, nargs="+", metavar="N", help="the failures of these jobs")
     scope.add_argument("--environment-id", type=positive, metavar="N", help="those of all jobs of an environment")
     scope.add_argument("--all", action="store_true", help="those of all jobs that the token may see")
     parser.add_argument(
         "--days", type=_days, default=DAYS, metavar="N", help="how many days to go back (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--until",
+        type=_moment,
+        metavar="DATE",
+        help="go back from the beginning of this day in UTC, as if it were now: 2026-10-31 (default: now)",
     )
 
 
@@ -92,7 +100,8 @@ def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", metavar="FILE", type=Path, help="write one page for colleagues, without scripts")
 
 
-def _add_reading(parser: argparse.ArgumentParser) -> None:
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how to read them."""
     parser.add_argument(
         "--cache",
         metavar="DIR",
@@ -142,19 +151,21 @@ def _backtest(options: argparse.Namespace) -> Backtest:
 
     past, of_team = read_past(options, tuple(policies.values()))
     if not past.runs:
-        raise UnreadableError(_nothing(options))
+        raise UnreadableError(nothing_found(options))
     found = try_policies(past, policies, (*own, *of_team))
     if options.html:
         _write_page(options.html, found)
     return found
 
 
-def _nothing(options: argparse.Namespace) -> str:
+def nothing_found(options: argparse.Namespace) -> str:
+    """Say that there are no runs, and what to do."""
     days = "day" if options.days == 1 else f"{options.days} days"
+    days = f"last {days}" if options.until is None else f"{days} before --until"
     what = "this account" if options.all else f"environment {options.environment_id}"
     what = f"job {', '.join(map(str, options.job_id))}" if options.job_id else what
     return (
-        f"{what} has no runs in the last {days}, or the token may not see them: "
+        f"{what} has no runs in the {days}, or the token may not see them: "
         "name more --days, or another scope with --job-id, --environment-id or --all"
     )
 
@@ -173,6 +184,21 @@ def _days(text: str) -> int:
     if days > MOST_DAYS:
         raise argparse.ArgumentTypeError(f"{text} is more than {MOST_DAYS}: dbt keeps runs for so many days")
     return days
+
+
+def _moment(text: str) -> float:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a date such as 2026-10-31") from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    if moment > datetime.now(UTC):
+        raise argparse.ArgumentTypeError(f"{text} is in the future: name a day of the past, or leave it out")
+    if moment < datetime.now(UTC) - timedelta(days=MOST_DAYS):
+        raise argparse.ArgumentTypeError(
+            f"{text} is more than {MOST_DAYS} days ago: dbt keeps runs for so many days"
+        )
+    return moment.timestamp()
 
 
 def _a_minute(text: str) -> int:

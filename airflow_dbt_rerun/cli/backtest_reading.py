@@ -49,7 +49,7 @@ def read_past(options: argparse.Namespace, policies: Sequence[RerunPolicy]) -> t
 def _wish(options: argparse.Namespace, policies: Sequence[RerunPolicy]) -> Wish:
     scope = Scope(tuple(options.job_id or ()), options.environment_id)
     needs_manifest = any(policy.needs_manifest for policy in policies)
-    return Wish(scope, options.days, with_manifest=needs_manifest, refresh=options.refresh)
+    return Wish(scope, options.days, with_manifest=needs_manifest, refresh=options.refresh, until=options.until)
 
 
 def _cache(options: argparse.Namespace, client: DbtClient) -> Cache:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow_dbt_rerun._version import __version__
 from airflow_dbt_rerun.cli import (
+    advise,
     audit,
     backtest,
     completion,
@@ -61,6 +62,7 @@ def parsers() -> tuple[Parser, dict[str, Parser]]:
     report.add_parser(subcommands)
     explain_policy.add_parser(subcommands)
     backtest.add_parser(subcommands)
+    advise.add_parser(subcommands)
     signatures.add_parser(subcommands)
     migrate.add_parser(subcommands)
     local.add_parser(subcommands)

@@ -219,8 +219,13 @@ class Diagnosis:
         }
 
 
+def unchanging_words(message: str) -> str:
+    """Return a message with ``#`` for numbers and ids, so that two of the same trouble are equal."""
+    return _CHANGING.sub("#", message)
+
+
 def _unchanging(finding: Finding) -> str:
-    return f"{finding.subject}|{finding.status}|{_CHANGING.sub('#', finding.message)}"
+    return f"{finding.subject}|{finding.status}|{unchanging_words(finding.message)}"
 
 
 def _cut(values: Sequence[object]) -> str:
