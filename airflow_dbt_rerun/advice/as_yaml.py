@@ -183,7 +183,12 @@ def _flow(value: Any) -> str:
         return "[" + ", ".join(map(_flow, value)) + "]"
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value not in _WORDS_OF_YAML:
         return value
-    return json.dumps(value)
+    return "".join(map(_in_quotes, json.dumps(value, ensure_ascii=False)))
+
+
+def _in_quotes(sign: str) -> str:
+    """Escape what YAML would take for a line break or refuse; JSON escapes it otherwise, in pairs."""
+    return sign if sign.isprintable() else f"\\U{ord(sign):08x}"
 
 
 __all__ = ["as_yaml"]

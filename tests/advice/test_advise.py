@@ -21,6 +21,9 @@ from tests.backtest.past import OTHER_COMMIT, RESET, SYNTAX, collected, failures
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "policy.schema.json").read_text())
 DAY = 24 * 60
+THROTTLED = (
+    "Database Error in model orders (models/orders.sql)\n  Exceeded rate limits: too many table update operations"
+)
 UNHEARD = "Database Error in model orders (models/orders.sql)\n  [QGW-{}] the gateway gave the session away"
 
 
@@ -140,6 +143,32 @@ def test_a_chronic_node() -> None:
     assert "nightly (7) failed at orders in 7 of 14 runs, 7 of which a later run healed: mend it." in flat(advice)
 
 
+def test_a_chronic_trouble_counts_for_its_own_rule_only() -> None:
+    """Its troubles say nothing about the dropped connections of other nodes."""
+    others = [
+        each
+        for n in range(4)
+        for each in (
+            red(301 + 2 * n, (50 + n) * DAY, node="model.shop.customers"),
+            green(302 + 2 * n, (50 + n) * DAY + 10),
+        )
+    ]
+    advice = advice_of(*nights(*[60.0] * 7), *others, *between(10, first=400))
+    assert [rule.chronic is not None for rule in advice.rules] == [True]
+    assert [(kept.kind, kept.cases) for kept in advice.kept] == [("transient", 4)]
+
+
+@pytest.mark.parametrize(
+    ("throttled_minutes", "rules"),
+    [(55.0, [["throttled", "transient"]]), (20.0, ["throttled", "transient"])],
+)
+def test_kinds_with_similar_waits_share_a_rule(throttled_minutes: float, rules: list[object]) -> None:
+    """The longer wait outlasts both; very different ones stay apart."""
+    past = [*nights(*[60.0] * 5), *nights(*[throttled_minutes] * 5, message=THROTTLED, first=101)]
+    advice = advice_of(*past, *between(60, first=300))
+    assert [rule.data["when"]["any_node"] for rule in advice.rules] == rules
+
+
 def test_a_chronic_node_without_a_rule() -> None:
     """If nobody was there before the next night, no wait is known to help."""
     advice = advice_of(*nights(*[1000.0] * 7), *between(7, first=100))
@@ -185,15 +214,15 @@ def test_the_yaml_is_the_policy(minutes: tuple[float, ...]) -> None:
 
 def test_names_of_others_cannot_leave_a_comment_or_a_string() -> None:
     """A job's or a node's name is anything that somebody typed."""
-    name = 'orders"}\nrules: [] # \u2028[x]'
-    past = [
-        resumed(green(each.run.id, each.run.id * DAY, job_name="x\nstop: stop_never"), each.run.id - 1)
-        if each.run.is_success
-        else red(each.run.id, each.run.id * DAY, node=f"model.shop.{name}", job_name="x\nstop: stop_never")
-        for each in nights(*[240.0] * 7)
-    ]
+    name = 'orders"}\nrules: [] # \u2028[x]\N{GRINNING FACE}'
+    job = "x\nstop: stop_never"
+    past = []
+    for run_id in range(1, 15, 2):
+        past.append(red(run_id, run_id * DAY, node=f"model.shop.{name}", job_name=job))
+        past.append(green(run_id + 1, run_id * DAY + 240, job_name=job))
     advice = advice_of(*past)
-    assert advice.chronic
+    (rule,) = advice.rules
+    assert rule.data["when"]["all"][1] == {"node": {"name": name.replace("[", "[[]")}}, "not a wildcard"
     assert yaml.safe_load(text_of(advice)) == advice.policy_data
 
 
