@@ -126,9 +126,9 @@ lint: $(READY) package ## ruff, mypy strict, and what package looks at
 
 package: $(PACKAGE_READY) ## build the wheel and the sdist into dist/, and look at both
 	@echo "[package] validate-pyproject, build, twine check, check-wheel-contents"
-	@$(PACKAGE_VENV)/bin/validate-pyproject --quiet pyproject.toml
+	@$(PACKAGE_VENV)/bin/validate-pyproject pyproject.toml
 	@rm -rf dist
-	@$(PACKAGE_VENV)/bin/python -m hatchling build --directory dist 2>/dev/null
+	@said=$$($(PACKAGE_VENV)/bin/python -m hatchling build --directory dist 2>&1) || { echo "$$said"; exit 1; }
 	@$(PACKAGE_VENV)/bin/twine check --strict dist/*
 	@$(PACKAGE_VENV)/bin/check-wheel-contents dist/*.whl
 
