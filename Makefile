@@ -134,6 +134,8 @@ package: $(PACKAGE_READY) ## build the wheel and the sdist into dist/, and look 
 
 # Only what users get: the package with its extras, at the versions that the tests run with.
 sbom: $(PACKAGE_READY) ## dist/sbom.json (CycloneDX) and dist/licences.md: what is installed with the package
+	@echo "[sbom] $(RUNTIME_VENV): the package as users install it, then cyclonedx-py and pip-licenses"
+	@$(call install,$(PACKAGE_VENV)) --constraint constraints/package.txt --group sbom
 	@test -x $(RUNTIME_VENV)/bin/python || $(PYTHON) -m venv --without-pip $(RUNTIME_VENV)
 	@$(PACKAGE_VENV)/bin/python -m pip --python $(RUNTIME_VENV)/bin/python install --quiet --disable-pip-version-check \
 	  --constraint constraints/airflow-$(DEFAULT_AIRFLOW).txt '.[local,migrate,openlineage]'
