@@ -24,9 +24,6 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 REPOSITORY = PROJECT["urls"]["Source"]
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
-pytest.importorskip("hatchling")
-pytest.importorskip("hatch_fancy_pypi_readme")
-
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
