@@ -119,9 +119,9 @@ def test_the_archive_has_what_its_tests_need(built: Path) -> None:
         names = {name.partition("/")[2] for name in archive.getnames()}
     code = ("airflow_dbt_rerun", "benchmarks", "example_dags", "tests", "tools")
     folders = (*code, ".github", "constraints", "docs")
-    pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE"}
+    pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"}
     expected = {name for folder in folders for name in files(folder)} | pages
-    expected |= {".ci/run", "Makefile", "pyproject.toml"}
+    expected |= {".ci/run", ".pre-commit-config.yaml", "Makefile", "pyproject.toml"}
     assert expected - names == set()
 
 
