@@ -72,7 +72,8 @@ def run_task(
 
     :param context: what Airflow's context holds besides the task instance.
     """
-    full: Any = {"ti": instance or TaskInstance(task_id=operator.task_id), **(context or {})}
+    # Airflow 2's notifiers ask for the DAG, and take none.
+    full: Any = {"dag": None, "ti": instance or TaskInstance(task_id=operator.task_id), **(context or {})}
     run_id: int
     try:
         run_id = execute(operator, full)

@@ -20,6 +20,9 @@ from airflow_dbt_rerun.provider_info import get_provider_info
 
 NAME = "airflow-provider-dbt-rerun"
 
+# Airflow's manager imports the hooks of all providers, with the warnings of what those import.
+pytestmark = pytest.mark.filterwarnings("default")
+
 
 @pytest.fixture(scope="module")
 def manager() -> ProvidersManager:

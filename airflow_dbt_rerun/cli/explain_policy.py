@@ -6,12 +6,16 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
+
+from typing_extensions import override
 
 from airflow_dbt_rerun.cli.cases import Opinion, UnreadableError
 from airflow_dbt_rerun.cli.diagnose import to_dict
 from airflow_dbt_rerun.cli.options import DEFAULT_POLICY, add_target_options, complain, opinions, policy_of
 from airflow_dbt_rerun.cli.parsing import ending
 from airflow_dbt_rerun.cli.request_lines import shown
+from airflow_dbt_rerun.core.policy.json_schema import policy_schema
 
 DOCUMENT_VERSION = 1
 
@@ -36,8 +40,21 @@ def add_parser(subcommands: argparse._SubParsersAction[argparse.ArgumentParser])
     parser.add_argument(
         "policy", metavar="FILE", help=f"a policy as YAML or JSON, or {DEFAULT_POLICY!r} for the default policy"
     )
+    parser.add_argument("--schema", action=_PrintSchema, help="print the JSON Schema of policies, and nothing else")
     add_target_options(parser, targets="*")
     parser.set_defaults(func=explain_policy, command="explain-policy")
+
+
+class _PrintSchema(argparse.Action):
+    """Print the schema and exit, as ``--help`` does: no policy has to be named."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **options: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **options)
+
+    @override
+    def __call__(self, parser: argparse.ArgumentParser, *arguments: Any) -> None:
+        sys.stdout.write(json.dumps(policy_schema(), indent=2) + "\n")
+        parser.exit()
 
 
 def explain_policy(options: argparse.Namespace) -> int:

@@ -116,6 +116,7 @@ def test_a_given_account_wins() -> None:
         ({"extra": ["a list"]}, "extra of connection 'dbt' must be a JSON object"),
     ],
 )
+@pytest.mark.filterwarnings("ignore:Encountered JSON value in `extra`")  # Airflow 2 says so, too, and no more
 def test_each_mistake_is_named(fields: dict[str, Any], message: str) -> None:
     """What is wrong, in which field of which connection, on one line."""
     with pytest.raises(DbtConfigError, match=message):

@@ -17,6 +17,7 @@ from airflow_dbt_rerun.cli.show import show_decisions
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 
 SAMPLES = Path(__file__).parents[1] / "data" / "run_results"
+PUBLISHED = Path(__file__).parents[2] / "docs" / "policy.schema.json"
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -96,3 +97,20 @@ def test_a_target_that_cannot_be_read(run: Run) -> None:
     assert status == 1
     assert "pg_deadlock.json" in page
     assert errors == "airflow-dbt-rerun explain-policy: nowhere.json: No such file or directory\n"
+
+
+def test_the_schema_needs_no_policy(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is printed as docs/policy.schema.json has it, and can be redirected into a file."""
+    with pytest.raises(SystemExit) as done:
+        main(["explain-policy", "--schema"])
+    assert done.value.code == 0
+    page, errors = capsys.readouterr()
+    assert (page, errors) == (PUBLISHED.read_text(encoding="utf-8"), "")
+
+
+def test_without_schema_a_policy_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names what is missing."""
+    with pytest.raises(SystemExit) as done:
+        main(["explain-policy"])
+    assert done.value.code == 2
+    assert "required: FILE" in capsys.readouterr().err

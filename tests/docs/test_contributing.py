@@ -137,3 +137,13 @@ def test_named_folders_exist() -> None:
     named = set(re.findall(r"^(\w+)/|, (\w+)/", block, flags=re.MULTILINE))
     folders = {one or other for one, other in named}
     assert folders == {path.name for path in PACKAGE.iterdir() if (path / "__init__.py").exists()}
+
+
+def test_named_commands_exist() -> None:
+    """What README and CONTRIBUTING tell a reader to make can be made, and each thing that can be made is named."""
+    targets = set(re.findall(r"^([a-z0-9-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"^(?:make )([a-z0-9-]+)|`make ([a-z0-9-]+)", PAGE + readme, re.MULTILINE))
+    words = {one or other for one, other in named}
+    assert words <= targets
+    assert targets - words <= {"help", "setup", "clean"}

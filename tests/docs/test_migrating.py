@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import inspect
 import re
+from importlib.metadata import version
 from pathlib import Path
 
+import pytest
 from airflow.providers.dbt.cloud.operators.dbt import DbtCloudRunJobOperator
 
 from airflow_dbt_rerun import DbtCloudJobOperator, DbtCloudRerunHook, DbtCloudRunSensor
 from airflow_dbt_rerun.cli.migration.names import OFFICIAL, TARGETS
 
+OLD_PEER = [int(part) for part in version("apache-airflow-providers-dbt-cloud").split(".")] < [4, 11]
 FILE = Path(__file__).parents[2] / "docs" / "migrating.md"
 PAGE = FILE.read_text(encoding="utf-8")
 
@@ -31,6 +34,7 @@ def test_table_of_names_is_that_of_the_command() -> None:
     }
 
 
+@pytest.mark.skipif(OLD_PEER, reason="the table is about the newest official provider")
 def test_each_official_argument_is_in_the_table() -> None:
     """And our operator knows it."""
     theirs = set(inspect.signature(DbtCloudRunJobOperator.__init__).parameters) - {"self", "kwargs"}

@@ -176,6 +176,7 @@ def test_people_are_told(simulated: LocalPlatform, instance: TaskInstance, mocke
     assert "model orders" in told[0]["headline"]
 
 
+@needs_airflow_3_1
 def test_test_mode_answers_with_the_default(simulated: LocalPlatform, instance: TaskInstance) -> None:
     """A user's own ``dag.test()`` has no UI to answer in."""
     simulated.trouble(BUG)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tomllib
-import zipfile
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import SimpleNamespace
@@ -86,17 +85,3 @@ def test_the_link_names_the_task(monkeypatch: pytest.MonkeyPatch) -> None:
     key = SimpleNamespace(dag_id="shop", run_id="scheduled__2026-01-01T00:00:00+00:00", task_id="a.b", map_index=3)
     link = DbtRerunPageLink().get_link(None, ti_key=key)
     assert link == "/airflow/dbt-rerun/task/shop/scheduled__2026-01-01T00%3A00%3A00%2B00%3A00/a.b/3"
-
-
-def test_the_wheel_has_the_static_files(tmp_path: Path) -> None:
-    """What the browser loads is in the package that users install."""
-    pytest.importorskip("hatchling")
-    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
-    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        names = packed.namelist()
-        points = packed.read(next(name for name in names if name.endswith("/entry_points.txt"))).decode()
-    files = {f"airflow_dbt_rerun/ui/static/{file.name}" for file in STATIC.iterdir()}
-    assert {"airflow_dbt_rerun/ui/static/page.js", "airflow_dbt_rerun/ui/static/style.css"} <= files <= set(names)
-    assert "[airflow.plugins]" in points
