@@ -31,7 +31,7 @@ class OnPostgres(Site):
 
     def change(self, statement: str, values: tuple[Any, ...]) -> None:
         """Change the database, as components do that are not running here."""
-        import psycopg2  # noqa: PLC0415 - in the extra `bench` only
+        import psycopg2  # noqa: PLC0415 - not everywhere
 
         with closing(psycopg2.connect(self.url_of_database.replace("+psycopg2", ""))) as connection:
             with connection.cursor() as cursor:
