@@ -5,19 +5,29 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
 import airflow_dbt_rerun
+
+AIRFLOW = tuple(int(part) for part in version("apache-airflow").split(".")[:2])
 
 
 def test_names_are_sorted_and_there() -> None:
     """Every public name can be imported, and the list of names is sorted and complete."""
     names = [name for name in airflow_dbt_rerun.__all__ if name != "__version__"]
     assert names == sorted(names, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
-    for name in airflow_dbt_rerun.__all__:
+    for name in sorted({*airflow_dbt_rerun.__all__} - ({"DbtRetryPolicy"} if AIRFLOW < (3, 3) else set())):
         assert getattr(airflow_dbt_rerun, name) is not None
     assert dir(airflow_dbt_rerun) == sorted(names)
+
+
+@pytest.mark.skipif(AIRFLOW >= (3, 3), reason="Airflow has retry policies from 3.3 on")
+def test_a_name_that_needs_a_newer_airflow_says_so() -> None:
+    """The message names the version, and what to use below."""
+    with pytest.raises(ImportError, match=r"needs Airflow 3\.3 or newer.* use DbtCloudJobOperator"):
+        _ = airflow_dbt_rerun.DbtRetryPolicy
 
 
 @pytest.mark.parametrize("package", ["core.diagnosis", "operators", "sensors", "triggers"])
