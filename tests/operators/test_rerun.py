@@ -288,12 +288,13 @@ def test_retry_goes_on_where_a_try_ran_out_of_time(
         job_id=simulated.jobs["nightly"],
         policy=policy,
         deferrable=deferrable,
-        timeout=0.5,
+        timeout=2,
         check_interval=0.1,
     )
     simulated.trouble(HANGS)
     with pytest.raises(DbtRunTimeout):
         run_task(job, instance)
+    simulated.trouble()
     job.timeout = 60
     done = run_task(job, instance)
     run = simulated.get(f"runs/{done}/", include_related="['trigger']")
