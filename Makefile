@@ -17,6 +17,7 @@ DBT ?= 1
 BENCH_VENV := .venv-bench
 PACKAGE_VENV := .venv-package
 RUNTIME_VENV := .venv-runtime
+DOCS_VENV := .venv-docs
 # More than cores: most tests wait for dbt, for Airflow or for a clock.
 WORKERS ?= 3
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
@@ -25,6 +26,7 @@ DBT_READY := $(DBT_VENV)/.ready
 V2_READY  := $(V2_VENV)/.ready
 BENCH_READY := $(BENCH_VENV)/.ready
 PACKAGE_READY := $(PACKAGE_VENV)/.ready
+DOCS_READY := $(DOCS_VENV)/.ready
 
 # Both have to know dependency groups: uv is left aside if it is too old, and the pip of Python 3.11 is renewed.
 UV := $(shell uv pip install --help 2>/dev/null | grep -q -e --group && command -v uv)
@@ -54,7 +56,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Tasks of Airflow 2 ask its database, those of Airflow 3 do not.
 prepare_database = $(if $(filter 2.% lowest,$(AIRFLOW)),$(VENV)/bin/airflow db migrate >/dev/null)
 
-.PHONY: help setup v2 demo test test-v2 quick matrix screenshots lint package sbom format bench bench-stack bench-watch soak clean
+.PHONY: help setup v2 demo test test-v2 quick matrix screenshots lint package sbom docs format bench bench-stack bench-watch soak clean
 
 help: ## what can be made
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -145,6 +147,17 @@ sbom: $(PACKAGE_READY) ## dist/sbom.json (CycloneDX) and dist/licences.md: what 
 	@$(PACKAGE_VENV)/bin/pip-licenses --python $(RUNTIME_VENV)/bin/python --format markdown --with-urls \
 	  --output-file dist/licences.md
 
+# It reads the package and does not import it, so that it needs no Airflow.
+$(DOCS_READY): pyproject.toml constraints/docs.txt
+	@echo "[setup] $(DOCS_VENV): what builds the site ..."
+	@test -x $(DOCS_VENV)/bin/python || $(PYTHON) -m venv $(DOCS_VENV)
+	@$(call install,$(DOCS_VENV)) --constraint constraints/docs.txt --group docs
+	@touch $@
+
+docs: $(DOCS_READY) ## the documentation as a site, in site/; a broken link is an error
+	@echo "[docs] mkdocs build --strict"
+	@$(DOCS_VENV)/bin/python -m mkdocs build --strict --quiet
+
 format: $(READY) ## let ruff fix what it can
 	@$(VENV)/bin/ruff check --fix .
 	@$(VENV)/bin/ruff format .
@@ -162,4 +175,4 @@ soak: $(BENCH_READY) ## 30 minutes of everything going wrong, on the whole stack
 	@PATH=$(CURDIR)/$(BENCH_VENV)/bin:$$PATH $(BENCH_VENV)/bin/python -m benchmarks soak $(ARGS)
 
 clean: ## remove everything that make created
-	rm -rf .venv .venv-airflow-* $(DBT_VENV) $(V2_VENV) $(BENCH_VENV) $(PACKAGE_VENV) $(RUNTIME_VENV) dist .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-airflow-* $(DBT_VENV) $(V2_VENV) $(BENCH_VENV) $(PACKAGE_VENV) $(RUNTIME_VENV) $(DOCS_VENV) dist site .airflow .demo .local-platform .mypy_cache .ruff_cache .pytest_cache .hypothesis
