@@ -156,7 +156,7 @@ $(DOCS_READY): pyproject.toml constraints/docs.txt
 
 docs: $(DOCS_READY) ## the documentation as a site, in site/; a broken link is an error
 	@echo "[docs] mkdocs build --strict"
-	@$(DOCS_VENV)/bin/python -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/python -m mkdocs build --strict --quiet
 
 format: $(READY) ## let ruff fix what it can
 	@$(VENV)/bin/ruff check --fix .

@@ -121,7 +121,7 @@ def test_the_archive_has_what_its_tests_need(built: Path) -> None:
     folders = (*code, ".github", "constraints", "docs")
     pages = {"README.md", "CHANGELOG.md", "CONTRIBUTING.md", "LICENSE", "SECURITY.md"}
     expected = {name for folder in folders for name in files(folder)} | pages
-    expected |= {".ci/run", ".pre-commit-config.yaml", "Makefile", "pyproject.toml"}
+    expected |= {".ci/run", ".pre-commit-config.yaml", "Makefile", "mkdocs.yml", "pyproject.toml"}
     assert expected - names == set()
 
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[1]
 LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 FENCED = re.compile(r"(^```.*?^```[^\n]*$)", re.MULTILINE | re.DOTALL)
 ROLE = re.compile(r":\w+:<code>(~?)([\w.]+)</code>")
+INHERITED = re.compile(r"(<td>\s*</td>(?:(?!</tr>).)*?)<em>required</em>", re.DOTALL)
+"""A parameter without a type in its table: a base class declares it, so the signature does not tell its default."""
 
 
 def on_config(config: Any) -> Any:
@@ -32,7 +34,8 @@ def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
 
 
 def on_page_content(html: str, **_: Any) -> str:
-    """Show what a role names, by its last part if the role says so."""
+    """Show what a role names, by its last part if the role says so; call no inherited parameter required."""
+    html = INHERITED.sub(r"\1", html)
     return ROLE.sub(lambda role: f"<code>{role[2].rpartition('.')[2] if role[1] else role[2]}</code>", html)
 
 

@@ -16,7 +16,7 @@ import yaml
 
 import airflow_dbt_rerun
 from airflow_dbt_rerun.core.categories import Category
-from tools.docs_links import anchor, outside_links, pages_in, repository
+from tools.docs_links import anchor, on_page_content, outside_links, pages_in, repository
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -82,6 +82,7 @@ def test_the_site_fetches_nothing() -> None:
     """No fonts, no scripts and styles from elsewhere, and no question to the repository's host."""
     assert site()["theme"]["font"] is False
     assert site().keys().isdisjoint({"repo_url", "extra_css", "extra_javascript"})
+    assert "offline" not in site()["plugins"]  # it loads a polyfill from elsewhere
 
 
 def test_the_reference_has_each_public_name() -> None:
@@ -136,7 +137,7 @@ def quoted_in(page: str) -> list[str]:
 
 def is_said(quote: str) -> bool:
     """Return whether one text of the source has these words, with something filled in for each ``...``."""
-    pattern = re.compile("\0.*".join(re.escape(part) for part in re.split(r"\.\.\.", quote)), re.DOTALL)
+    pattern = re.compile("\0.*".join(re.escape(part) for part in quote.split("...")), re.DOTALL)
     return any(pattern.search(text) for text in messages())
 
 
@@ -161,3 +162,13 @@ def test_the_night_is_that_of_the_demo() -> None:
     shown = html.unescape(shown).replace("\xa0", " ")
     lines = "\n".join(re.findall(r"^```\n(.*?)^```", (DOCS / "night.md").read_text(), re.MULTILINE | re.DOTALL))
     assert [line for line in lines.splitlines() if line not in shown] == []
+
+
+def test_docstrings_read_well_on_the_site() -> None:
+    """No role of reStructuredText, and no inherited argument that is called required."""
+    assert on_page_content("<p>:class:<code>~a.b.C</code>, :mod:<code>a.b</code></p>") == (
+        "<p><code>C</code>, <code>a.b</code></p>"
+    )
+    row = "<tr><td>{}</td><td><p>x</p></td><td><em>required</em></td></tr>"
+    assert "required" not in on_page_content(row.format(""))
+    assert "required" in on_page_content(row.format("int"))
