@@ -83,6 +83,7 @@ def test_public_dag_is_parsed(path: Path, tmp_path: Path) -> None:
     assert [value for value in runpy.run_path(str(file)).values() if isinstance(value, DAG)]
 
 
+@pytest.mark.nightly
 @pytest.mark.airflow
 def test_public_dags_run(simulated: LocalPlatform, tmp_path: Path, new_database: NewDatabase) -> None:
     """P1: each DAG runs to its good end after ``migrate --write``, the official example's shape, too."""

@@ -67,6 +67,7 @@ def check(platform: LocalPlatform, instances: list[TaskInstance]) -> None:
 
 
 @pytest.mark.dbt
+@pytest.mark.nightly
 def test_each_tenant_heals_on_its_own(platform: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two of five fail once: all green, each tenant's tables are built, and seven runs in all, on real dbt."""
     platform.connect(monkeypatch)

@@ -1,4 +1,7 @@
-"""One Airflow for all files here that need its components: starting them takes longer than most tests."""
+"""One Airflow for all files here that need its components: starting them takes longer than most tests.
+
+It ends with this folder: its components keep a quarter of a processor busy.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ QUICK = {
 """Each file brings its DAGs when its turn comes: they are to be found at once."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
     """Serve one platform, to which the shared Airflow is connected from its start.
 
@@ -37,7 +40,7 @@ def shared_dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatfo
         yield platform
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def shared_airflow(
     shared_dbt: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
 ) -> Iterator[AirflowStack]:

@@ -59,6 +59,7 @@ PROJECT = {
 }
 
 
+@pytest.mark.nightly
 def test_tasks_of_cosmos_are_diagnosed(tmp_path: Path, new_database: NewDatabase) -> None:
     """A lost connection is retried after a second, up to the policy's limit; a bug is not, whatever its retries."""
     for name, text in PROJECT.items():

@@ -58,8 +58,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OnPostgres]:
 
 
 def test_of_many_who_press_at_once_one_clears(site: OnPostgres) -> None:
-    """P2: two people, eight presses, five times: each time one clears the task, and the others are told who."""
-    for number in range(5):
+    """P2: two people, eight presses, twice: each time one clears the task, and the others are told who."""
+    for number in range(2):
         run_id = f"race-{number}"
         site.add("shop", run_id, {"build": reports.gave_up()})
         path = f"/dbt-rerun/api/wishes/shop/{run_id}/build/-1"

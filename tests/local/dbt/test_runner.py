@@ -45,6 +45,7 @@ def descendants() -> set[psutil.Process]:
 
 
 @pytest.mark.dbt
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     "args", [("--quiet", "ls", "--select", "orders+"), ("frobnicate",), ("build", "--no-such-option"), ("--help",)]
 )
