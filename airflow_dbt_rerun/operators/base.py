@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, cast
 
@@ -202,7 +203,7 @@ class HealingOperator(CheckedArguments, WishingMixin, AskingMixin, DeferralMixin
     ) -> tuple[RerunSession, Pause | Succeed | Fail]:
         """Decide and act; then a kill may cancel what the driver knows to be ours, and nothing else."""
         session, step = driver.advance(session, seen)
-        self._in_progress = driver.work
+        self._in_progress = replace(driver.work, theirs=driver.work.theirs | session.theirs)
         return session, step
 
     def _give_up(self, session: RerunSession, step: Fail) -> NoReturn:

@@ -107,7 +107,11 @@ def test_no_part_of_a_secret_is_shown(secret: str) -> None:
 
 def messages() -> list[dict[str, Any]]:
     """Return the corpus."""
-    rows = [json.loads(row) for path in sorted(DATA.glob("messages*.jsonl")) for row in path.open(encoding="utf-8")]
+    rows = [
+        json.loads(row)
+        for path in sorted(DATA.glob("messages*.jsonl"))
+        for row in path.read_text(encoding="utf-8").splitlines()
+    ]
     return [row for row in rows if row["message"]]
 
 

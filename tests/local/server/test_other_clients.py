@@ -150,7 +150,7 @@ def test_operator_and_sensor_of_the_official_provider(
 def test_official_operator_with_our_retry_policy(client: Client, airflow: AirflowShell) -> None:
     """The deferred operator fails, is diagnosed and resumed after a second, although its own delay is an hour."""
     printed = run_dag(airflow, client, "official_retry_policy", "yes")
-    assert re.search(r"model customers: .*rerun_from_failure, since rule", printed)
+    assert re.search(r"model customers: .*rerun from failure, since rule", printed)
     assert "state=success" in printed
     runs = client.platform.get("runs/", order_by="-id", limit=2)
     assert [run["status"] for run in runs] == [SUCCESS, ERROR]
