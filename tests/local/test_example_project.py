@@ -85,6 +85,7 @@ def test_minus_one_fails_every_time(dbt: Dbt, shop: Shop) -> None:
     assert dbt(shop, "build", "retry", "retry") == [1, 1, 1]
 
 
+@pytest.mark.nightly
 def test_every_kind_of_node_can_be_made_to_fail(dbt: Dbt, shop: Shop) -> None:
     """Seed, model, snapshot, data test and unit test: each fails with the requested text when it runs."""
     nodes = {
@@ -111,6 +112,7 @@ def test_data_test_finds_the_requested_number_of_rows(dbt: Dbt, shop: Shop) -> N
     assert dbt(shop, "retry") == [0]
 
 
+@pytest.mark.nightly
 def test_troubles_of_two_nodes_are_counted_separately(dbt: Dbt, shop: Shop) -> None:
     """Each node has its own count."""
     shop.trouble(
@@ -124,6 +126,7 @@ def test_troubles_of_two_nodes_are_counted_separately(dbt: Dbt, shop: Shop) -> N
     assert dbt(shop, "retry") == [0]
 
 
+@pytest.mark.nightly
 def test_entries_of_one_node_apply_in_turn(dbt: Dbt, shop: Shop) -> None:
     """A connection is reset twice, then the code is wrong, then the node heals."""
     shop.trouble(
@@ -136,6 +139,7 @@ def test_entries_of_one_node_apply_in_turn(dbt: Dbt, shop: Shop) -> None:
     assert shop.text.count("  Invalid Input Error: no such column") == 1
 
 
+@pytest.mark.nightly
 def test_two_copies_can_share_failures_and_warehouse(dbt: Dbt, tmp_path: Path) -> None:
     """A platform that copies the project for each run has one warehouse and one count for all copies."""
     first, second = Shop(tmp_path / "first"), Shop(tmp_path / "second")

@@ -174,7 +174,7 @@ def test_killed_at_each_boundary(work: Work, *, deferrable: bool) -> None:
 
 @pytest.mark.parametrize(
     ("deferrable", "status"),
-    [(False, None), (True, 504)],
+    [(False, None), pytest.param(True, 504, marks=pytest.mark.nightly)],
     indirect=["deferrable"],
     ids=["blocking, connection lost", "deferrable, 504"],
 )
