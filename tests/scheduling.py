@@ -7,9 +7,6 @@ from typing import Any
 import pytest
 from xdist.scheduler import LoadFileScheduling
 
-SHARE_AN_AIRFLOW = ("test_asset_events", "test_kills", "test_questions", "test_wishes")
-"""Files of tests/system that one worker runs, because they share the Airflow that this worker has started."""
-
 
 class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
     """Distribute files in the order in which they were collected; xdist would begin with those of most tests."""
@@ -17,11 +14,6 @@ class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
     def __init__(self, config: pytest.Config, log: Any) -> None:
         config.option.loadscopereorder = False
         super().__init__(config, log)
-
-    def _split_scope(self, nodeid: str) -> str:
-        file: str = super()._split_scope(nodeid)
-        shared = (f"tests/system/{name}.py" for name in SHARE_AN_AIRFLOW)
-        return "tests/system" if file.endswith(tuple(shared)) else file
 
 
 def longest_first(items: list[pytest.Item]) -> None:

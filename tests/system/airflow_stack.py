@@ -93,18 +93,6 @@ class AirflowStack:
                 process.wait(20)
             self.kill(name)
 
-    # --- What it works with
-
-    @contextmanager
-    def with_dags(self, name: str, text: str) -> Iterator[None]:
-        """Have a file of DAGs for a while."""
-        file = Path(self.env["AIRFLOW__CORE__DAGS_FOLDER"]) / name
-        file.write_text(text)
-        if AIRFLOW_2:
-            self.run("dags", "reserialize")
-        yield
-        file.unlink()
-
     # --- What people do
 
     def trigger(self, dag_id: str) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.support import Json, LocalPlatform
-from tests.system.airflow_stack import AIRFLOW_2, COMPONENTS, AirflowStack, wait_until
+from tests.support import Json, LocalPlatform, local_platform
+from tests.system.airflow_stack import AIRFLOW_2, COMPONENTS, AirflowStack, airflow_stack, wait_until
+from tests.system.database import NewDatabase
 
 pytestmark = [
     pytest.mark.airflow,
@@ -17,16 +19,33 @@ pytestmark = [
 ]
 
 EXAMPLE = Path(__file__).parents[2] / "example_dags" / "dbt_rerun_on_event.py"
+JOBS = {"nightly": "dbt seed; dbt build --exclude resource_type:seed"}
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 
 
 @pytest.fixture(scope="module")
-def airflow(shared_airflow: AirflowStack) -> Iterator[AirflowStack]:
-    """The shared Airflow with the example, which asks each second."""
-    text = EXAMPLE.read_text().replace('statuses=["error"]', 'statuses=["error"], check_interval=1')
-    quick = text.replace("check_interval=10", "check_interval=1")
-    with shared_airflow.with_dags(EXAMPLE.name, quick):
-        yield shared_airflow
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """A platform of our own."""
+    with local_platform(tmp_path_factory.mktemp("event_stack"), "--simulate", jobs=JOBS) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    tmp_path_factory: pytest.TempPathFactory, dbt: LocalPlatform, new_database: NewDatabase
+) -> Iterator[AirflowStack]:
+    """An Airflow with nothing but the example, which asks each second."""
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    quick = EXAMPLE.read_text().replace('statuses=["error"]', 'statuses=["error"], check_interval=1')
+    (dags / EXAMPLE.name).write_text(quick.replace("check_interval=10", "check_interval=1"))
+    fields = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
+    connection = json.dumps({**fields, "password": dbt.token})
+    variables = {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": connection, "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "True"}
+    new_database(home)
+    with airflow_stack(home, dags, variables) as stack:
+        yield stack
 
 
 def told(airflow: AirflowStack) -> list[int]:

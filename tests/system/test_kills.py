@@ -5,12 +5,14 @@ Each row of the table "When a task is killed" in docs/rerunning.md, on whichever
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 
 import pytest
 
-from tests.support import Json, LocalPlatform
-from tests.system.airflow_stack import COMPONENTS, AirflowStack, wait_until
+from tests.support import Json, LocalPlatform, local_platform
+from tests.system.airflow_stack import COMPONENTS, AirflowStack, airflow_stack, wait_until
+from tests.system.database import NewDatabase
 
 pytestmark = pytest.mark.airflow
 
@@ -32,16 +34,32 @@ for mode in ("blocking", "deferrable"):
     globals()[mode] = dag
 """
 
+JOBS = {"blocking": "dbt seed", "deferrable": "dbt seed"}
 CANCELLED, SUCCESS = 30, 10
 LONG = {"node": "raw_orders", "times": -1, "seconds": 300}
 
 
 @pytest.fixture(scope="module")
-def airflow(dbt: LocalPlatform, shared_airflow: AirflowStack) -> Iterator[AirflowStack]:
-    """The shared Airflow with the two DAGs."""
-    text = DAGS.replace("{jobs}", repr(dict(dbt.jobs)))
-    with shared_airflow.with_dags("kills.py", text):
-        yield shared_airflow
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """A platform of their own for all tests here."""
+    with local_platform(tmp_path_factory.mktemp("kills"), "--simulate", jobs=JOBS) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    dbt: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
+) -> Iterator[AirflowStack]:
+    """One Airflow for all tests here."""
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    (dags / "kills.py").write_text(DAGS.replace("{jobs}", repr(dict(dbt.jobs))))
+    connection = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
+    fields = json.dumps({**connection, "password": dbt.token})
+    new_database(home)
+    with airflow_stack(home, dags, {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": fields}) as stack:
+        yield stack
 
 
 @pytest.fixture(params=["blocking", "deferrable"])

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from airflow_dbt_rerun.config.airflow_features import can_ask
-from tests.support import LocalPlatform
-from tests.system.airflow_stack import AirflowStack, wait_until
+from tests.support import LocalPlatform, local_platform
+from tests.system.airflow_stack import AirflowStack, airflow_stack, wait_until
+from tests.system.database import NewDatabase
 
 pytestmark = [
     pytest.mark.airflow,
@@ -35,17 +37,34 @@ for name, job_id in {jobs}.items():
 """
 
 NAMES = ("answered", "cleared", "expired", "failed")
+JOBS = dict.fromkeys(NAMES, "dbt build --select +orders")
 BUG = {"node": "orders", "times": -1, "message": 'syntax error at or near "selec"'}
 WAITING = ("awaiting_input", "deferred")
 """In Airflow 3.3, and in 3.1 and 3.2."""
 
 
 @pytest.fixture(scope="module")
-def airflow(dbt: LocalPlatform, shared_airflow: AirflowStack) -> Iterator[AirflowStack]:
-    """The shared Airflow with a DAG for each thing that can happen to a question."""
-    text = DAGS.replace("{jobs}", repr({name: dbt.jobs[name] for name in NAMES}))
-    with shared_airflow.with_dags("questions.py", text):
-        yield shared_airflow
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """A platform of our own, with a bug in the project."""
+    with local_platform(tmp_path_factory.mktemp("questions"), "--simulate", jobs=JOBS) as platform:
+        platform.trouble(BUG)
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    dbt: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
+) -> Iterator[AirflowStack]:
+    """One Airflow with a DAG for each thing that can happen to a question."""
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    (dags / "questions.py").write_text(DAGS.replace("{jobs}", repr(dict(dbt.jobs))))
+    connection = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
+    fields = json.dumps({**connection, "password": dbt.token})
+    new_database(home)
+    with airflow_stack(home, dags, {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": fields}) as stack:
+        yield stack
 
 
 def question(airflow: AirflowStack, dag_id: str, run_id: str) -> dict[str, Any]:
@@ -75,7 +94,6 @@ def runs(dbt: LocalPlatform, dag_id: str) -> list[tuple[int, bool]]:
 
 def test_each_end_of_a_question(airflow: AirflowStack, dbt: LocalPlatform) -> None:
     """Clear, mark failed, expiry and answers, after a fix and before; nothing is started that nobody asked for."""
-    dbt.trouble(BUG)
     run_ids = {name: airflow.trigger(name) for name in NAMES}
     assert airflow.until("expired", run_ids["expired"], "build", "failed", "success") == "failed"
     asked = question(airflow, "answered", run_ids["answered"])

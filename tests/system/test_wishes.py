@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -9,8 +10,9 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.support import Json, LocalPlatform
-from tests.system.airflow_stack import AIRFLOW_2, GENEROUS, AirflowStack, wait_until
+from tests.support import Json, LocalPlatform, local_platform
+from tests.system.airflow_stack import AIRFLOW_2, GENEROUS, AirflowStack, airflow_stack, wait_until
+from tests.system.database import NewDatabase
 
 pytestmark = [pytest.mark.airflow, pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no pages of ours")]
 
@@ -22,28 +24,44 @@ from tenacity import wait_fixed
 
 with DAG("broken", schedule=None):
     DbtCloudJobOperator(task_id="build", job_id={jobs}["broken"], check_interval=1, retries=1)
-for mode in ("patient", "patient_deferrable"):
+for mode in ("blocking", "deferrable"):
     with DAG(mode, schedule=None) as dag:
         DbtCloudJobOperator(
             task_id="build",
             job_id={jobs}[mode],
             check_interval=1,
-            deferrable=mode == "patient_deferrable",
+            deferrable=mode == "deferrable",
             policy=RerunPolicy(wait=wait_fixed(900)),
         )
     globals()[mode] = dag
 """
 
+JOBS = dict.fromkeys(("broken", "blocking", "deferrable"), "dbt seed")
 CODE = {"node": "raw_orders", "times": -1, "message": 'syntax error at or near "selct"'}
 RESET = {"node": "raw_orders", "times": -1, "message": "Connection reset by peer"}
 
 
 @pytest.fixture(scope="module")
-def airflow(dbt: LocalPlatform, shared_airflow: AirflowStack) -> Iterator[AirflowStack]:
-    """The shared Airflow with the three DAGs."""
-    text = DAGS.replace("{jobs}", repr(dict(dbt.jobs)))
-    with shared_airflow.with_dags("wishes.py", text):
-        yield shared_airflow
+def dbt(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+    """A platform of their own for all tests here."""
+    with local_platform(tmp_path_factory.mktemp("wishes"), "--simulate", jobs=JOBS) as platform:
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def airflow(
+    dbt: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
+) -> Iterator[AirflowStack]:
+    """One Airflow for all tests here."""
+    home = tmp_path_factory.mktemp("airflow")
+    dags = home / "dags"
+    dags.mkdir()
+    (dags / "wishes.py").write_text(DAGS.replace("{jobs}", repr(dict(dbt.jobs))))
+    connection = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
+    fields = json.dumps({**connection, "password": dbt.token})
+    new_database(home)
+    with airflow_stack(home, dags, {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": fields}) as stack:
+        yield stack
 
 
 def ask(airflow: AirflowStack, dag_id: str, run_id: str, action: str | None = None, seen: str = "") -> Any:
@@ -84,12 +102,12 @@ def test_a_person_reruns_what_the_policy_gave_up(airflow: AirflowStack, dbt: Loc
     assert (second["retrying_run_id"], second["status"]) == (first["id"], 10)
 
 
-@pytest.mark.parametrize("mode", ["patient", "patient_deferrable"])
+@pytest.mark.parametrize("mode", ["blocking", "deferrable"])
 def test_a_person_gives_up_waiting(airflow: AirflowStack, dbt: LocalPlatform, mode: str) -> None:
     """A task that waits a quarter of an hour for its next attempt ends at once, without another run."""
     dbt.trouble(RESET)
     run_id = airflow.trigger(mode)
-    airflow.until(mode, run_id, "build", "deferred" if mode == "patient_deferrable" else "running")
+    airflow.until(mode, run_id, "build", "deferred" if mode == "deferrable" else "running")
     can = until_actions(airflow, mode, run_id)
     if not can["has_store"]:
         pytest.skip("Airflow older than 3.3 keeps nothing across a clear")
