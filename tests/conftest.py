@@ -7,14 +7,13 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance
 from tests.examples import add_to_nightly, choose_profile
-from tests.scheduling import LongestFirst, longest_first
+from tests.scheduling import longest_first
 from tests.support import LocalPlatform, local_platform
 from tests.system.database import NewDatabase, copy_database
 
@@ -118,9 +117,3 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Begin with the longest files, and let nightly tests include those of hypothesis."""
     longest_first(items)
     add_to_nightly(config, items)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LongestFirst | None:
-    """Distribute whole files, the longest first."""
-    return LongestFirst(config, log) if config.getoption("dist") == "loadfile" else None

@@ -1,19 +1,8 @@
-"""Which test runs when, and in which worker of pytest-xdist: the longest first, or one worker would end alone."""
+"""Which test is collected first: those that run Airflow and dbt, the longest ones."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
-from xdist.scheduler import LoadFileScheduling
-
-
-class LongestFirst(LoadFileScheduling):  # type: ignore[misc]
-    """Distribute files in the order in which they were collected; xdist would begin with those of most tests."""
-
-    def __init__(self, config: pytest.Config, log: Any) -> None:
-        config.option.loadscopereorder = False
-        super().__init__(config, log)
 
 
 def longest_first(items: list[pytest.Item]) -> None:

@@ -21,7 +21,7 @@ import requests
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
-GENEROUS = 120
+GENEROUS = 240
 """Seconds before waiting for Airflow is given up."""
 
 Components = Sequence[tuple[str, list[str]]]
