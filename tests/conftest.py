@@ -13,7 +13,6 @@ import pytest
 from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance
 from tests.examples import add_to_nightly, choose_profile
-from tests.scheduling import longest_first
 from tests.support import LocalPlatform, local_platform
 from tests.system.database import NewDatabase, copy_database
 
@@ -114,6 +113,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the longest files, and let nightly tests include those of hypothesis."""
-    longest_first(items)
+    """Begin with the tests that wait for Airflow, and let nightly tests include those of hypothesis."""
+    items.sort(key=lambda item: "tests/system" not in item.nodeid)
     add_to_nightly(config, items)
