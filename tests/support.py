@@ -27,6 +27,15 @@ GENEROUS = 90
 Json = dict[str, Any]
 
 
+def without_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look Variables up as a new process does: a search for an unknown connection adds Airflow's database for good.
+
+    Where a file of tests runs after such a search, a command would log that there is no such database.
+    """
+    monkeypatch.setenv("_AIRFLOW_PROCESS_CONTEXT", "")  # so that it is put back afterwards
+    monkeypatch.delenv("_AIRFLOW_PROCESS_CONTEXT")
+
+
 @dataclass(slots=True)
 class LocalPlatform:
     """One running platform.

@@ -19,7 +19,7 @@ from airflow_dbt_rerun.config.documents import read_policy
 from airflow_dbt_rerun.core.policy.policy import RerunPolicy
 from benchmarks.advise import Score
 from benchmarks.backtest import collect, read_truth
-from tests.support import LocalPlatform, local_platform
+from tests.support import LocalPlatform, local_platform, without_database
 
 DAYS, NEXT = 40, 13
 """A history, and its last days, on which the proposal is tried; it is made from those before."""
@@ -49,6 +49,7 @@ def call(
 ) -> Call:
     """Run a command over all jobs; give its exit status and what it wrote. The token is never in it."""
     platform.connect(monkeypatch)
+    without_database(monkeypatch)
     reading = ("--all", "--cache", str(place / "cache"), "--requests-per-minute", "4500")
 
     def run(command: str, *arguments: object) -> tuple[int, str, str]:

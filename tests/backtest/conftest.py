@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import LocalPlatform, local_platform
+from tests.support import LocalPlatform, local_platform, without_database
 
 DAYS = 20
-_CONTEXT = "_AIRFLOW_PROCESS_CONTEXT"
 HISTORY = ("--simulate", "--history", str(DAYS), "--history-jobs", "6", "--history-seed", "3")
 
 
@@ -30,8 +29,7 @@ def _past(history_place: Path) -> Iterator[LocalPlatform]:
 def past(_past: LocalPlatform, monkeypatch: pytest.MonkeyPatch) -> Iterator[LocalPlatform]:
     """The platform with a history, connected, without faults, and with an empty record of requests."""
     _past.connect(monkeypatch)
-    monkeypatch.setenv(_CONTEXT, "")  # which the search for an unknown connection sets for good
-    monkeypatch.delenv(_CONTEXT)
+    without_database(monkeypatch)
     _past.control("DELETE", "requests")
     yield _past
     _past.control("DELETE", "faults")

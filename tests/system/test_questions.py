@@ -95,7 +95,7 @@ def runs(dbt: LocalPlatform, dag_id: str) -> list[tuple[int, bool]]:
 def test_each_end_of_a_question(airflow: AirflowStack, dbt: LocalPlatform) -> None:
     """Clear, mark failed, expiry and answers, after a fix and before; nothing is started that nobody asked for."""
     run_ids = {name: airflow.trigger(name) for name in NAMES}
-    assert airflow.until("expired", run_ids["expired"], "build", "failed", "success") == "failed"
+    airflow.ends("expired", run_ids["expired"], "build", "failed")
     asked = question(airflow, "answered", run_ids["answered"])
     assert asked["options"] == ["Rerun from failure", "Rerun from start", "Give up"]
     assert "model orders" in asked["body"]
@@ -108,8 +108,8 @@ def test_each_end_of_a_question(airflow: AirflowStack, dbt: LocalPlatform) -> No
     question(airflow, "cleared", run_ids["cleared"])
     answer(airflow, "answered", run_ids["answered"], "Rerun from failure")
     answer(airflow, "cleared", run_ids["cleared"], "Give up")
-    assert airflow.until("answered", run_ids["answered"], "build", "failed", "success") == "success"
-    assert airflow.until("cleared", run_ids["cleared"], "build", "failed", "success") == "failed"
+    airflow.ends("answered", run_ids["answered"], "build", "success")
+    airflow.ends("cleared", run_ids["cleared"], "build", "failed")
     assert airflow.state("failed", run_ids["failed"], "build") == "failed"
     assert {name: runs(dbt, name) for name in NAMES} == {
         "answered": [(20, False), (10, True)],
