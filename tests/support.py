@@ -101,6 +101,13 @@ class LocalPlatform:
         headers = {"Authorization": f"Token {self.token}", **({"X-Person": by} if by else {})}
         assert self.send("POST", f"runs/{run['id']}/cancel/", headers=headers).ok
 
+    def resumable(self, run: Json) -> tuple[bool, str | None]:
+        """Return whether a run can be retried, and why not; a list and the run itself must agree."""
+        listed, single = self.get("runs/", pk=run["id"])[0], self.get(f"runs/{run['id']}/")
+        answers = [(shown["can_retry"], shown["retry_not_supported_reason"]) for shown in (listed, single)]
+        assert answers[0] == answers[1]
+        return answers[0]
+
     def steps(self, run: Json) -> list[Json]:
         """Return the steps of a run."""
         steps: list[Json] = self.get(f"runs/{run['id']}/", include_related="run_steps")["run_steps"]

@@ -1,20 +1,31 @@
-"""The life cycle of runs on real dbt: their steps, their order and their end."""
+"""The life cycle of runs: their steps, their order and their end. At night on real dbt, too."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from tests.support import Json, LocalPlatform
-
-pytestmark = pytest.mark.dbt
+from tests.conftest import JOBS
+from tests.support import Json, LocalPlatform, local_platform
 
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 BUILT_IN = ["Clone git repository", "Create profile from connection corner_shop", "Invoke dbt with `dbt deps`"]
+
+
+@pytest.fixture(
+    scope="module", params=["simulated", pytest.param("real", marks=[pytest.mark.nightly, pytest.mark.dbt])]
+)
+def shared_platform(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalPlatform]:
+    """One platform for all tests here; with real dbt the same is expected, which is tried at night."""
+    options = ("--simulate",) if request.param == "simulated" else ()
+    with local_platform(tmp_path_factory.mktemp("platform"), *options, jobs=JOBS) as platform:
+        yield platform
 
 
 @pytest.fixture
@@ -132,14 +143,6 @@ def test_overrides_reach_dbt(platform: LocalPlatform) -> None:
     assert "Concurrency: 1 threads (target='duckdb')" in platform.steps(platform.run("seeds"))[3]["logs"]
 
 
-def test_documentation_is_the_last_step(platform: LocalPlatform) -> None:
-    """The override has the effect of the job's checkbox; the artifacts are those of the last step."""
-    run = platform.run("seeds", generate_docs_override=True)
-    assert run["has_docs_generated"] is True
-    assert names(platform.steps(run))[-1] == "Invoke dbt with `dbt docs generate`"
-    assert "catalog.json" in platform.get(f"runs/{run['id']}/artifacts/")
-
-
 def test_a_checkbox_step_can_fail_without_failing_the_run(
     new_platform: Callable[..., AbstractContextManager[LocalPlatform]],
 ) -> None:
@@ -216,41 +219,11 @@ def test_a_queued_run_can_be_cancelled_and_a_complete_run_cannot(platform: Local
 # --- can it be resumed?
 
 
-def reason_of(platform: LocalPlatform, run: Json) -> tuple[bool, str | None]:
-    """Return whether a run can be retried, and why not; a list and the run itself must agree."""
-    listed = platform.get("runs/", pk=run["id"])[0]
-    single = platform.get(f"runs/{run['id']}/")
-    answers = [(shown["can_retry"], shown["retry_not_supported_reason"]) for shown in (listed, single)]
-    assert answers[0] == answers[1]
-    return answers[0]
-
-
-@pytest.mark.parametrize(
-    ("overrides", "reason"),
-    [
-        ({"steps_override": ["dbt seed", "dbt run --no-such-option"]}, "RETRY_NO_RUN_RESULTS"),
-        ({"steps_override": ["dbt seed", "dbt ls --no-such-option"]}, "RETRY_UNSUPPORTED_CMD"),
-        ({"steps_override": ["dbt run --no-such-option"], "dbt_version_override": "1.5.0-latest"},
-         "RETRY_UNSUPPORTED_VERSION"),
-        ({}, "RETRY_NOT_FAILED_RUN"),
-    ],
-)  # fmt: skip
-def test_a_run_that_cannot_be_resumed_is_refused_with_the_reason(
-    platform: LocalPlatform, overrides: Json, reason: str
-) -> None:
-    """The reason is in the run, in lists and in the refusal. Results of an earlier command do not count."""
-    run = platform.run("seeds", **overrides)
-    assert reason_of(platform, run) == (False, reason)
-    answer = platform.send("POST", f"runs/{run['id']}/retry/")
-    assert answer.status_code == 400
-    assert reason in answer.json()["status"]["user_message"]
-
-
 def test_only_the_latest_run_can_be_resumed(platform: LocalPlatform, failed: Json) -> None:
     """A retry supersedes the run that it retries: a second retry is refused and starts nothing."""
-    assert reason_of(platform, failed) == (True, None)
+    assert platform.resumable(failed) == (True, None)
     run = platform.retry(failed)
-    assert reason_of(platform, failed) == (False, "RETRY_NOT_LATEST_RUN")
+    assert platform.resumable(failed) == (False, "RETRY_NOT_LATEST_RUN")
     assert platform.send("POST", f"runs/{failed['id']}/retry/").status_code == 400
     newest = platform.get("runs/", job_definition_id=run["job_id"], order_by="-id", limit=1)
     assert newest[0]["id"] == run["id"]
@@ -260,7 +233,7 @@ def test_the_failed_step_is_shown_before_a_retry(platform: LocalPlatform, failed
     """GET on the retry path names the failed and the skipped commands, and starts nothing."""
     details = platform.get(f"runs/{failed['id']}/retry/")
     assert details == {"failed_step": "dbt run", "skipped_steps": ["dbt test --select stg_orders"]}
-    assert reason_of(platform, failed) == (True, None)
+    assert platform.resumable(failed) == (True, None)
 
 
 # --- rerun of a job
@@ -294,15 +267,6 @@ def test_the_status_of_a_refused_retry_can_be_chosen(platform: LocalPlatform, st
     assert platform.send("POST", f"runs/{run['id']}/retry/").status_code == status
 
 
-def test_rerun_can_be_made_to_refuse(platform: LocalPlatform) -> None:
-    """If the newest run failed and cannot be resumed, nothing runs."""
-    platform.behave(rerun_when_not_retryable="refuse")
-    run = platform.run("seeds", steps_override=["dbt run --no-such-option"])
-    answer = platform.send("POST", f"jobs/{run['job_id']}/rerun/")
-    assert answer.status_code == 400
-    assert "RETRY_NO_RUN_RESULTS" in answer.json()["status"]["user_message"]
-
-
 @pytest.mark.parametrize(
     ("switches", "expected"),
     [
@@ -323,18 +287,6 @@ def test_the_appearance_of_a_retry_can_be_chosen(
     trigger = platform.get(f"runs/{run['id']}/", include_related="trigger")["trigger"]
     seen: tuple[Any, ...] = (run["retrying_run_id"] is not None, platform.steps(run)[3]["name"])
     assert (*seen, trigger["schema_override"]) == expected
-
-
-def test_skipped_steps_can_be_shown_and_named(platform: LocalPlatform) -> None:
-    """They appear in run_steps with the chosen status, and by name in the details of the failure."""
-    platform.behave(skipped_step_status=1, retry_details="names")
-    run = platform.run("seeds", steps_override=["dbt run --no-such-option", "dbt seed"])
-    last = platform.steps(run)[-1]
-    assert (last["name"], last["status_humanized"], last["logs"]) == ("Invoke dbt with `dbt seed`", "Queued", "")
-    assert platform.get(f"runs/{run['id']}/retry/") == {
-        "failed_step": "Invoke dbt with `dbt run --no-such-option`",
-        "skipped_steps": ["Invoke dbt with `dbt seed`"],
-    }
 
 
 def test_unknown_switches_are_refused(platform: LocalPlatform) -> None:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 
 import psutil  # type: ignore[import-untyped]
@@ -13,20 +14,24 @@ import pytest
 
 from tests.support import EXAMPLE_PROJECT, LocalPlatform
 
-pytestmark = pytest.mark.dbt
-
 NewPlatform = Callable[..., AbstractContextManager[LocalPlatform]]
 
 
-def test_a_run_that_a_crash_interrupted_is_an_error(new_platform: NewPlatform) -> None:
+@pytest.fixture(params=["simulated", pytest.param("real", marks=[pytest.mark.nightly, pytest.mark.dbt])])
+def either_platform(request: pytest.FixtureRequest, new_platform: NewPlatform) -> NewPlatform:
+    """Platforms with a simulated dbt, and at night with a real one: the same is expected."""
+    return partial(new_platform, "--simulate") if request.param == "simulated" else new_platform
+
+
+def test_a_run_that_a_crash_interrupted_is_an_error(either_platform: NewPlatform) -> None:
     """It ends and cannot be resumed; the run that waited for it runs on the new server."""
-    with new_platform() as first:
+    with either_platform() as first:
         first.run("seeds")
         first.trouble({"node": "stg_orders", "seconds": 60})
         interrupted, waiting = first.trigger("orders"), first.trigger("orders")
         first.until_troubled("stg_orders")
         first.kill()
-    with new_platform() as second:
+    with either_platform() as second:
         shown = second.get(f"runs/{interrupted['id']}/")
         assert (shown["status"], shown["finished_at"] is not None) == (20, True)
         assert "stopped" in shown["status_message"]
@@ -34,26 +39,26 @@ def test_a_run_that_a_crash_interrupted_is_an_error(new_platform: NewPlatform) -
         assert second.wait(waiting)["status"] == 10
 
 
-def test_a_new_server_continues_where_the_old_one_stopped(new_platform: NewPlatform) -> None:
+def test_a_new_server_continues_where_the_old_one_stopped(either_platform: NewPlatform) -> None:
     """Job ids, the token, runs, artifacts and logs are the same, and a failed run can be resumed."""
-    with new_platform() as first:
+    with either_platform() as first:
         first.run("seeds")
         first.trouble({"node": "orders", "times": 1, "message": "Connection reset by peer"})
         failed = first.run("orders")
         before = first.steps(failed)
         assert first.stop() == 0
-    with new_platform() as second:
+    with either_platform() as second:
         assert (second.token, second.jobs) == (first.token, first.jobs)
         assert second.steps(failed) == before
         resumed = second.retry(failed)
     assert (resumed["status"], resumed["id"]) == (10, failed["id"] + 1)
 
 
-def test_jobs_of_an_earlier_server_are_updated(new_platform: NewPlatform) -> None:
+def test_jobs_of_an_earlier_server_are_updated(either_platform: NewPlatform) -> None:
     """A job with the same name gets the new commands; other jobs remain."""
-    with new_platform(jobs={"a": "dbt seed", "b": "dbt build"}) as first:
+    with either_platform(jobs={"a": "dbt seed", "b": "dbt build"}) as first:
         ids = dict(first.jobs)
-    with new_platform(jobs={"a": "dbt seed; dbt run"}) as second:
+    with either_platform(jobs={"a": "dbt seed; dbt run"}) as second:
         assert second.jobs == ids
         assert second.get(f"jobs/{ids['a']}/")["execute_steps"] == ["dbt seed", "dbt run"]
         assert second.get(f"jobs/{ids['b']}/")["execute_steps"] == ["dbt build"]
@@ -86,9 +91,9 @@ def test_the_state_directory_may_lie_in_the_project(new_platform: NewPlatform, t
     assert copies == []
 
 
-def test_two_servers_do_not_share_a_state_directory(new_platform: NewPlatform) -> None:
+def test_two_servers_do_not_share_a_state_directory(either_platform: NewPlatform) -> None:
     """The second would fail the runs of the first, so it is refused; the first continues."""
-    with new_platform() as platform:
+    with either_platform() as platform:
         state = str(platform.state.parent)
         command = [sys.executable, "-m", "airflow_dbt_rerun.local", "--project-dir", str(EXAMPLE_PROJECT)]
         second = subprocess.run([*command, "--state-dir", state], capture_output=True, text=True, check=False)
