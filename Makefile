@@ -106,13 +106,13 @@ demo: setup $(if $(filter 2,$(DBT)),$(V2_READY)) ## a job that fails and heals i
 
 test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS="-m nightly": what that leaves out)
 	@echo "[test] pytest with $(WORKERS) workers ..."
-	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 test-v2: setup $(V2_READY) ## the tests that run dbt v2
 	@$(VENV)/bin/python -m pytest -m v2 $(ARGS)
 
 quick: $(READY) ## the tests that need neither dbt nor a running Airflow
-	@$(VENV)/bin/python -m pytest $(QUICK) --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+	@$(VENV)/bin/python -m pytest $(QUICK) --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 matrix: ## the quick tests on each Python and Airflow, and on the lowest versions (ARGS=: all tests; CELLS="--python 3.13")
 	@$(PYTHON) tools/matrix.py $(CELLS) $(if $(filter undefined,$(origin ARGS)),,--args='$(ARGS)')

@@ -13,6 +13,7 @@ import pytest
 from airflow_dbt_rerun.testing import set_testing
 from tests.border import TaskInstance
 from tests.examples import add_to_nightly, choose_profile
+from tests.order import in_turn
 from tests.support import LocalPlatform, local_platform
 from tests.system.database import NewDatabase, copy_database
 
@@ -113,6 +114,6 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Begin with the tests that wait for Airflow, and let nightly tests include those of hypothesis."""
-    items.sort(key=lambda item: "tests/system" not in item.nodeid)
+    """Begin with the slow files, and let nightly tests include those of hypothesis."""
+    items[:] = in_turn(items)
     add_to_nightly(config, items)

@@ -79,6 +79,7 @@ def test_retry_runs_only_the_failed_and_the_skipped_nodes(dbt: Dbt, shop: Shop) 
     }
 
 
+@pytest.mark.nightly
 def test_minus_one_fails_every_time(dbt: Dbt, shop: Shop) -> None:
     """A permanent failure does not heal by retries."""
     shop.trouble({"node": "orders", "times": -1, "message": "no"})
@@ -103,6 +104,7 @@ def test_every_kind_of_node_can_be_made_to_fail(dbt: Dbt, shop: Shop) -> None:
         assert f"Invalid Input Error: it's {node}" in output
 
 
+@pytest.mark.nightly
 def test_data_test_finds_the_requested_number_of_rows(dbt: Dbt, shop: Shop) -> None:
     """A failing test has the status ``fail``, not ``error``, and heals as well."""
     shop.trouble({"node": "unique_orders_order_id", "times": 1, "failures": 3})
@@ -149,6 +151,7 @@ def test_two_copies_can_share_failures_and_warehouse(dbt: Dbt, tmp_path: Path) -
     assert dbt(second, "run --select orders") == [0]
 
 
+@pytest.mark.nightly
 def test_freshness_and_docs_work(dbt: Dbt, shop: Shop) -> None:
     """The project has a source, so that both checkboxes of a job have an effect."""
     assert dbt(shop, "seed", "source freshness", "docs generate") == [0, 0, 0]

@@ -100,7 +100,7 @@ def until_cancelled(dbt: LocalPlatform, run: Json) -> None:
     wait_until(f"run {run['id']} is cancelled", lambda: dbt.get(f"runs/{run['id']}/")["status"] == CANCELLED)
 
 
-@pytest.mark.parametrize("state", ["failed", "success"])
+@pytest.mark.parametrize("state", ["failed", pytest.param("success", marks=pytest.mark.nightly)])
 def test_marked_task_stops_its_run(airflow: AirflowStack, dbt: LocalPlatform, mode: str, state: str) -> None:
     """P9: a person ends the task, working or deferred: its dbt run does not go on."""
     run_id, run = begin(airflow, dbt, mode)

@@ -83,6 +83,7 @@ def test_exit_codes_distinguish_success_failed_nodes_and_failed_starts(with_dbt:
 
 
 @pytest.mark.dbt
+@pytest.mark.nightly
 def test_log_is_appended_to(with_dbt: WithDbt, shop: Shop) -> None:
     """Earlier content of the log remains."""
     shop.log.write_text("before\n")

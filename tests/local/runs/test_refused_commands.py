@@ -9,6 +9,7 @@ from tests.support import Json, LocalPlatform
 pytestmark = pytest.mark.dbt
 
 
+@pytest.mark.nightly
 def test_documentation_is_the_last_step(platform: LocalPlatform) -> None:
     """The override has the effect of the job's checkbox; the artifacts are those of the last step."""
     run = platform.run("seeds", generate_docs_override=True)

@@ -21,8 +21,6 @@ from tests.system.airflow_shell import AirflowShell, airflow_shell
 from tests.system.database import NewDatabase
 from tests.tls import certificate
 
-pytestmark = pytest.mark.dbt
-
 CLIENTS = Path(__file__).with_name("clients")
 JOB, COMMANDS = "nightly", "dbt seed; dbt build --exclude resource_type:seed"
 ERROR, SUCCESS = 20, 10
@@ -69,13 +67,16 @@ class Client:
         return dict(json.loads(report.read_text()))
 
 
-@pytest.fixture(scope="module")
-def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    """Serve a separate platform for this module, with TLS."""
+@pytest.fixture(
+    scope="module", params=["simulated", pytest.param("real", marks=[pytest.mark.nightly, pytest.mark.dbt])]
+)
+def secured(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    """Serve a separate platform for this module, with TLS; at night with real dbt, too."""
     folder = tmp_path_factory.mktemp("secured")
     cert, key = certificate(folder)
+    simulate = ("--simulate",) if request.param == "simulated" else ()
     options, jobs = ("--tls-cert", str(cert), "--tls-key", str(key)), {JOB: COMMANDS}
-    with local_platform(folder, *options, jobs=jobs, verify=str(cert)) as platform:
+    with local_platform(folder, *simulate, *options, jobs=jobs, verify=str(cert)) as platform:
         yield Client(platform, folder, client_env(platform, folder, cert))
 
 
@@ -133,7 +134,7 @@ def run_dag(airflow: AirflowShell, client: Client, dag_id: str, deferrable: str)
 
 
 @pytest.mark.airflow
-@pytest.mark.parametrize("deferrable", ["no", "yes"])
+@pytest.mark.parametrize("deferrable", [pytest.param("no", marks=pytest.mark.nightly), "yes"])
 def test_operator_and_sensor_of_the_official_provider(
     client: Client, airflow: AirflowShell, deferrable: str
 ) -> None:
