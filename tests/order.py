@@ -21,7 +21,8 @@ def in_turn(items: list[pytest.Item]) -> list[pytest.Item]:
     airflow, dbt, quick = (
         [file for file in files.values() if _needs(file) == what] for what in ("airflow", "dbt", "")
     )
-    slow = [file for pair in zip_longest(airflow, dbt, fillvalue=[]) for file in pair]
+    none: list[pytest.Item] = []
+    slow = [file for pair in zip_longest(airflow, dbt, fillvalue=none) for file in pair]
     return list(chain.from_iterable([*slow, *quick]))
 
 
