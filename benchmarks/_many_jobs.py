@@ -17,7 +17,7 @@ TASKS = int(os.environ.get("TASKS", "200"))
 ONE_IN = 10
 """Which part of the jobs fails once."""
 
-SECONDS = 60, 180
+SECONDS = tuple(map(int, os.environ.get("SECONDS", "60 180").split()))
 """How long a task's dbt runs take, in all: spread evenly between these."""
 
 MESSAGE = "Connection reset by peer"
@@ -80,6 +80,7 @@ class Past:
     :param posts: how often was posted what
     :param connections: over which its requests came
     :param run_seconds: of all dbt runs together
+    :param busiest: most requests in one minute
     """
 
     endings: tuple[tuple[str, ...], ...]
@@ -87,6 +88,7 @@ class Past:
     gets: int
     connections: int
     run_seconds: float
+    busiest: int
 
     @property
     def runs(self) -> int:
@@ -106,7 +108,8 @@ def past(dbt: LocalPlatform) -> Past:
         endings[run["job_definition_id"]].append(run["status_humanized"])
         seconds += seconds_between(run["started_at"], run["finished_at"])
     in_order = tuple(tuple(endings[job]) for job in dbt.jobs.values())
-    return Past(in_order, posts, methods["GET"], len(clients), seconds)
+    minutes = Counter(float(request["at"]) // 60 for request in requests)
+    return Past(in_order, posts, methods["GET"], len(clients), seconds, max(minutes.values(), default=0))
 
 
 def all_runs(dbt: LocalPlatform, page: int = 100) -> Iterator[Json]:

@@ -2,18 +2,20 @@
 
 A tenth of the tasks' jobs fail once. It is done twice: undisturbed, and with one triggerer killed half-way, whose
 runs the other one has to take over. What was run is read from the dbt platform, which is a simulated one: no task
-is believed. ``make bench-stack`` installs what it needs; ``TASKS=20`` makes it quick.
+is believed. ``make bench-stack`` installs what it needs; ``TASKS=20`` makes it quick, ``WAYS=undisturbed`` leaves
+out the second, and ``SECONDS="600 600"`` is how long dbt's runs take.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +51,8 @@ COMPONENTS = [
     *((name, ["celery", "worker", "--skip-serve-logs", "-H", name, "-c", str(SLOTS)]) for name in WORKERS),
 ]
 
-MOST_SECONDS = 3_600
+WAYS = ("undisturbed", "one-killed")
+MOST_SECONDS = 5_400
 """After that, tasks are taken for lost."""
 
 HELD = re.compile(r"Task \w+\[[\w-]+\] (?:succeeded in ([\d.]+)s|raised|retry|rejected)")
@@ -65,8 +68,8 @@ def main() -> None:
         print(f"not run: {reason}")
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was made is dropped then, too
-    found = [measure(killing=False), measure(killing=True)]
-    for line in table(found):
+    ways = WAYS if (chosen := os.environ.get("WAYS")) is None else tuple(chosen.split())
+    for line in table({way: measure(killing=way != WAYS[0]) for way in ways}):
         print(line)
 
 
@@ -171,7 +174,7 @@ def measure(*, killing: bool) -> tuple[Past, Seen]:
             found = past(there.dbt)
         read_logs(there.airflow.home, seen)  # a worker says that a task is over a moment after Airflow does
     check(found, seen)
-    print(f"{'one is killed' if killing else 'undisturbed'}: green after {seen.wall:,.0f} s", flush=True)
+    print(f"{WAYS[killing]}: green after {seen.wall:,.0f} s", flush=True)
     return found, seen
 
 
@@ -294,13 +297,13 @@ def cpu_seconds(pid: int) -> float:
 # --- The table
 
 
-def table(found: Iterable[tuple[Past, Seen]]) -> Iterator[str]:
+def table(found: Mapping[str, tuple[Past, Seen]]) -> Iterator[str]:
     """Give a line for each figure, with a column for each way."""
-    columns = [list(figures(past, seen)) for past, seen in found]
+    columns = [list(figures(past, seen)) for past, seen in found.values()]
     shortest, longest = SECONDS
     yield f"{TASKS} mapped deferrable tasks; dbt runs of {shortest} to {longest} s; one job in {ONE_IN} fails once"
     yield f"CeleryExecutor: {len(WORKERS)} workers of {SLOTS} slots, {len(TRIGGERERS)} triggerers"
-    yield f"{'':48}{'undisturbed':>20}{'one is killed':>20}"
+    yield f"{'':48}" + "".join(f"{way:>20}" for way in found)
     for rows in zip(*columns, strict=True):
         yield f"{rows[0][0]:48}" + "".join(f"{value:>20}" for _, value in rows)
 
@@ -318,6 +321,7 @@ def figures(past: Past, seen: Seen) -> Iterator[tuple[str, str]]:
     yield "dbt seconds: blocking tasks hold one as long", f"{past.run_seconds:,.0f}"
     yield "  ratio of the two", f"1/{past.run_seconds / held:.0f}"
     yield "GETs per dbt run", f"{past.gets / past.runs:.1f}"
+    yield "requests to dbt in a minute, most (dbt allows 5,000)", f"{past.busiest:,}"
     yield "connections to dbt, in all", f"{past.connections}"
     yield "  of one triggerer at one moment, most", f"{seen.open_connections}"
     yield "runs watched by one triggerer, most", f"{seen.watched}"

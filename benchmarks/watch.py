@@ -19,15 +19,22 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks._watch_client import THRESHOLD, Stall
+from benchmarks._watch_record import record
 from benchmarks._watch_server import ACCOUNT, end_of, run
 from tests.tls import certificate
 
 COUNTS = (1, 100, 1000, 5000)
-ALONE = 20_000
-"""Runs that only ours watches: the official trigger sends thousands of requests a second for so many."""
+LATE = ("--latency", "0.1")
+"""Answers take so many seconds more."""
 
-LATENCY = 0.1
-"""Seconds that an answer takes, in the rows with latency."""
+ALONE: tuple[tuple[str, int, tuple[str, ...]], ...] = (
+    ("1,000 runs, answers 100 ms late", 1000, LATE),
+    ("5,000 runs, answers 100 ms late", 5000, LATE),
+    ("20,000 runs", 20_000, ()),
+    ("20,000 runs, answers 100 ms late", 20_000, LATE),
+    ("1,000 runs, `pk__in` ignored", 1000, ("--ignores-pk-in",)),
+)
+"""What only ours is measured with: for 20,000 runs the official trigger sends thousands of requests a second."""
 
 TOLERATED = {"requests": 1.5, "bytes": 1.3}
 """What ours may be of the least that watching could take."""
@@ -145,19 +152,16 @@ def main() -> None:
     print("in brackets what ours is of the official trigger's. Requests and bytes are the server's count")
     print(f"machine: {machine()}")
     found: dict[int, dict[str, Figures]] = {}
+    alone: dict[str, tuple[int, Figures]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for count in COUNTS:
             found[count] = {kind: measured(kind, count, Path(folder)) for kind in KINDS}
             print("\n".join([*table(count, found[count]), *beside_limit(count, found[count]["ours"])]), flush=True)
-        for count in (*filter(lambda count: count >= MANY, COUNTS), ALONE):
-            found_late = measure("ours", count, Path(folder), "--latency", str(LATENCY))
-            print(f"\nours, {count:,} runs, answers {LATENCY:g} s late: {words(count, found_late)}", flush=True)
-        print(f"\nours, {ALONE:,} runs: {words(ALONE, measure('ours', ALONE, Path(folder)))}", flush=True)
-        without = measure("ours", MANY, Path(folder), "--ignores-pk-in")
-    print(f"{MANY:,} runs, where the platform does not know pk__in: ours takes {without.requests:,} requests over")
-    print(
-        f"{without.connections} connections, {without.cpu:.2f} CPU s; p99 of the delay {without.delay(0.99):.2f} s"
-    )
+        alone |= {f"{count:,} runs": (count, found[count]["ours"]) for count in COUNTS if count >= MANY}
+        for what, count, options in ALONE:
+            alone[what] = count, measure("ours", count, Path(folder), *options)
+            print(f"\nours, {what}: {words(*alone[what])}", flush=True)
+    record(found, alone, least, machine())
     draw(found)
 
 

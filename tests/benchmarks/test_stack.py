@@ -18,7 +18,7 @@ from tests.support import local_platform
 from tests.system.airflow_stack import free_port
 
 ENDINGS, POSTS = _many_jobs.intended(20)
-AS_INTENDED = _many_jobs.Past(ENDINGS, POSTS, gets=440, connections=60, run_seconds=2_400.0)
+AS_INTENDED = _many_jobs.Past(ENDINGS, POSTS, gets=440, connections=60, run_seconds=2_400.0, busiest=480)
 GREEN = stack.Seen(states={"success": 20}, wall=90.0, most_tries=1, held=[2.0] * 44, cpu=66.0)
 
 HELD = """
@@ -160,7 +160,7 @@ def test_connections_to_the_platform_are_counted() -> None:
 def test_both_ways_stand_side_by_side() -> None:
     """A blocking task would hold its slot as long as dbt runs; a triggerer's death has a line of its own."""
     killed = replace(GREEN, taken_over=(7, 31.6))
-    lines = list(stack.table([(AS_INTENDED, GREEN), (AS_INTENDED, killed)]))
+    lines = list(stack.table({"undisturbed": (AS_INTENDED, GREEN), "one-killed": (AS_INTENDED, killed)}))
     cells = {line[:48].strip(): line[48:].split() for line in lines[3:]}
     assert cells["dbt runs"] == ["22", "22"]
     assert cells["worker seconds: a Celery slot was held"] == ["88", "88"]

@@ -27,6 +27,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -205,6 +206,7 @@ async def _apply(fault: Fault, app: ASGIApp, scope: Scope, receive: Receive, sen
 
 def _recorded(scope: Scope) -> dict[str, str]:
     return {
+        "at": f"{time.time():.3f}",
         "method": scope["method"],
         "path": scope["path"],
         "query": scope["query_string"].decode(),
