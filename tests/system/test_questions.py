@@ -29,7 +29,7 @@ for name, job_id in {jobs}.items():
         DbtCloudJobOperator(
             task_id="build",
             job_id=job_id,
-            check_interval=1,
+            check_interval=5,  # of a busy scheduler, Airflow loses tasks that resume sooner
             deferrable=name in ("answered", "failed"),
             policy=RerunPolicy(rules=[RerunRule(every("code"), "ask", question=question)]),
         )
