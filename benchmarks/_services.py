@@ -20,7 +20,7 @@ MODULES = ("airflow.providers.celery", "asyncpg", "psycopg2", "redis")
 def missing() -> str | None:
     """Say what is not there, if anything."""
     if any(not _can_be_imported(module) for module in MODULES):
-        return "the packages of the extra `bench` are not installed: `make bench-stack` does that"
+        return "the packages of the group `bench` are not installed: `make bench-stack` does that"
     for name, port in (("PostgreSQL", POSTGRES), ("Redis", REDIS)):
         with socket.socket() as server:
             if server.connect_ex((HOST, port)) != 0:
@@ -77,7 +77,7 @@ def _administer(statement: str) -> None:
 
 
 def _connect(name: str) -> Any:
-    import psycopg2  # noqa: PLC0415 - in the extra `bench` only
+    import psycopg2  # noqa: PLC0415 - in the group `bench` only
 
     connection = psycopg2.connect(host=HOST, port=POSTGRES, user="postgres", dbname=name)
     connection.autocommit = True
@@ -90,7 +90,7 @@ def own_redis() -> Iterator[str]:
 
     :raises SystemExit: if all are in use
     """
-    from redis import Redis  # noqa: PLC0415 - in the extra `bench` only
+    from redis import Redis  # noqa: PLC0415 - in the group `bench` only
 
     for number in REDIS_NUMBERS:
         with Redis(HOST, REDIS, db=number) as server:

@@ -176,7 +176,7 @@ def test_a_machine_without_the_services_is_told_so(
     """It ends before it starts anything."""
     monkeypatch.setattr(_services, "MODULES", ("nowhere.at.all",))
     stack.main()
-    assert "the extra `bench`" in capsys.readouterr().out
+    assert "the group `bench`" in capsys.readouterr().out
     monkeypatch.setattr(_services, "MODULES", ())
     monkeypatch.setattr(_services, "POSTGRES", free_port())
     stack.main()
