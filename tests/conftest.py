@@ -37,9 +37,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 @pytest.fixture(scope="session")
-def shared_platform(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalPlatform]:
+def shared_platform(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[LocalPlatform]:
     """One platform for all tests, for those who leave it as they found it."""
-    with local_platform(tmp_path_factory.mktemp("platform"), jobs=JOBS) as platform:
+    simulate = ("--simulate",) if getattr(request, "param", "real") == "simulated" else ()
+    with local_platform(tmp_path_factory.mktemp("platform"), *simulate, jobs=JOBS) as platform:
         yield platform
 
 
@@ -106,6 +109,13 @@ def test_mode() -> Iterator[None]:
 def instance(request: pytest.FixtureRequest) -> TaskInstance:
     """Return separate work for each test in each mode."""
     return TaskInstance(run_id=request.node.name)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Where a file says ``SIMULATED_BY_DAY``, a simulated dbt does what real dbt does, which is tried at night."""
+    if "shared_platform" in metafunc.fixturenames and getattr(metafunc.module, "SIMULATED_BY_DAY", False):
+        real = pytest.param("real", marks=[pytest.mark.nightly, pytest.mark.dbt])
+        metafunc.parametrize("shared_platform", ["simulated", real], indirect=True, scope="session")
 
 
 def pytest_configure(config: pytest.Config) -> None:

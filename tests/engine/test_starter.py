@@ -17,7 +17,7 @@ from airflow_dbt_rerun.engine.starter import RunStarter, Work
 from airflow_dbt_rerun.hooks import DbtCloudRerunHook
 from tests.support import Json, LocalPlatform
 
-pytestmark = pytest.mark.dbt
+SIMULATED_BY_DAY = True
 
 LOG = logging.getLogger(__name__)
 

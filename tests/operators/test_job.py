@@ -42,6 +42,8 @@ from tests.border import TaskInstance, fresh_copy, run_task
 from tests.conftest import JOBS
 from tests.support import LocalPlatform, local_platform
 
+SIMULATED_BY_DAY = True
+
 IN_A_HURRY = RerunPolicy(wait=wait_fixed(0))
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 BROKEN = {"node": "orders", "times": -1, "message": "Table with name raw_refunds does not exist!"}

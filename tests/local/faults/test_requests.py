@@ -10,6 +10,8 @@ import requests
 
 from tests.support import LocalPlatform
 
+SIMULATED_BY_DAY = True
+
 UNLIMITED = -1
 
 

@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import pytest
 
-from tests.conftest import JOBS
-from tests.support import Json, LocalPlatform, local_platform
+from tests.support import Json, LocalPlatform
+
+SIMULATED_BY_DAY = True
 
 RESET = {"node": "orders", "times": 1, "message": "Connection reset by peer"}
 BUILT_IN = ["Clone git repository", "Create profile from connection corner_shop", "Invoke dbt with `dbt deps`"]
-
-
-@pytest.fixture(
-    scope="module", params=["simulated", pytest.param("real", marks=[pytest.mark.nightly, pytest.mark.dbt])]
-)
-def shared_platform(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[LocalPlatform]:
-    """One platform for all tests here; with real dbt the same is expected, which is tried at night."""
-    options = ("--simulate",) if request.param == "simulated" else ()
-    with local_platform(tmp_path_factory.mktemp("platform"), *options, jobs=JOBS) as platform:
-        yield platform
 
 
 @pytest.fixture
@@ -185,8 +174,8 @@ def test_runs_of_a_job_take_turns(platform: LocalPlatform) -> None:
     platform.until_troubled("stg_orders")
     waiting = platform.get(f"runs/{second['id']}/")
     assert (waiting["status"], waiting["blocked_by"]) == (1, [first["id"]])
-    assert platform.wait(platform.trigger("seeds"), status=3)["status"] == 3
-    platform.post(f"runs/{first['id']}/cancel/")
+    assert platform.run("seeds")["status"] == 10
+    assert platform.post(f"runs/{first['id']}/cancel/")["status"] == 30
     assert platform.wait(second)["status"] == 10
 
 
