@@ -135,10 +135,12 @@ def verify(body: bytes, authorization: str | bytes | None, secret: str) -> None:
 
     :raises WebhookSignatureError: if the signature is missing or wrong.
     :raises ValueError: if the secret is blank, since anyone could then sign.
-    :raises TypeError: if body or secret has another type than here.
+    :raises TypeError: if an argument has another type than here.
     """
     if not isinstance(secret, str | None) or not isinstance(body, bytes | bytearray):
         raise TypeError("a webhook is verified by its raw body as bytes and the secret as text")
+    if not isinstance(authorization, str | bytes | None):
+        raise TypeError(f"authorization takes the text of one header, not {type(authorization).__name__}")
     if not secret or not secret.strip():
         raise ValueError("a webhook's secret must not be blank")
     expected = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
@@ -151,7 +153,7 @@ def verify(body: bytes, authorization: str | bytes | None, secret: str) -> None:
 
 
 def _check_age(event: WebhookEvent, limit: float) -> None:
-    if isinstance(limit, bool) or not 0 < limit < math.inf:
+    if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
         raise ValueError(f"not_older_than takes a number of seconds above zero, not {limit!r}")
     sent_at = epoch(event.timestamp)
     if sent_at is None or abs(time.time() - sent_at) > limit:
@@ -179,9 +181,9 @@ def _event(content: Any) -> WebhookEvent:
     return WebhookEvent(
         event_id=event.text("eventId"),
         event_type=event.text("eventType"),
-        account_id=event.number("accountId"),
-        job_id=data.number("jobId"),
-        run_id=data.number("runId"),
+        account_id=event.id("accountId"),
+        job_id=data.id("jobId"),
+        run_id=data.id("runId"),
         status=data.number("runStatusCode"),
         timestamp=event.moment("timestamp"),
         job_name=data.text_or_none("jobName"),

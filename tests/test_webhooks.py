@@ -99,6 +99,12 @@ def test_a_blank_secret_is_no_secret(secret: str) -> None:
         verify(BODY, signed(BODY, secret), secret)
 
 
+def test_a_list_of_headers_is_no_header() -> None:
+    """Some frameworks give all headers of a name."""
+    with pytest.raises(TypeError, match="authorization takes the text of one header, not list"):
+        receive(b"{}", ["a"], SECRET)  # type: ignore[arg-type]
+
+
 def test_a_header_may_be_bytes() -> None:
     """ASGI servers give headers so."""
     assert receive(BODY, signed(BODY).encode(), SECRET) == parse(BODY)

@@ -7,6 +7,7 @@ extra = transport settings. The connection's type is ignored.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_address
@@ -21,6 +22,13 @@ from airflow_dbt_rerun.exceptions import DbtConfigError
 
 DEFAULT_HOST = "cloud.getdbt.com"
 DEFAULT_REQUEST_TIMEOUT = 30.0
+
+LONGEST_BARE_NAME = 20
+"""Characters of a host name without a dot, as in a network of containers. A token has no dot, and twice as many."""
+
+_LABEL = "[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
+_HOST_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?", re.IGNORECASE)
+"""RFC 1123; hex digits alone may be a token, which the length tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +114,7 @@ def _check_host_only(url: SplitResult, where: str) -> None:
             url.hostname
             and url.port != 0
             and not (url.path.strip("/") or url.query or url.fragment or url.username)
+            and _is_name_or_address(url.hostname)
         )
     except ValueError:  # the port is not a number
         usable = False
@@ -114,6 +123,14 @@ def _check_host_only(url: SplitResult, where: str) -> None:
             f"host of {where} must be the access URL alone, such as {DEFAULT_HOST} or abc12.us1.dbt.com "
             "(a port may follow)"
         )
+
+
+def _is_name_or_address(host: str) -> bool:
+    """Return whether this can be a host: a token pasted here would be shown by errors, and looked up as a name."""
+    try:
+        return bool(ip_address(host))
+    except ValueError:
+        return bool(_HOST_NAME.fullmatch(host)) and ("." in host or len(host) <= LONGEST_BARE_NAME)
 
 
 def _is_loopback(host: str) -> bool:

@@ -25,6 +25,8 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm.exc import StaleDataError
 
+from airflow_dbt_rerun.config.holding import why_paused
+from airflow_dbt_rerun.core.heal.held import SHADOW
 from airflow_dbt_rerun.links import XCOM_REPORT
 from airflow_dbt_rerun.operators.wishes import GIVE_UP, KEY, RERUNS, wish_from
 
@@ -85,12 +87,15 @@ def wishes(
     row = _row(session, of)
     wish = _wish(session, of, row.max_tries)
     has_store = _store() is not None
+    report = _report(session, of)
+    held = _held(report)
     return {
         "seen": str(row.id),
         "wish": wish and {"action": wish.action, "run_id": wish.run_id, "by": wish.by, "at": wish.at},
         "has_store": has_store,
         "may_act": _may_act(request, user, of.dag_id),
-        "actions": _possible(row.state, _report(session, of)) if has_store else [],
+        "actions": _possible(row.state, report, held) if has_store else [],
+        "held": held if has_store and _possible(row.state, report, None) else None,
     }
 
 
@@ -112,8 +117,9 @@ def wish_for(
     if str(row.id) != asked.seen or not _claimed(session, row.id):
         raise HTTPException(409, _changed(session, of, _row(session, of)))
     report = _report(session, of)
-    if asked.action not in _possible(row.state, report):
-        raise HTTPException(409, _why_not(row.state, report))
+    held = _held(report)
+    if asked.action not in _possible(row.state, report, held):
+        raise HTTPException(409, held or _why_not(row.state, report))
     wish = {"action": asked.action, "run_id": report.get("job_run_id"), "by": user.get_name(), "at": time.time()}
     try:
         _clear(session, user, of)
@@ -132,7 +138,19 @@ def _why_not(state: str | None, report: Mapping[str, Any]) -> str:
     return f"The task is {state or 'about to start'}: that cannot be done now."
 
 
-def _possible(state: str | None, report: Mapping[str, Any]) -> list[str]:
+def _held(report: Mapping[str, Any]) -> str | None:
+    """Return why no rerun may start, whoever asks: the task would be cleared, and fail at once.
+
+    The task looks again, for its connection, too: a report does not name that.
+    """
+    if SHADOW in str(report.get("reason") or ""):
+        return f"No rerun: {SHADOW}."
+    job_id = report.get("job_id")
+    paused = why_paused(job_id, "") if isinstance(job_id, int) else None
+    return paused and f"No rerun: {paused}."
+
+
+def _possible(state: str | None, report: Mapping[str, Any], held: str | None) -> list[str]:
     """Return what can be asked for: reruns once the newest dbt run has failed, an end while the task waits.
 
     While a question to a person is open, nothing: the answer decides.
@@ -140,7 +158,8 @@ def _possible(state: str | None, report: Mapping[str, Any]) -> list[str]:
     attempts = report.get("attempts") or ()
     if not attempts or state not in (*WAITING, *ENDED) or (state in WAITING and _is_asking(report)):
         return []
-    reruns = [str(action) for action in RERUNS] if attempts[-1].get("status") in FAILED else []
+    may_rerun = held is None and attempts[-1].get("status") in FAILED
+    reruns = [str(action) for action in RERUNS] if may_rerun else []
     return [*reruns, *([GIVE_UP] if state in WAITING else [])]
 
 

@@ -83,6 +83,27 @@ def test_a_host_is_a_host(host: str) -> None:
         settings(host=host)
 
 
+@pytest.mark.parametrize(
+    "token",
+    [
+        "dbtc_REALTOKENabcdef1234567890XYZ",
+        "dbtu_REALTOKEN-abc=",
+        "0123456789abcdef0123456789abcdef01234567",
+        "-a.example",
+    ],
+)
+def test_a_token_is_no_host(token: str) -> None:
+    """Pasted into the wrong field it would be looked up as a name, and shown by the error that there is none."""
+    with pytest.raises(DbtConfigError, match="host of connection 'dbt' must be the access URL alone") as caught:
+        settings(host=token)
+    assert token not in str(caught.value)
+
+
+def test_a_name_without_a_dot_can_be_a_host() -> None:
+    """In a network of containers."""
+    assert settings(host="https://dbt-platform:8443").base_url == "https://dbt-platform:8443"
+
+
 def test_a_given_account_wins() -> None:
     """A parameter beats the connection's login, as a number or as text; an empty one counts as not given."""
     assert settings(account_id=9).account_id == 9

@@ -201,6 +201,21 @@ def test_unreadable_files_are_named(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert said.out == f"changed {tmp_path / 'b.py'}\n"
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["'a' + " * 500 + "'a'", "'a' + " * 20_000 + "'a'", "(" * 5_000 + ")" * 5_000, "-" * 5_000 + "1"],
+    ids=["sum", "long sum", "parentheses", "signs"],
+)
+def test_a_file_that_is_too_deep_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str], text: str) -> None:
+    """It ends neither the command nor, in the parser's own stack, the process; the other files are changed."""
+    (tmp_path / "a.py").write_text(f"x = {text}\n")
+    (tmp_path / "b.py").write_text("from airflow.providers.dbt.cloud.hooks.dbt import DbtCloudHook\n")
+    assert main(["migrate", "--write", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert f"{tmp_path / 'a.py'}: nested too deeply" in said.err
+    assert said.out == f"changed {tmp_path / 'b.py'}\n"
+
+
 def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """libcst is an extra."""
     monkeypatch.setattr(command, "find_spec", lambda _: None)
@@ -219,6 +234,7 @@ def test_missing_library_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytes
             "reuse_existing_run=True is not taken:",
         ),
         ("RunJob(task_id='x', job_id=1, retry_from_failure=FLAG)", "retry_from_failure=FLAG is not taken"),
+        ("getattr(dbt, 'DbtCloudRunJobOperator')", "the text 'DbtCloudRunJobOperator' names the official provider"),
         (
             "RunJob(task_id='x', wait_for_termination=False, retry_from_failure=True)",
             "give policy=RerunPolicy() to the DbtCloudRunSensor",
@@ -303,7 +319,13 @@ def test_import_of_names_that_part_keeps_its_comments(migrated: Migrated) -> Non
             "Old(\n    task_id='x',  # why\n)",
         ),
         ("Old(\n    task_id='x',\n    reuse_existing_run=False\n)", "Old(\n    task_id='x'\n)"),
-        ("Old(retry_from_failure=False)", "Old()"),
+        ("Old(retry_from_failure=False, reuse_existing_run=False)", "Old(policy=None)"),
+        (
+            "Old(\n    retry_from_failure=False,  # never\n    job_id=1,\n)",
+            "Old(\n    policy=None,  # never\n    job_id=1,\n)",
+        ),
+        ("Old.partial(task_id='x', retry_from_failure=False)", "Old.partial(task_id='x', policy=None)"),
+        ("Old(retry_from_failure=False, wait_for_termination=False)", "Old(wait_for_termination=False)"),
     ],
 )
 def test_argument_is_left_out_and_the_rest_keeps_its_layout(migrated: Migrated, call: str, becomes: str) -> None:

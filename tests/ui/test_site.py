@@ -5,6 +5,7 @@ All tests share one Airflow, since its start takes longer than they do; each wor
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -175,6 +176,31 @@ def test_what_cannot_be_done_is_refused(site: Site) -> None:
         "The task asks a person: answer in Required Actions.",
     )
     assert site.ask("ada", "GET", WISH.replace("build/-1", "publish/-1")).json()["actions"] == []
+
+
+def test_what_is_held_back_has_no_button(site: Site) -> None:
+    """A pause, or shadow mode: the task would be cleared, and fail at once. The reason is told."""
+    path = WISH.replace(quote(RUN, safe=""), "wished")
+    before = site.ask("ada", "GET", path).json()
+    if not before["has_store"]:
+        pytest.skip("Airflow older than 3.3 has no buttons")
+    assert (before["actions"], before["held"]) == (["rerun_from_failure", "rerun_from_start"], None)
+    site.change("insert into variable (key, val, is_encrypted) values (?, ?, 0)", ("dbt_rerun_pause", "all"))
+    try:
+        held = site.ask("ada", "GET", path).json()
+        pressed = site.ask("ada", "POST", path, {"action": "rerun_from_start", "seen": held["seen"]})
+    finally:
+        site.change("delete from variable where key = ?", ("dbt_rerun_pause",))
+    assert held["actions"] == []
+    assert held["held"].startswith("No rerun: reruns are paused by the Airflow Variable dbt_rerun_pause (all)")
+    assert (pressed.status_code, pressed.json()["detail"]) == (409, held["held"])
+    write = "update xcom set value = ? where key = 'dbt_rerun_report' and run_id = 'wished' and task_id = 'build'"
+    shadow = {**reports.gave_up(), "reason": "shadow mode starts nothing; the policy would rerun from failure"}
+    site.change(write, (json.dumps(shadow),))
+    try:
+        assert site.ask("ada", "GET", path).json()["held"] == "No rerun: shadow mode starts nothing."
+    finally:
+        site.change(write, (json.dumps(reports.gave_up()),))
 
 
 def test_of_two_who_press_at_once_one_clears(site: Site) -> None:

@@ -27,7 +27,9 @@ def changed(args: Sequence[cst.Arg], cls: str, *, deferrable: bool) -> list[cst.
         return [_named(position, arg) for position, arg in enumerate(found)]
     if cls == JOB:
         for arg in args:
-            if _is_meaningless(arg) and not _starts_only(args, arg):
+            if _switches_off(args, arg):
+                found[found.index(arg)] = arg.with_changes(keyword=cst.Name("policy"), value=cst.Name("None"))
+            elif _is_meaningless(arg) and not _starts_only(args, arg):
                 found = _without(found, found.index(arg))
     if deferrable and not any(_name(arg) == "deferrable" for arg in found):
         found = _with_deferrable(found)
@@ -55,6 +57,13 @@ def _starts_only(args: Sequence[cst.Arg], arg: cst.Arg) -> bool:
     """Return whether a rerun is wanted of a task that does not wait for its run."""
     wants = _name(arg) == "retry_from_failure" and _value(arg) == "True"
     return wants and any(_name(other) == "wait_for_termination" and _value(other) == "False" for other in args)
+
+
+def _switches_off(args: Sequence[cst.Arg], arg: cst.Arg) -> bool:
+    """Return whether a task that waits for its run was told not to rerun it, which the default policy would do."""
+    others = {_name(other): _value(other) for other in args}
+    says_no = _name(arg) == "retry_from_failure" and _value(arg) == "False"
+    return says_no and others.get("wait_for_termination") != "False" and "policy" not in others
 
 
 def _is_meaningless(arg: cst.Arg) -> bool:

@@ -55,6 +55,9 @@ MODULES = frozenset(name.rpartition(".")[0] for name in TARGETS)
 """The old modules whose names have counterparts."""
 
 NEW = {target.name for target in TARGETS.values()}
+OLD_NAMES = {name.rpartition(".")[2] for name in TARGETS} - NEW
+"""Names that a text may hold, as in ``getattr(module, "DbtCloudRunJobOperator")``."""
+
 UNCHANGED = NEW & {name.rpartition(".")[2] for name in TARGETS}
 
 INSTEAD = {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ from airflow_dbt_rerun.cli.migration.names import (
     JOB,
     MODULES,
     NOT_OFFERED,
+    OLD_NAMES,
     PACKAGE,
     RUN_SENSOR,
     STATUS,
@@ -33,6 +35,7 @@ from airflow_dbt_rerun.cli.migration.names import (
 )
 
 _OLD_PATH = re.compile(r"(?:airflow|astronomer)\.providers\.dbt\.cloud(?:\.\w+)*")
+_TOO_DEEP = "nested too deeply to be read; shorten the longest expression"
 _MAPPED = ("partial", "expand", "expand_kwargs")
 _DERIVED = (JOB, RUN_SENSOR, "DbtCloudRerunHook")
 
@@ -60,16 +63,31 @@ class Rewritten:
 def rewrite(source: bytes) -> Rewritten:
     """Change the imports, names and arguments in the text of a Python file.
 
-    :raises SyntaxError: if it is no Python.
+    :raises SyntaxError: if it is no Python, or nested too deeply.
     """
+    _check_depth(source)
     try:
         module = cst.parse_module(source)
     except cst.ParserSyntaxError as error:
         raise SyntaxError(f"line {error.raw_line}: {error.message}") from error
     rewriter = _Rewriter()
-    changed = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter)
+    try:
+        changed = MetadataWrapper(module, unsafe_skip_copy=True).visit(rewriter)
+    except RecursionError:
+        raise SyntaxError(_TOO_DEEP) from None
     remarks = tuple(sorted(set(rewriter.remarks))) if rewriter.is_concerned else ()
     return Rewritten(changed.bytes, remarks)
+
+
+def _check_depth(source: bytes) -> None:
+    """Refuse what is too deep for Python itself: it would end libcst's parser, and this process with it."""
+    try:
+        ast.parse(source)
+    except (RecursionError, MemoryError):
+        raise SyntaxError(_TOO_DEEP) from None
+    except (SyntaxError, ValueError) as error:
+        if "too many nested" in str(error):
+            raise SyntaxError(_TOO_DEEP) from None
 
 
 class _Rewriter(cst.CSTTransformer):
@@ -207,7 +225,7 @@ class _Rewriter(cst.CSTTransformer):
     def visit_SimpleString(self, node: cst.SimpleString) -> None:  # noqa: N802 - as above
         """Name texts that hold an old path, for example in a test's ``mock.patch``."""
         text = node.evaluated_value
-        if isinstance(text, str) and _OLD_PATH.fullmatch(text):
+        if isinstance(text, str) and (_OLD_PATH.fullmatch(text) or text in OLD_NAMES):
             self._say(node, f"the text {text!r} names the official provider")
 
 

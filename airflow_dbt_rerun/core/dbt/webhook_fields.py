@@ -40,8 +40,15 @@ class Fields:
             raise ValueError(f"{name} is not text")  # noqa: TRY004 - as above
         return value
 
+    def id(self, name: str) -> int:
+        """Return an id, which begins at 1."""
+        value = self.number(name)
+        if not value:
+            raise ValueError(f"{name} is not an id")
+        return value
+
     def number(self, name: str) -> int:
-        """Return an id or another whole number."""
+        """Return a whole number."""
         return _required(name, self.number_or_none(name))
 
     def number_or_none(self, name: str) -> int | None:

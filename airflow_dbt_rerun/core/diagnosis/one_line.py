@@ -13,6 +13,7 @@ from airflow_dbt_rerun.core.diagnosis.cleaning import (
     mask,
     masked_for_signatures,
 )
+from airflow_dbt_rerun.core.diagnosis.credentials import hide_credentials
 from airflow_dbt_rerun.core.signatures import Signature
 
 ONE_LINE = 300
@@ -75,7 +76,7 @@ def clean(message: str, known: Signature | None = None) -> str:
 
 @FOR_NODES_THAT_FAIL_ALIKE
 def _for_people(lines: tuple[str, ...], _: str | None, known: Signature | None) -> str:
-    text = mask(" ".join(_telling(lines, known)), _is_no_value)
+    text = mask(hide_credentials(" ".join(_telling(lines, known))), _is_no_value)
     text = _URL.sub(r"\1/…", hide_bare_values(text))
     return text if len(text) <= ONE_LINE else text[: ONE_LINE - 1].rstrip() + "…"
 

@@ -59,7 +59,8 @@ def why_not_followed(session: RerunSession, seen: RunSeen) -> str | None:
     if seen.newest is None:
         return "dbt says that the job has a newer run, but does not list it"
     other = differences(_as_asked_for(session, seen.run), seen.newest, session.executed)
-    did = f"which did other work ({'; '.join(other)})" if other else "which does not stand for this one"
+    same = f"which does not stand for this one: its status is {seen.newest.status_name}"
+    did = f"which did other work ({'; '.join(other)})" if other else same
     return f"the job has a newer run, {seen.newest.id}, {did}"
 
 

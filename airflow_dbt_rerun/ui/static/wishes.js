@@ -35,14 +35,14 @@ function answered(h, state) {
     h("button", {key: "reload", type: "button", onClick: () => location.reload()}, "Reload"),
   ];
   const words = state.answer ?? (state.noted && "Noted: the task was cleared, and its next try does this.");
-  return (words || stale) && h("p", {className: "answer", role: "status"}, words, stale);
+  return (words || stale) && h("p", {key: "answer", className: "answer", role: "status"}, words, stale);
 }
 
 export function actionButtons(h, state, model) {
   const {wishes} = state;
   if (!wishes?.may_act) return null;
-  const answer = answered(h, state);
-  if (!wishes.actions.length) return answer;
+  const answer = [wishes.held && h("p", {key: "held", className: "held"}, wishes.held), answered(h, state)];
+  if (!wishes.actions.length) return h("div", {}, answer);
   if (state.asking) return h("div", {}, confirmation(h, state, model), answer);
   const button = (action) =>
     h(
