@@ -257,7 +257,11 @@ def test_one_run_may_cost_as_much_as_the_official_trigger() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "options", "by_list"),
-    [("ours", (), True), ("ours", ("--ignores-pk-in",), True), ("official", (), False)],
+    [
+        ("ours", (), True),
+        ("ours", ("--ignores-pk-in",), True),
+        pytest.param("official", (), False, marks=pytest.mark.nightly),
+    ],
     ids=["ours", "ours without pk__in", "official"],
 )
 def test_each_trigger_hears_of_every_end(

@@ -53,6 +53,7 @@ def test_plain_dbt_build_works_without_any_variable(shop: Shop) -> None:
     assert (shop.project / "warehouse.duckdb").exists()
 
 
+@pytest.mark.nightly
 def test_node_fails_as_often_as_requested_and_heals_through_retry(dbt: Dbt, shop: Shop) -> None:
     """With two failures requested, build and the first retry fail with DuckDB's error; the second retry heals."""
     shop.trouble({"node": "orders", "times": 2, "message": "Connection reset by peer"})

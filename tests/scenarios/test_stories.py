@@ -136,6 +136,7 @@ def test_connection_is_refused(nightly: Make, platform: LocalPlatform, engine: s
     assert attempts[0]["findings"][0]["category"] == "transient"
 
 
+@pytest.mark.nightly
 def test_test_loses_its_connection(nightly: Make, platform: LocalPlatform) -> None:
     """4: a test that could not run is no failed test."""
     platform.trouble({"node": "no_price_is_missing", **RESET})
@@ -181,6 +182,7 @@ def test_parse_error_is_fixed_and_the_run_rerun(nightly: Make, platform: LocalPl
     assert audit(DbtCloudRerunHook().client, run_id, of_run=failed["id"]).is_done
 
 
+@pytest.mark.nightly
 def test_variables_are_not_forgotten(nightly: Make, platform: LocalPlatform) -> None:
     """8: the rerun builds with the variables of the command."""
     (platform.project / "models" / "day.sql").write_text("select '{{ var('day', 'default') }}' as day")
@@ -207,6 +209,7 @@ select moment, error('Connection reset by peer') as x from {{ ref('events') }}
 """
 
 
+@pytest.mark.nightly
 def test_microbatch_model_fails_for_ever(nightly: Make, platform: LocalPlatform) -> None:
     """10: no green rerun of what comes after it hides that it was never built."""
     (platform.project / "models" / "events.sql").write_text(EVENTS)

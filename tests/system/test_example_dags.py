@@ -90,6 +90,7 @@ def test_first_example(run_dag: RunDag, platform: LocalPlatform) -> None:
     assert len(platform.posts()) == 1
 
 
+@pytest.mark.nightly
 def test_mapped_example(run_dag: RunDag, platform: LocalPlatform, home: Path) -> None:
     """One mapped task for each job, each with its own work: two tasks, two runs, no adoption across them."""
     states = run_dag("dbt_rerun_many")

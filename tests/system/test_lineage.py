@@ -23,7 +23,7 @@ from tests.support import GENEROUS, Json, LocalPlatform, local_platform
 from tests.system.database import NewDatabase
 from tests.tls import certificate
 
-pytestmark = [pytest.mark.airflow, pytest.mark.dbt]
+pytestmark = [pytest.mark.airflow, pytest.mark.dbt, pytest.mark.nightly]
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 JOBS = {
