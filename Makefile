@@ -19,7 +19,7 @@ PACKAGE_VENV := .venv-package
 RUNTIME_VENV := .venv-runtime
 DOCS_VENV := .venv-docs
 # More than cores: most tests wait for dbt, for Airflow or for a clock.
-WORKERS ?= 3
+WORKERS ?= 4
 CONSTRAINTS := constraints/airflow-$(AIRFLOW).txt
 READY     := $(VENV)/.ready
 DBT_READY := $(DBT_VENV)/.ready
@@ -104,7 +104,7 @@ $(PACKAGE_READY): pyproject.toml constraints/package.txt
 demo: setup $(if $(filter 2,$(DBT)),$(V2_READY)) ## a job that fails and heals itself, on real dbt and real Airflow (DBT=2: on dbt v2)
 	@$(VENV)/bin/airflow-dbt-rerun demo
 
-test: setup ## all tests, three at a time (WORKERS=0: one after the other; ARGS="-m nightly": what that leaves out)
+test: setup ## all tests, four at a time (WORKERS=0: one after the other; ARGS="-m nightly": what that leaves out)
 	@echo "[test] pytest with $(WORKERS) workers ..."
 	@$(VENV)/bin/python -m pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
