@@ -108,8 +108,9 @@ def test_the_document_holds_the_policy(call: Call, middle: float) -> None:
     Draft202012Validator(SCHEMA).validate(found["policy"])
     assert RerunPolicy.from_dict(found["policy"]) == read_policy(text, "standard output") != RerunPolicy()
     assert found["until"] <= datetime.fromtimestamp(middle + 1, UTC).isoformat()
-    (rule,) = found["rules"]
-    assert all(count["gone"] <= count["passed"] <= count["cases"] for count in rule["evidence"])
+    evidence = [count for rule in found["rules"] for count in rule["evidence"]]
+    assert evidence, "how many rules there are depends on the hour at which the history ends"
+    assert all(count["gone"] <= count["passed"] <= count["cases"] for count in evidence)
     assert set(found["on_these_failures"]) == {"default", "proposed"}
 
 
