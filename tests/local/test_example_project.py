@@ -65,6 +65,7 @@ def test_node_fails_as_often_as_requested_and_heals_through_retry(dbt: Dbt, shop
     assert dbt(shop, "retry", "build") == [0, 0]
 
 
+@pytest.mark.nightly
 def test_retry_runs_only_the_failed_and_the_skipped_nodes(dbt: Dbt, shop: Shop) -> None:
     """Nodes that succeeded before do not run again."""
     shop.trouble({"node": "customers", "message": "Connection reset by peer"})

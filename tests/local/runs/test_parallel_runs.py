@@ -109,6 +109,7 @@ def test_an_unknown_type_is_refused(simulated: LocalPlatform) -> None:
     assert "job_type: 'CI' is not one of ci, scheduled" in answer.json()["status"]["user_message"]
 
 
+@pytest.mark.nightly
 @pytest.mark.dbt
 def test_two_runs_of_a_ci_job_succeed_on_real_dbt(platform: LocalPlatform) -> None:
     """Their commands take turns at the DuckDB file, and a failed run is resumed beside another one."""

@@ -64,7 +64,7 @@ def test_jobs_of_an_earlier_server_are_updated(either_platform: NewPlatform) -> 
         assert second.get(f"jobs/{ids['b']}/")["execute_steps"] == ["dbt build"]
 
 
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.nightly), "kill"])
 def test_nothing_is_left_running(new_platform: NewPlatform, how: str) -> None:
     """dbt ends with the server, even in the middle of a query."""
     with new_platform() as platform:
@@ -81,6 +81,7 @@ def test_nothing_is_left_running(new_platform: NewPlatform, how: str) -> None:
         assert after.get(f"runs/{run['id']}/")["status"] == 20
 
 
+@pytest.mark.nightly
 def test_the_state_directory_may_lie_in_the_project(new_platform: NewPlatform, tmp_path: Path) -> None:
     """That is the default when the current directory is served; runs do not copy it."""
     inside = tmp_path / "project" / ".local-platform"
