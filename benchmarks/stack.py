@@ -68,7 +68,9 @@ def main() -> None:
         print(f"not run: {reason}")
         return
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was made is dropped then, too
-    ways = WAYS if (chosen := os.environ.get("WAYS")) is None else tuple(chosen.split())
+    ways = os.environ.get("WAYS", " ".join(WAYS)).split()
+    if not set(ways) <= set(WAYS):
+        raise SystemExit(f"WAYS takes some of {', '.join(WAYS)}, not {' '.join(ways)!r}")
     for line in table({way: measure(killing=way != WAYS[0]) for way in ways}):
         print(line)
 
@@ -321,7 +323,7 @@ def figures(past: Past, seen: Seen) -> Iterator[tuple[str, str]]:
     yield "dbt seconds: blocking tasks hold one as long", f"{past.run_seconds:,.0f}"
     yield "  ratio of the two", f"1/{past.run_seconds / held:.0f}"
     yield "GETs per dbt run", f"{past.gets / past.runs:.1f}"
-    yield "requests to dbt in a minute, most (dbt allows 5,000)", f"{past.busiest:,}"
+    yield "requests in a minute, most (dbt allows 5,000)", f"{past.busiest:,}"
     yield "connections to dbt, in all", f"{past.connections}"
     yield "  of one triggerer at one moment, most", f"{seen.open_connections}"
     yield "runs watched by one triggerer, most", f"{seen.watched}"

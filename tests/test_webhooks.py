@@ -137,8 +137,8 @@ def test_a_recorded_request_can_be_refused_by_its_age(
             receive(body, signed(body), SECRET, not_older_than=3_600)
 
 
-@pytest.mark.parametrize("limit", [0, -1, float("inf"), float("nan"), True])
-def test_a_limit_that_means_nothing_is_refused(limit: float) -> None:
+@pytest.mark.parametrize("limit", [0, -1, float("inf"), float("nan"), True, "60"])
+def test_a_limit_that_means_nothing_is_refused(limit: Any) -> None:
     """It would accept everything, or nothing."""
     with pytest.raises(ValueError, match="not_older_than takes a number of seconds"):
         receive(BODY, signed(BODY), SECRET, not_older_than=limit)
@@ -237,6 +237,9 @@ def test_payload_is_that_of_the_asset_event() -> None:
         (changed(timestamp="yesterday"), "timestamp is not a timestamp"),
         (changed(data={"runId": "x"}), "runId is not an id"),
         (changed(data={"runId": -5}), "runId is not an id"),
+        (changed(data={"runId": "0"}), "runId is not an id"),
+        (changed(data={"jobId": 0}), "jobId is not an id"),
+        (changed(accountId=0), "accountId is not an id"),
         (changed(data={"runId": True}), "runId is not an id"),
         (changed(data={"runId": "9" * 20}), "runId is not an id"),
         (changed(data={"runId": [1]}), "runId is not an id"),

@@ -119,7 +119,8 @@ def wish_for(
     report = _report(session, of)
     held = _held(report)
     if asked.action not in _possible(row.state, report, held):
-        raise HTTPException(409, held or _why_not(row.state, report))
+        is_held = asked.action in _possible(row.state, report, None)
+        raise HTTPException(409, held if is_held else _why_not(row.state, report))
     wish = {"action": asked.action, "run_id": report.get("job_run_id"), "by": user.get_name(), "at": time.time()}
     try:
         _clear(session, user, of)

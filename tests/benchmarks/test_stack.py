@@ -124,6 +124,7 @@ def test_the_past_is_the_platforms(tmp_path: Path) -> None:
     assert found.endings == (("Success",), ("Error", "Success"))
     assert found.posts == {"jobs/run": 2, "runs/retry": 1}
     assert (found.runs, found.gets, found.connections) == (3, asked, 2)
+    assert 0 < found.busiest <= found.gets + 3
     assert 1.5 <= found.run_seconds < 15, "a busy machine takes longer"
 
 
@@ -167,6 +168,7 @@ def test_both_ways_stand_side_by_side() -> None:
     assert cells["CPU seconds of the workers, each time"] == ["1.50", "1.50"]
     assert cells["ratio of the two"] == ["1/27", "1/27"]
     assert cells["GETs per dbt run"] == ["20.0", "20.0"]
+    assert cells["requests in a minute, most (dbt allows 5,000)"] == ["480", "480"]
     assert cells["taken over: runs, within seconds"] == ["-", "7,", "32"]
 
 

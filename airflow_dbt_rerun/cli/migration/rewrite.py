@@ -223,7 +223,7 @@ class _Rewriter(cst.CSTTransformer):
             self._say(node, "retry_from_failure=False needs policy=None: leave it out to heal")
 
     def visit_SimpleString(self, node: cst.SimpleString) -> None:  # noqa: N802 - as above
-        """Name texts that hold an old path, for example in a test's ``mock.patch``."""
+        """Name texts that hold an old path or class, as in a test's ``mock.patch``."""
         text = node.evaluated_value
         if isinstance(text, str) and (_OLD_PATH.fullmatch(text) or text in OLD_NAMES):
             self._say(node, f"the text {text!r} names the official provider")
