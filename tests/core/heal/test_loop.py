@@ -402,6 +402,15 @@ def test_superseded(policy: Superseded) -> None:
         assert answer.action is RerunAction.RERUN_FROM_START
 
 
+def test_a_newer_run_that_is_not_followed_is_told_with_its_status() -> None:
+    """It did the same work: there is no difference to name."""
+    _, answer = play(
+        [superseded_by(run(150, status=20))], RerunPolicy(wait=wait_fixed(0), superseded=Superseded.FAIL)
+    )
+    assert isinstance(answer, Fail)
+    assert "newer run, 150, which does not stand for this one: its status is Error" in answer.reason
+
+
 @pytest.mark.parametrize("status", [10, 20])
 def test_adopted_newer_run_speaks_for_itself(status: int) -> None:
     """A newer run that succeeds did the work; one that fails is not ours to rerun."""
