@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -18,6 +19,8 @@ from typing import Any
 
 import psutil  # type: ignore[import-untyped]
 import requests
+
+from tests.support import LocalPlatform
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 AIRFLOW_2 = version("apache-airflow").startswith("2.")
@@ -270,3 +273,21 @@ def airflow_stack(
         yield stack
     finally:
         stack.stop()
+
+
+@contextmanager
+def airflow_for(
+    dbt: LocalPlatform, dags: str, home: Path, new_database: Callable[[Path], object]
+) -> Iterator[AirflowStack]:
+    """Run Airflow with the connection to a platform.
+
+    :param dags: the text of a DAG file, with ``{jobs}`` for the ids of the platform's jobs by their names
+    """
+    folder = home / "dags"
+    folder.mkdir()
+    (folder / "dags.py").write_text(dags.replace("{jobs}", repr(dict(dbt.jobs))))
+    connection = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
+    fields = json.dumps({**connection, "password": dbt.token})
+    new_database(home)
+    with airflow_stack(home, folder, {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": fields}) as stack:
+        yield stack

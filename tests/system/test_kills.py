@@ -5,13 +5,12 @@ Each row of the table "When a task is killed" in docs/rerunning.md, on whichever
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 import pytest
 
 from tests.support import Json, LocalPlatform, local_platform
-from tests.system.airflow_stack import COMPONENTS, AirflowStack, airflow_stack, wait_until
+from tests.system.airflow_stack import COMPONENTS, AirflowStack, airflow_for, wait_until
 from tests.system.database import NewDatabase
 
 pytestmark = pytest.mark.airflow
@@ -51,14 +50,7 @@ def airflow(
     dbt: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
 ) -> Iterator[AirflowStack]:
     """One Airflow for all tests here."""
-    home = tmp_path_factory.mktemp("airflow")
-    dags = home / "dags"
-    dags.mkdir()
-    (dags / "kills.py").write_text(DAGS.replace("{jobs}", repr(dict(dbt.jobs))))
-    connection = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
-    fields = json.dumps({**connection, "password": dbt.token})
-    new_database(home)
-    with airflow_stack(home, dags, {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": fields}) as stack:
+    with airflow_for(dbt, DAGS, tmp_path_factory.mktemp("airflow"), new_database) as stack:
         yield stack
 
 

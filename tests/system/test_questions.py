@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,7 +9,7 @@ import pytest
 
 from airflow_dbt_rerun.config.airflow_features import can_ask
 from tests.support import LocalPlatform, local_platform
-from tests.system.airflow_stack import AirflowStack, airflow_stack, wait_until
+from tests.system.airflow_stack import AirflowStack, airflow_for, wait_until
 from tests.system.database import NewDatabase
 
 pytestmark = [
@@ -56,14 +55,7 @@ def airflow(
     dbt: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
 ) -> Iterator[AirflowStack]:
     """One Airflow with a DAG for each thing that can happen to a question."""
-    home = tmp_path_factory.mktemp("airflow")
-    dags = home / "dags"
-    dags.mkdir()
-    (dags / "questions.py").write_text(DAGS.replace("{jobs}", repr(dict(dbt.jobs))))
-    connection = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
-    fields = json.dumps({**connection, "password": dbt.token})
-    new_database(home)
-    with airflow_stack(home, dags, {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": fields}) as stack:
+    with airflow_for(dbt, DAGS, tmp_path_factory.mktemp("airflow"), new_database) as stack:
         yield stack
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -11,7 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.support import Json, LocalPlatform, local_platform
-from tests.system.airflow_stack import AIRFLOW_2, GENEROUS, AirflowStack, airflow_stack, wait_until
+from tests.system.airflow_stack import AIRFLOW_2, GENEROUS, AirflowStack, airflow_for, wait_until
 from tests.system.database import NewDatabase
 
 pytestmark = [pytest.mark.airflow, pytest.mark.skipif(AIRFLOW_2, reason="Airflow 2 has no pages of ours")]
@@ -53,14 +52,7 @@ def airflow(
     dbt: LocalPlatform, tmp_path_factory: pytest.TempPathFactory, new_database: NewDatabase
 ) -> Iterator[AirflowStack]:
     """One Airflow for all tests here."""
-    home = tmp_path_factory.mktemp("airflow")
-    dags = home / "dags"
-    dags.mkdir()
-    (dags / "wishes.py").write_text(DAGS.replace("{jobs}", repr(dict(dbt.jobs))))
-    connection = {"conn_type": "dbt_cloud", "host": dbt.base_url, "login": str(dbt.account_id)}
-    fields = json.dumps({**connection, "password": dbt.token})
-    new_database(home)
-    with airflow_stack(home, dags, {"AIRFLOW_CONN_DBT_CLOUD_DEFAULT": fields}) as stack:
+    with airflow_for(dbt, DAGS, tmp_path_factory.mktemp("airflow"), new_database) as stack:
         yield stack
 
 
